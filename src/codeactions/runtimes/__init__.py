@@ -1,0 +1,1 @@
+"""How each language is started inside the walls, and the engine its code gets."""

@@ -1,0 +1,1 @@
+"""Python codes: forked from a zygote that has the engine imported."""

@@ -1,0 +1,120 @@
+"""A code: a stored function of a project, run as a step of a flow or as an HTTP endpoint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from codeactions.domain.errors import Error, ErrorCode, invalid
+from codeactions.domain.text import require_storable, require_text
+
+TYPES = ("flow", "endpoint")
+LANGUAGES = ("python", "go", "javascript")
+SOURCE_LIMIT = 1024 * 1024  # bytes of UTF-8
+TIMEOUT_DEFAULT, TIMEOUT_LEAST, TIMEOUT_MOST = 60, 5, 300  # seconds
+_FIELDS = ("name", "type", "source", "language", "url", "project_uuid", "timeout")
+_REQUIRED = ("name", "type", "source", "language", "project_uuid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """A code as it is stored. `timeout` is in seconds; `url` is a note of the team's, never called."""
+
+    id: UUID
+    name: str
+    type: str
+    source: str
+    language: str
+    url: str | None
+    project_uuid: str
+    timeout: int
+    created_at: datetime
+    updated_at: datetime
+
+
+def new_code(fields: Mapping[str, Any], *, id: UUID, now: datetime) -> Code:  # noqa: A002
+    """Make a code of what a caller sent. Raises `Error` (invalid, too_large) that names the first wrong field."""
+    for name in _REQUIRED:
+        if fields.get(name) is None:
+            raise invalid(f"{name} is missing")
+    values = _checked({"timeout": TIMEOUT_DEFAULT, "url": None, **fields})
+    return Code(id=id, created_at=now, updated_at=now, **values)
+
+
+def changed_code(code: Code, fields: Mapping[str, Any], *, now: datetime) -> Code:
+    """The code with only the given fields changed. Raises `Error` as `new_code` does, and when none is given."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    if not given:
+        raise invalid(f"nothing to change: give one or more of {', '.join(_FIELDS)}, or a source as the body")
+    return replace(code, updated_at=now, **_checked(given))
+
+
+def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = [name for name in fields if name not in _FIELDS]
+    if unknown:
+        raise invalid(f"unknown field {unknown[0]!r}; a code has {', '.join(_FIELDS)}")
+    return {name: _CHECKS[name](value) for name, value in fields.items()}
+
+
+def _name(value: Any) -> str:
+    return require_text(value, "name", 255)
+
+
+def _type(value: Any) -> str:
+    return _one_of(value, "type", TYPES)
+
+
+def _language(value: Any) -> str:
+    return _one_of(value, "language", LANGUAGES)
+
+
+def _project_uuid(value: Any) -> str:
+    return require_text(value, "project_uuid", 255)
+
+
+def _url(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    text = require_text(value, "url", 512)
+    try:
+        scheme = urlsplit(text).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in ("http", "https"):
+        raise invalid("url must begin with http:// or https://")
+    return text
+
+
+def _timeout(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not TIMEOUT_LEAST <= value <= TIMEOUT_MOST:
+        raise invalid(f"timeout must be a whole number of seconds from {TIMEOUT_LEAST} to {TIMEOUT_MOST}")
+    return value
+
+
+def _source(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise invalid("source must not be empty: send the function's source as the body")
+    require_storable(value, "source")
+    size = len(value.encode())
+    if size > SOURCE_LIMIT:
+        raise Error(ErrorCode.TOO_LARGE, f"source must have at most {SOURCE_LIMIT} bytes, not {size}")
+    return value
+
+
+def _one_of(value: Any, name: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise invalid(f"{name} must be one of {', '.join(allowed)}")
+    return str(value)
+
+
+_CHECKS = {
+    "name": _name,
+    "type": _type,
+    "language": _language,
+    "project_uuid": _project_uuid,
+    "url": _url,
+    "timeout": _timeout,
+    "source": _source,
+}

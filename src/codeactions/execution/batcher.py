@@ -1,0 +1,150 @@
+"""Writes from many callers in few statements, over one connection of its own."""
+
+import asyncio
+import collections
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import psycopg
+from psycopg.rows import DictRow
+
+from codeactions.postgres.database import connect, unavailable
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_Connection = psycopg.AsyncConnection[DictRow]
+_MOST_ITEMS = 64
+_RETRY_DELAY = 0.2  # seconds between attempts to reach the database
+
+
+class Batcher(Generic[_Item, _Result]):
+    """Gathers what waits while the last statement is on its way, and sends that as the next one.
+
+    So an item alone goes out at once, and under load many share a commit. `write` must be safe to repeat: it is
+    called again with the same items when the connection broke and nobody can tell whether the commit was done.
+    When a batch is refused, its items are tried one by one, so that a bad one harms no other.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        write: Callable[[_Connection, Sequence[_Item]], Awaitable[Sequence[_Result]]],
+        *,
+        name: str,
+        lanes: int = 1,
+        durable: bool = True,
+        patience: float = 10.0,
+        size: Callable[[_Item], int] = lambda item: 0,
+        most_bytes: int = 16 * 1024 * 1024,
+    ) -> None:
+        """patience: seconds an item may wait for an unreachable database before it is given up (`Error`, busy)."""
+        self._url = url
+        self._write = write
+        self._name = name
+        self._durable = durable
+        self._patience = patience
+        self._size = size
+        self._most_bytes = most_bytes
+        self._waiting: collections.deque[tuple[_Item, float, asyncio.Future[_Result]]] = collections.deque()
+        self._wanted = asyncio.Event()
+        self._lanes: list[asyncio.Task[None]] = []
+        self._lane_count = lanes
+
+    def __repr__(self) -> str:
+        return f"<Batcher {self._name}: {len(self._waiting)} waiting, {len(self._lanes)} lanes>"
+
+    async def start(self) -> None:
+        """Begin to work. Each lane has a connection and at most one statement on its way."""
+        self._lanes = [
+            asyncio.create_task(self._serve(), name=f"{self._name}-{lane}") for lane in range(self._lane_count)
+        ]
+
+    async def stop(self) -> None:
+        """Stop. What still waits is given up."""
+        for lane in self._lanes:
+            lane.cancel()
+        await asyncio.gather(*self._lanes, return_exceptions=True)
+        for _, _, done in self._waiting:
+            if not done.done():
+                done.set_exception(unavailable())
+        self._waiting.clear()
+
+    def submit(self, item: _Item) -> "asyncio.Future[_Result]":
+        """Queue one item. The future is done when it is written, or fails with an `Error` or the driver's error."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[_Result] = loop.create_future()
+        self._waiting.append((item, loop.time() + self._patience, done))
+        self._wanted.set()
+        return done
+
+    async def _serve(self) -> None:
+        connection: _Connection | None = None
+        try:
+            while True:
+                while not self._waiting:
+                    self._wanted.clear()
+                    await self._wanted.wait()
+                if connection is None or connection.closed or connection.broken:
+                    connection = await self._reconnect(connection)
+                if connection is not None:
+                    await self._send(connection, self._take())
+        finally:
+            if connection is not None:
+                await connection.close()
+
+    async def _reconnect(self, old: _Connection | None) -> _Connection | None:
+        if old is not None:
+            await old.close()
+        try:
+            async with asyncio.timeout(5.0):
+                return await connect(self._url, durable=self._durable)
+        except (psycopg.Error, TimeoutError):
+            self._give_up_on_expired()
+            await asyncio.sleep(_RETRY_DELAY)
+            return None
+
+    def _give_up_on_expired(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._waiting and self._waiting[0][1] < now:
+            _, _, done = self._waiting.popleft()
+            if not done.done():
+                done.set_exception(unavailable())
+
+    def _take(self) -> list[tuple[_Item, float, "asyncio.Future[_Result]"]]:
+        batch = []
+        room = self._most_bytes
+        while self._waiting and len(batch) < _MOST_ITEMS and (room > 0 or not batch):
+            entry = self._waiting.popleft()
+            room -= self._size(entry[0])
+            batch.append(entry)
+        return batch
+
+    async def _send(
+        self, connection: _Connection, batch: list[tuple[_Item, float, "asyncio.Future[_Result]"]]
+    ) -> None:
+        try:
+            results = await self._write(connection, [item for item, _, _ in batch])
+        except psycopg.OperationalError:
+            # The connection is lost: first in line again, in the same order, until their time is up.
+            await connection.close()
+            self._waiting.extendleft(reversed(batch))
+            self._give_up_on_expired()
+        except psycopg.Error as error:
+            if len(batch) == 1:
+                _fail(batch[0][2], error)
+                return
+            for entry in batch:
+                await self._send(connection, [entry])
+        except asyncio.CancelledError:
+            self._waiting.extendleft(reversed(batch))
+            raise
+        else:
+            for (_, _, done), result in zip(batch, results, strict=True):
+                with contextlib.suppress(asyncio.InvalidStateError):  # its caller stopped waiting
+                    done.set_result(result)
+
+
+def _fail(done: "asyncio.Future[_Result]", error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)

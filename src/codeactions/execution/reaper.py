@@ -1,0 +1,98 @@
+"""Finishes the runs that a dead server left behind, so that none stays `started`.
+
+Every server holds an advisory lock for as long as it lives and has the database; the lock of a server that is
+gone can be taken. To bridge a short loss of the connection, it must be free twice in a row.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import structlog
+from psycopg.rows import DictRow
+
+from codeactions.execution.recorder import Recorder
+from codeactions.postgres.coderuns import InstanceLocks
+from codeactions.postgres.database import connect
+
+_INTERVAL = 5.0  # seconds between two looks; a dead server's runs are finished after two or three
+_FORGET_AFTER = timedelta(seconds=15)  # a run's end may wait for the database; the recorder gives up after 10 s
+_log = structlog.get_logger()
+
+
+class Reaper:
+    """Looks every few seconds, from the server's start on, for runs whose server is dead."""
+
+    def __init__(
+        self,
+        url: str,
+        recorder: Recorder,
+        instance: int,
+        *,
+        interval: float = _INTERVAL,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._url = url
+        self._recorder = recorder
+        self._instance = instance
+        self._interval = interval
+        self._now = now
+        self._connection: psycopg.AsyncConnection[DictRow] | None = None
+        self._suspects: set[int] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take this server's own lock and begin to look."""
+        self._connection = await self._connect()
+        self._task = asyncio.create_task(self._serve(), name="reaper")
+
+    async def stop(self) -> None:
+        """Stop looking, and give the lock back with the connection."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._connection:
+            await self._connection.close()
+
+    async def look(self) -> int:
+        """Look once; returns how many runs were finished as lost. Raises the driver's errors."""
+        if self._connection is None or self._connection.closed:
+            self._connection = await self._connect()
+        locks = InstanceLocks(self._connection)
+        lost = 0
+        free: set[int] = set()
+        for instance in await locks.unfinished() - {self._instance}:
+            if not await locks.hold(instance):
+                continue
+            try:
+                if instance in self._suspects:
+                    lost += await locks.lose(instance, self._now())
+                else:
+                    free.add(instance)
+            finally:
+                await locks.release(instance)
+        self._suspects = free
+        before = self._now() - _FORGET_AFTER
+        lost += await locks.lose_forgotten(self._instance, list(self._recorder.open_runs), before, self._now())
+        return lost
+
+    async def _serve(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(20.0):
+                    lost = await self.look()
+                if lost:
+                    _log.warning("runs_lost", count=lost)
+            except (psycopg.Error, TimeoutError) as error:
+                _log.warning("reaper_failed", error=type(error).__name__)
+                if self._connection:
+                    await self._connection.close()
+            await asyncio.sleep(self._interval)
+
+    async def _connect(self) -> psycopg.AsyncConnection[DictRow]:
+        connection = await connect(self._url)
+        await InstanceLocks(connection).hold(self._instance)
+        return connection

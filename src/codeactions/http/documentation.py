@@ -1,0 +1,96 @@
+"""`/docs` and `/openapi.json`. Everything a browser needs comes from this server."""
+
+from importlib import resources
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from codeactions.domain.errors import not_found
+from codeactions.http.authentication import is_administrator
+from codeactions.http.errors import error_answer
+from codeactions.http.shapes import ERRORS
+from codeactions.domain.errors import Error, ErrorCode
+
+router = APIRouter(include_in_schema=False)
+_ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon.png": "image/png",
+}
+_METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """The API's description, to be read and tried."""
+    return _challenge(request) or HTMLResponse(
+        get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="codeactions",
+            swagger_js_url="/docs/swagger-ui-bundle.js",
+            swagger_css_url="/docs/swagger-ui.css",
+            swagger_favicon_url="/docs/favicon.png",
+        ).body
+    )
+
+
+@router.get("/docs/{name}")
+async def asset(request: Request, name: str) -> Response:
+    """The page's scripts and styles."""
+    refused = _challenge(request)
+    if refused is not None:
+        return refused
+    if name not in _ASSETS:
+        raise not_found(f"there is nothing at /docs/{name[:64]}")
+    content = resources.files("fastapi_offline").joinpath("static", name).read_bytes()
+    return Response(content, media_type=_ASSETS[name], headers={"Cache-Control": "private, max-age=3600"})
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """The OpenAPI document."""
+    return _challenge(request) or JSONResponse(request.app.openapi())
+
+
+def _challenge(request: Request) -> Response | None:
+    """What to answer to somebody without the token: a browser then asks for it (as the password, with any name)."""
+    if is_administrator(request.headers.get("authorization", ""), request.app.state.services.token):
+        return None
+    return error_answer(
+        Error(ErrorCode.UNAUTHORIZED, "the administrator's token is needed; in a browser, give it as the password"),
+        headers={"WWW-Authenticate": 'Basic realm="codeactions: any name, the token as password", charset="UTF-8"'},
+    )
+
+
+def describe_endpoints(app: FastAPI) -> None:
+    """Add the endpoint routes to the OpenAPI document: they are plain routes, for speed, which it leaves out."""
+    generate = app.openapi
+
+    def with_endpoints() -> dict[str, Any]:
+        document = generate()
+        for path in ("/endpoint/{code_id}", "/action/endpoint/{code_id}"):
+            document["paths"].setdefault(path, {method: _operation(path, method) for method in _METHODS})
+        return document
+
+    app.openapi = with_endpoints  # type: ignore[method-assign]
+
+
+def _operation(path: str, method: str) -> dict[str, Any]:
+    failures = {
+        str(status): {
+            "description": ERRORS[status]["description"],
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorShape"}}},
+        }
+        for status in (400, 404, 413, 500, 503, 504)
+    }
+    code_id = {"name": "code_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    return {
+        "tags": ["endpoints"],
+        "summary": "Run an endpoint",
+        "description": "A further path is allowed. The answer's status, type and headers are the code's own.",
+        "operationId": f"{method}_{path.strip('/').split('/{')[0].replace('/', '_')}",
+        "parameters": [code_id],
+        "responses": {"default": {"description": "What the code answers"}, **failures},
+    }

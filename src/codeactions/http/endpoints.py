@@ -1,0 +1,72 @@
+"""Endpoints: codes with a public URL. This is the hot path; it goes from here to execution/executor.py."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from codeactions.domain.code import Code
+from codeactions.domain.errors import Error, ErrorCode, not_found
+from codeactions.domain.ids import parse_id
+from codeactions.domain.run import Answer, ErrorType, RunError
+from codeactions.execution.executor import Finished
+from codeactions.http.errors import error_answer
+from codeactions.http.requests import read_body, read_call
+from codeactions.http.services import Services
+
+_FAILURE_CODES = {ErrorType.TIMEOUT: ErrorCode.TIMEOUT, ErrorType.CANCELLED: ErrorCode.BUSY}
+_WITHOUT_BODY = (204, 205, 304)
+# Endpoints share their origin with the API. A page one of them returns gets an origin of its own, so that its
+# scripts cannot act as whoever has the API open in the same browser.
+_ISOLATION = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads"
+
+
+async def call_endpoint(request: Request) -> Response:
+    """`ANY /endpoint/{code_id}[/path]`: run an endpoint and answer as it says. A flow is not found here."""
+    services: Services = request.app.state.services
+    code = await _find(services, request.path_params["code_id"])
+    body = await read_body(request, services.body_limit, services.body_timeout)
+    path = request.path_params.get("path", "/")
+    call = read_call(request, path, body, token=services.token, public=True)
+    finished = await services.executor.run(code, call)
+    if finished.outcome.answer is None:
+        return failure_answer(finished)
+    return _as_it_says(finished.outcome.answer, str(finished.run.id))
+
+
+async def _find(services: Services, code_id: str) -> Code:
+    try:
+        code = await services.codes.get(parse_id(code_id))
+    except Error as error:
+        if error.code is ErrorCode.INVALID:
+            raise not_found(f"there is no endpoint {code_id[:64]}") from None
+        raise
+    if code.type != "endpoint":
+        raise not_found(f"there is no endpoint {code_id}")
+    return code
+
+
+def failure_answer(finished: Finished, **details: object) -> Response:
+    """The answer for a failed run: what kind of failure, and where the rest is. Never the user's own text."""
+    failure = finished.outcome.error
+    assert isinstance(failure, RunError)
+    code = _FAILURE_CODES.get(failure.type, ErrorCode.INTERNAL)
+    run_id = str(finished.run.id)
+    message = f"the run failed: {failure.type}; its message and log are in the history, run {run_id}"
+    return error_answer(
+        Error(code, message, run_id=run_id, error_type=failure.type, **details), headers={"X-Run-Id": run_id}
+    )
+
+
+def _as_it_says(answer: Answer, run_id: str) -> Response:
+    body = b"" if answer.status_code in _WITHOUT_BODY else answer.body
+    response = Response(body, answer.status_code)
+    headers = [(b"content-type", answer.content_type.encode("latin-1"))]
+    if answer.status_code not in _WITHOUT_BODY:
+        headers.append((b"content-length", str(len(body)).encode()))
+    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    headers += [
+        (b"content-security-policy", _ISOLATION.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-run-id", run_id.encode()),
+    ]
+    response.raw_headers = headers
+    return response

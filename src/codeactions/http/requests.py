@@ -1,0 +1,69 @@
+"""Reading requests: bodies with a bound and a time-out, and a call in plain data."""
+
+import asyncio
+from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect, Request
+
+from codeactions.domain.errors import Error, ErrorCode, invalid
+from codeactions.domain.run import Call
+from codeactions.http.authentication import is_administrator
+
+_MOST_PARAMETERS = 1000
+_MOST_HEADER_BYTES = 64 * 1024
+
+
+async def read_body(request: Request, limit: int, timeout: float, what: str = "the body") -> bytes:
+    """The request's body. Raises `Error`: too_large over `limit` bytes, timeout when it does not come in time."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(what, limit)
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(timeout):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(what, limit)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise Error(ErrorCode.TIMEOUT, f"{what} did not arrive within {timeout:g} s") from None
+    except ClientDisconnect:
+        raise invalid(f"{what} ended early") from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(what: str, limit: int) -> Error:
+    return Error(ErrorCode.TOO_LARGE, f"{what} must have at most {limit} bytes")
+
+
+def read_call(
+    request: Request, path: str, body: bytes, *, token: str, public: bool, without: frozenset[str] = frozenset()
+) -> Call:
+    """The call that a run gets to see. Raises `Error` (invalid, too_large).
+
+    The administrator's token is never among it: on a route that asks for it the whole header is left out, on a
+    public one only if that is what it holds. `without` names query parameters that are the route's own.
+    """
+    if sum(len(name) + len(value) for name, value in request.headers.raw) > _MOST_HEADER_BYTES:
+        raise Error(ErrorCode.TOO_LARGE, f"the headers must have at most {_MOST_HEADER_BYTES} bytes")
+    try:
+        params = parse_qsl(
+            request.scope["query_string"].decode("latin-1"),
+            keep_blank_values=True,
+            errors="replace",
+            max_num_fields=_MOST_PARAMETERS,
+        )
+    except ValueError:
+        raise invalid(f"there may be at most {_MOST_PARAMETERS} query parameters") from None
+    return Call(
+        method=request.method,
+        path=path if path.startswith("/") else f"/{path}",
+        params=tuple(pair for pair in params if pair[0] not in without),
+        headers=tuple(
+            (name, value)
+            for name, value in request.headers.items()
+            if name != "authorization" or (public and not is_administrator(value, token))
+        ),
+        body=body,
+    )

@@ -1,0 +1,71 @@
+"""`/run` runs a code for an authenticated caller; `/coderun` reads the history."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from codeactions.domain.errors import invalid
+from codeactions.domain.run import RunStatus
+from codeactions.http.endpoints import failure_answer
+from codeactions.http.parameters import Id, Moment, PageNumber, require_zone
+from codeactions.http.requests import read_body, read_call
+from codeactions.http.services import Services
+from codeactions.http.shapes import PageShape, RunAnswer, RunShape, errors, page_object, run_object
+
+router = APIRouter(tags=["runs"])
+# /run takes any parameter, since they are the code's; only the history has a closed set.
+run_router = APIRouter(tags=["runs"])
+
+_ANY_BODY = {"requestBody": {"content": {"*/*": {"schema": {}}}, "description": "The run's `engine.body`"}}
+
+
+@run_router.post(
+    "/run/{code_id}", response_model=RunAnswer, responses=errors(404, 413, 500, 504), openapi_extra=_ANY_BODY
+)
+async def run_code(
+    request: Request,
+    code_id: Id,
+    wait: Annotated[bool, Query(description="Only `true` for now: the answer comes when the run is over")] = True,
+) -> Response:
+    """Run a code of either type with the request's other query parameters, headers and body."""
+    services: Services = request.app.state.services
+    if not wait:
+        raise invalid("wait=false is not possible in this version: leave it out and wait for the answer")
+    code = await services.codes.get(code_id)
+    body = await read_body(request, services.body_limit, services.body_timeout)
+    call = read_call(request, "/", body, token=services.token, public=False, without=frozenset(("wait",)))
+    finished = await services.executor.run(code, call)
+    answer = {"code_id": str(code.id), "result": run_object(finished.run, traceback=False)}
+    if finished.outcome.error is not None:
+        return failure_answer(finished, **answer)
+    return JSONResponse(answer, headers={"X-Run-Id": str(finished.run.id)})
+
+
+@router.get("/coderun/{run_id}", response_model=RunShape, responses=errors(404))
+async def read_run(request: Request, run_id: Id) -> Any:
+    """Read a run, with the traceback if it raised."""
+    services: Services = request.app.state.services
+    return JSONResponse(run_object(await services.runs.get(run_id), traceback=True))
+
+
+@router.get("/coderun", response_model=PageShape[RunShape], responses=errors())
+async def list_runs(
+    request: Request,
+    code_id: UUID,
+    after: Moment = None,
+    before: Moment = None,
+    status: RunStatus | None = None,
+    page: PageNumber = 1,
+) -> Any:
+    """The runs of a code, newest first, 20 a page."""
+    services: Services = request.app.state.services
+    found = await services.runs.page(
+        code_id,
+        status=status,
+        after=require_zone(after, "after"),
+        before=require_zone(before, "before"),
+        page=page,
+    )
+    return JSONResponse(page_object(found, [run_object(run, traceback=True) for run in found.data]))

@@ -1,0 +1,125 @@
+"""The JSON shapes of the API that are not domain objects as they stand."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from codeactions.domain.page import Page
+from codeactions.domain.run import Run
+
+_Item = TypeVar("_Item")
+
+
+class ErrorBody(BaseModel):
+    """What went wrong: a code from a closed set, and a sentence for people."""
+
+    code: str
+    message: str
+
+
+class ErrorShape(BaseModel):
+    """Every error answer; some carry further fields."""
+
+    model_config = ConfigDict(extra="allow")
+    error: ErrorBody
+
+
+class CodeShape(BaseModel):
+    """A code."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: UUID
+    name: str
+    type: str
+    source: str
+    language: str
+    url: str | None
+    project_uuid: str
+    timeout: int = Field(description="Seconds")
+    created_at: datetime
+    updated_at: datetime
+
+
+class RunShape(BaseModel):
+    """A run as it is recorded. `extra.result_encoding` and `extra.body_encoding` say if one is base64."""
+
+    id: UUID
+    code_id: UUID
+    status: str
+    result: str | None
+    extra: dict[str, Any]
+    params: dict[str, Any]
+    body: str | None
+    headers: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+class LogShape(BaseModel):
+    """A log line."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: UUID
+    run_id: UUID
+    code_id: UUID
+    type: str
+    content: str
+    created_at: datetime
+
+
+class PageShape(BaseModel, Generic[_Item]):
+    """One page of a list, 20 items at the most."""
+
+    data: list[_Item]
+    total: int
+    page: int
+    last_page: int
+
+
+class RunAnswer(BaseModel):
+    """What `/run` answers."""
+
+    code_id: UUID
+    result: RunShape
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorShape, "description": description}
+    for status, description in (
+        (400, "Something in the request is wrong; the message says what"),
+        (401, "The administrator's token is missing or wrong"),
+        (404, "There is no such thing"),
+        (405, "The method is not possible here"),
+        (409, "Somebody else changed it meanwhile"),
+        (413, "Something is larger than it may be"),
+        (500, "The run failed, or the server made a mistake"),
+        (503, "No slot became free in time, or the database is away; Retry-After says when to come back"),
+        (504, "The run took longer than its timeout"),
+    )
+}
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that can fail in these ways, besides those any route can."""
+    return {status: ERRORS[status] for status in sorted({400, 401, 503, *statuses})}
+
+
+def run_object(run: Run, *, traceback: bool) -> dict[str, Any]:
+    """A run in plain JSON values; without the traceback where the caller is not its author."""
+    values = asdict(run)
+    for name in ("id", "code_id"):
+        values[name] = str(values[name])
+    for name in ("created_at", "updated_at"):
+        values[name] = values[name].isoformat()
+    error = values["extra"].get("error")
+    if error and not traceback:
+        values["extra"] = {**values["extra"], "error": {**error, "traceback": ""}}
+    return values
+
+
+def page_object(page: Page[Any], data: list[Any]) -> dict[str, Any]:
+    """A page in plain JSON values."""
+    return {"data": data, "total": page.total, "page": page.page, "last_page": page.last_page}

@@ -1,0 +1,121 @@
+"""The server's connections to PostgreSQL, and what the driver's errors mean to a caller."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from codeactions.domain.errors import Error, ErrorCode
+
+_UNREACHABLE = "the database cannot be reached; try again shortly"
+_STATEMENT_TIMEOUT = 30_000  # milliseconds: nothing the server asks takes a fraction of it
+
+
+def unavailable() -> Error:
+    """The error for a database that does not answer: the caller may come back."""
+    return Error(ErrorCode.BUSY, _UNREACHABLE)
+
+
+@contextlib.contextmanager
+def translated() -> Any:
+    """Turn the driver's errors into `Error`: busy when the database is away, internal for anything else."""
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+        raise unavailable() from error
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise Error(ErrorCode.NOT_FOUND, "what it belongs to does not exist any more") from error
+    except psycopg.errors.DataError as error:
+        raise Error(ErrorCode.INVALID, "the database cannot hold one of the values") from error
+    except psycopg.Error as error:
+        raise Error(ErrorCode.INTERNAL, "the database refused a statement") from error
+
+
+def masked(url: str) -> str:
+    """A database address without its password, for messages."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:
+        return "(an address that cannot be read)"
+    host, name = parts.get("host", "localhost"), parts.get("dbname", "")
+    port = f":{parts['port']}" if "port" in parts else ""
+    return f"postgresql://{parts.get('user', '')}@{host}{port}/{name}"
+
+
+class Database:
+    """A pool of connections, all in autocommit: each statement is its own transaction.
+
+    Connections that died are replaced; while the database is away, calls raise `Error` (busy) within `timeout`
+    seconds and work again as soon as it is back.
+    """
+
+    def __init__(self, url: str, *, connections: int = 4, timeout: float = 5.0) -> None:
+        self.url = url
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]] = AsyncConnectionPool(
+            url,
+            kwargs={"autocommit": True, "row_factory": dict_row, "application_name": "codeactions"},
+            min_size=1,
+            max_size=connections,
+            timeout=timeout,
+            configure=_configure,
+            check=AsyncConnectionPool.check_connection,
+            reconnect_timeout=5.0,
+            max_waiting=256,
+            open=False,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Database {masked(self.url)}>"
+
+    async def open(self) -> None:
+        """Connect. Raises `Error` (busy) when the database does not answer in time."""
+        with translated():
+            await self._pool.open(wait=True, timeout=15.0)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[DictRow]]:
+        """Borrow a connection. Driver errors inside become `Error`s."""
+        with translated():
+            async with self._pool.connection() as connection:
+                yield connection
+
+    async def fetch(self, statement: LiteralString, values: dict[str, Any] | None = None) -> list[DictRow]:
+        """Run a statement and return all its rows."""
+        async with self.connection() as connection:
+            cursor = await connection.execute(statement, values)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def fetch_one(self, statement: LiteralString, values: dict[str, Any] | None = None) -> DictRow | None:
+        """Run a statement and return its first row, if any."""
+        rows = await self.fetch(statement, values)
+        return rows[0] if rows else None
+
+
+async def connect(url: str, *, durable: bool = True) -> psycopg.AsyncConnection[DictRow]:
+    """One connection of one's own, in autocommit. Raises the driver's errors.
+
+    durable=False: a commit on it does not wait for the disk. It is durable as soon as a later, durable commit
+    on any connection is, since both go through one log.
+    """
+    connection = await psycopg.AsyncConnection.connect(
+        url, autocommit=True, row_factory=dict_row, application_name="codeactions", connect_timeout=5
+    )
+    await _configure(connection)
+    if not durable:
+        await connection.execute("SET synchronous_commit = off")
+    return connection
+
+
+async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
+    await connection.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(_STATEMENT_TIMEOUT)))
+    # Times are compared and shown in UTC whatever the server's own zone is.
+    await connection.execute("SET timezone = 'UTC'")

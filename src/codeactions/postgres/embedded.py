@@ -1,0 +1,146 @@
+"""The embedded PostgreSQL: a database of our own for a server that was given none."""
+
+import contextlib
+import errno
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.postgres.cluster import ADVICE, Cluster, disk_full
+from codeactions.postgres.cluster_runtime import RuntimeFolder
+from codeactions.postgres.cluster_spawner import PROGRAMS, Spawner, package_dir
+from codeactions.postgres.cluster_user import find_or_create
+from codeactions.postgres.folder_lock import FolderLock
+from codeactions.postgres.postmaster import Postmaster
+
+log = structlog.get_logger()
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL on the wheel's programs, as a child of this process, reached by a unix socket only.
+
+    It ends with this process, however that ends: the kernel then has it shut down. All methods may be called
+    from any thread, and block; one at a time is served. Errors are `Error`, one line with what to do.
+
+    As root, PostgreSQL runs as an OS user of its own, in a mount namespace of its own that shows it its
+    programs and its data, so that the folders above them may stay closed to it. Without the right to mount,
+    it gets the data as an open folder, and its programs have to be in reach of that user.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        """Touches nothing yet. `data_dir` is made by `start` if it is missing (its parents too)."""
+        self.data_dir = Path(os.path.realpath(data_dir.expanduser()))
+        self._mutex = threading.Lock()
+        self._held = contextlib.ExitStack()  # what `stop` lets go of, in reverse order
+        self._postmaster: Postmaster | None = None
+        self._url = ""
+
+    def __repr__(self) -> str:
+        state = f"pid {self.pid}" if self.is_running() else "not running"
+        return f"<EmbeddedPostgres {self.data_dir}: {state}>"
+
+    @property
+    def url(self) -> str:
+        """The libpq URL of the database, the same over restarts. Error(internal) before the first start."""
+        if not self._url:
+            raise Error(ErrorCode.INTERNAL, "The embedded database has not been started")
+        return self._url
+
+    @property
+    def bin_dir(self) -> Path:
+        """The folder of psql, pg_dump and the like."""
+        return package_dir() / PROGRAMS
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's, or None when it does not run."""
+        postmaster = self._postmaster
+        return postmaster.pid if postmaster else None
+
+    def is_running(self) -> bool:
+        """Whether the postmaster lives."""
+        return self.pid is not None
+
+    def start(self, timeout: float = 60.0) -> None:
+        """Start it and wait until it answers; does nothing when it runs.
+
+        Error(conflict): another server has the data folder. Error(invalid): the folder cannot be used as it
+        is. Error(internal): anything else, or `timeout` has passed. After an error nothing of it runs.
+        """
+        deadline = time.monotonic() + timeout
+        with self._mutex, self._explained():
+            if self._postmaster is not None:
+                if not self.is_running():
+                    self._postmaster.launch(deadline)
+                return
+            with contextlib.ExitStack() as held:
+                postmaster = self._acquire(held, deadline)
+                postmaster.launch(deadline)
+                self._postmaster = postmaster
+                self._held = held.pop_all()
+
+    def restart_if_dead(self, timeout: float = 60.0) -> bool:
+        """Start it again if it was started and its postmaster has died; whether that was so.
+
+        After an error it counts as dead still: call again. Committed data survives, by recovery from the WAL.
+        """
+        deadline = time.monotonic() + timeout
+        with self._mutex, self._explained():
+            if self._postmaster is None or self.is_running():
+                return False
+            log.warning("postgres died")
+            self._postmaster.launch(deadline)
+            return True
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """Shut it down and let go of the data folder; does nothing when it was not started.
+
+        Clients are disconnected and a checkpoint is written. What has not ended within `timeout` is killed,
+        which loses nothing either but makes the next start recover.
+        """
+        with self._mutex:
+            if self._postmaster is not None:
+                self._postmaster.end(timeout)
+            self._postmaster = None
+            self._held.close()
+
+    def _acquire(self, held: contextlib.ExitStack, deadline: float) -> Postmaster:
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FolderLock(self.data_dir)
+        held.callback(lock.release)
+        user = find_or_create()
+        cluster = Cluster(self.data_dir, user)
+        cluster.wait_until_free(cluster.path, deadline)  # its socket is in the runtime folder
+        runtime = RuntimeFolder(self.data_dir, user)
+        runtime.create()
+        held.callback(runtime.remove)
+        spawner = Spawner(user, runtime.stage)
+        held.callback(spawner.close)
+        cluster.prepare(spawner, deadline)
+        self._url = runtime.url
+        return Postmaster(cluster, runtime, spawner)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: OSError) -> Error:
+        folder = self.data_dir
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                return disk_full(folder)
+            case errno.EACCES | errno.EPERM | errno.EROFS:
+                reason = f"The data folder {folder} cannot be used ({error}): change its rights, {ADVICE}"
+            case errno.EEXIST | errno.ENOTDIR:
+                reason = f"The data folder {folder} is, or is below, a file: move that away, {ADVICE}"
+            case _:
+                return Error(ErrorCode.INTERNAL, f"The embedded database failed: {error}")
+        return Error(ErrorCode.INVALID, reason)

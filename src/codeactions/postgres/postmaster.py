@@ -1,0 +1,135 @@
+"""The postmaster: the one process of the embedded PostgreSQL that all its others come from."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+import structlog
+
+from codeactions.domain.errors import Error
+from codeactions.postgres.cluster import Cluster, disk_full, processes_in
+from codeactions.postgres.cluster_runtime import DATABASE, RuntimeFolder
+from codeactions.postgres.cluster_spawner import Spawner
+
+log = structlog.get_logger()
+
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "cluster_name": "codeactions",
+    "max_connections": "100",
+    "shared_buffers": "32MB",
+    "max_wal_size": "512MB",  # bounds the disk it takes, and how long recovery takes after a crash
+    "wal_compression": "pglz",  # pgbench: 40 % less WAL, not slower; the wheel has no better method
+    "jit": "off",
+    # Said here so that nobody's configuration file can trade away what was answered for.
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    # Fewer processes at rest: no I/O workers for a database that fits into memory, no replication.
+    "io_method": "sync",
+    "max_logical_replication_workers": "0",
+    "logging_collector": "off",
+    "log_destination": "stderr",
+    "log_checkpoints": "off",
+    # Statements and their values are users' data: the caller gets the error, the log only that there was one.
+    "log_min_messages": "error",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
+POLL = 0.01
+# For the second and third way to end it: PostgreSQL itself kills what ignores SIGQUIT after 5 seconds.
+QUIT_PATIENCE = 6.0
+# PostgreSQL says so when remains of an earlier one are still about; that passes.
+PASSING = ("pre-existing shared memory block", "already exists")
+
+
+class Postmaster:
+    """Started at most once at a time, as a child of this process. Not for several threads at once."""
+
+    def __init__(self, cluster: Cluster, runtime: RuntimeFolder, spawner: Spawner) -> None:
+        self._cluster = cluster
+        self._runtime = runtime
+        self._spawner = spawner
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its pid, or None when it does not run."""
+        process = self._process
+        return process.pid if process and process.poll() is None else None
+
+    def launch(self, deadline: float) -> None:
+        """Start it and wait until its database answers; when it does not, end it and raise Error."""
+        started = time.monotonic()
+        while True:
+            self._cluster.wait_until_free(self._cluster.path, deadline)
+            self._runtime.create()
+            with self._cluster.log.opened() as file:
+                process = self._process = self._spawner.spawn(
+                    "postgres", self._cluster.path, self._arguments(), log=file, death_signal=signal.SIGINT
+                )
+            try:
+                self._await_answer(process, deadline)
+                break
+            except BaseException as error:
+                self.end(0.0)
+                passing = any(words in self._cluster.log.tail() for words in PASSING)
+                if not isinstance(error, Error) or not passing or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.1)
+        log.info("postgres started", pid=process.pid, seconds=round(time.monotonic() - started, 3))
+
+    def end(self, timeout: float) -> None:
+        """End it and whatever it left, in the gentlest way that fits into the time."""
+        process = self._process
+        if process is None:
+            return
+        for number, patience in (
+            (signal.SIGINT, timeout),
+            (signal.SIGQUIT, QUIT_PATIENCE),
+            (signal.SIGKILL, None),
+        ):
+            process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(patience)
+                break
+            log.warning("postgres does not end", pid=process.pid, signal=number.name)
+        for pid in processes_in(self._cluster.path):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _arguments(self) -> list[str]:
+        settings = SETTINGS | {"unix_socket_directories": str(self._runtime.socket)}
+        if os.geteuid() != 0:
+            # systemd-logind removes the POSIX shared memory of an ordinary user who logs out.
+            settings["dynamic_shared_memory_type"] = "mmap"
+        return [f"-c{name}={value}" for name, value in settings.items()]
+
+    def _await_answer(self, process: subprocess.Popen[bytes], deadline: float) -> None:
+        refusal = ""
+        while process.poll() is None:
+            # Not before PostgreSQL says that it is ready: it logs every connection that it turns away.
+            if self._cluster.is_ready(process.pid):
+                try:
+                    return _ensure_database(self._runtime.socket)
+                except psycopg.errors.DiskFull as error:
+                    raise disk_full(self._cluster.path.parent) from error
+                except psycopg.Error as error:
+                    refusal = f" ({error})"
+            if time.monotonic() > deadline:
+                raise self._cluster.explain(f"PostgreSQL does not answer{refusal}")
+            time.sleep(POLL)
+        raise self._cluster.explain("PostgreSQL did not start")
+
+
+def _ensure_database(socket: Path) -> None:
+    with psycopg.connect(
+        host=str(socket), port=5432, user="postgres", dbname="postgres", connect_timeout=5, autocommit=True
+    ) as connection:
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount == 0:
+            connection.execute(f"CREATE DATABASE {DATABASE}".encode())

@@ -1,0 +1,85 @@
+-- Runs. Times come from the server that made the row; ids are UUIDv7.
+
+-- name: start_many
+INSERT INTO coderuns (id, code_id, status, extra, params, body, headers, created_at, updated_at)
+SELECT r.id, r.code_id, 'started', r.extra::jsonb, r.params::jsonb, r.body, r.headers::jsonb, r.at, r.at
+FROM unnest(%(id)s::uuid[], %(code_id)s::uuid[], %(extra)s::text[], %(params)s::text[], %(body)s::text[],
+            %(headers)s::text[], %(at)s::timestamptz[])
+     AS r (id, code_id, extra, params, body, headers, at)
+ON CONFLICT (id) DO NOTHING
+
+-- name: finish_many
+-- One statement, so one commit, for the ends of all waiting runs and their logs. A run that is terminal already
+-- (its server was thought dead) is left alone and not returned.
+WITH finished AS (
+    UPDATE coderuns AS r
+    SET status = e.status, result = e.result, extra = r.extra || e.extra::jsonb, updated_at = e.at
+    FROM unnest(%(id)s::uuid[], %(status)s::text[], %(result)s::text[], %(extra)s::text[], %(at)s::timestamptz[])
+         AS e (id, status, result, extra, at)
+    WHERE r.id = e.id AND r.status IN ('queued', 'started')
+    RETURNING r.id, r.code_id
+), logged AS (
+    INSERT INTO codelogs (run_id, code_id, type, content, position, created_at)
+    SELECT f.id, f.code_id, l.type, l.content, l.position, l.at
+    FROM unnest(%(log_run_id)s::uuid[], %(log_type)s::text[], %(log_content)s::text[], %(log_position)s::int[],
+                %(log_at)s::timestamptz[])
+         AS l (run_id, type, content, position, at)
+    JOIN finished AS f ON f.id = l.run_id
+)
+SELECT id FROM finished
+
+-- name: statuses
+SELECT id, status, extra FROM coderuns WHERE id = ANY (%(ids)s::uuid[])
+
+-- name: get
+SELECT id, code_id, status, result, extra, params, body, headers, created_at, updated_at
+FROM coderuns
+WHERE id = %(id)s
+
+-- name: page
+SELECT id, code_id, status, result, extra, params, body, headers, created_at, updated_at
+FROM coderuns
+WHERE code_id = %(code_id)s
+  AND (%(status)s::text IS NULL OR status = %(status)s)
+  AND (%(after)s::timestamptz IS NULL OR created_at > %(after)s)
+  AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
+ORDER BY created_at DESC, id DESC
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: count
+SELECT count(*) AS total
+FROM coderuns
+WHERE code_id = %(code_id)s
+  AND (%(status)s::text IS NULL OR status = %(status)s)
+  AND (%(after)s::timestamptz IS NULL OR created_at > %(after)s)
+  AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
+
+-- name: started_instances
+-- Whose runs are unfinished. Rows without an instance were made by another program.
+SELECT DISTINCT (extra ->> 'instance')::int AS instance
+FROM coderuns
+WHERE status = 'started' AND extra ? 'instance'
+
+-- name: lose_instance
+UPDATE coderuns
+SET status = 'failed', updated_at = %(at)s,
+    extra = extra || jsonb_build_object('error', jsonb_build_object(
+        'type', 'lost', 'message', 'the server that ran it died', 'traceback', ''))
+WHERE status = 'started' AND extra ->> 'instance' = %(instance)s::text
+RETURNING id
+
+-- name: lose_forgotten
+-- Runs of this very server that it knows nothing of any more: their end could not be written down.
+UPDATE coderuns
+SET status = 'failed', updated_at = %(at)s,
+    extra = extra || jsonb_build_object('error', jsonb_build_object(
+        'type', 'lost', 'message', 'its end could not be recorded', 'traceback', ''))
+WHERE status = 'started' AND extra ->> 'instance' = %(instance)s::text
+  AND created_at < %(before)s AND NOT id = ANY (%(known)s::uuid[])
+RETURNING id
+
+-- name: try_lock_instance
+SELECT pg_try_advisory_lock(%(space)s, %(instance)s) AS locked
+
+-- name: unlock_instance
+SELECT pg_advisory_unlock(%(space)s, %(instance)s) AS unlocked

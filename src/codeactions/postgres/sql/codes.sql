@@ -1,0 +1,32 @@
+-- Codes. Columns are always named: a database of the Go service has more of them.
+
+-- name: create
+INSERT INTO codes (id, name, type, source, language, url, project_uuid, timeout, created_at, updated_at)
+VALUES (%(id)s, %(name)s, %(type)s, %(source)s, %(language)s, %(url)s, %(project_uuid)s, %(timeout)s,
+        %(created_at)s, %(updated_at)s)
+
+-- name: get
+SELECT id, name, type, source, language, url, project_uuid, timeout, created_at, updated_at
+FROM codes
+WHERE id = %(id)s
+
+-- name: list
+SELECT id, name, type, source, language, url, project_uuid, timeout, created_at, updated_at
+FROM codes
+WHERE project_uuid = %(project_uuid)s AND (%(type)s::text IS NULL OR type = %(type)s)
+ORDER BY created_at, id
+LIMIT %(limit)s
+
+-- name: update
+-- Only while nobody else has changed it since it was read.
+UPDATE codes
+SET name = %(name)s, type = %(type)s, source = %(source)s, language = %(language)s, url = %(url)s,
+    project_uuid = %(project_uuid)s, timeout = %(timeout)s, updated_at = %(updated_at)s
+WHERE id = %(id)s AND updated_at = %(read_updated_at)s
+RETURNING id
+
+-- name: delete
+DELETE FROM codes WHERE id = %(id)s RETURNING id
+
+-- name: is_empty
+SELECT NOT EXISTS (SELECT 1 FROM codes) AS is_empty

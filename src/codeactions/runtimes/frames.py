@@ -1,0 +1,86 @@
+"""What server and run say to each other over the run's socket.
+
+One frame is a kind (1 byte), a length (4 bytes, big endian) and that many bytes. The server sends one JOB; the
+run sends LOG frames and ends with one RESULT or one FAILURE. Both sides use this module; the server treats every
+byte that comes from a run as hostile, so each kind has a bound and anything else ends the run.
+"""
+
+import json
+import struct
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+HEADER = struct.Struct("!BI")
+_PART = struct.Struct("!I")
+META_LIMIT = 64 * 1024  # bytes of a RESULT's description, or of a whole FAILURE
+
+
+class Kind(IntEnum):
+    """The first byte of a frame."""
+
+    JOB = 1
+    LOG = 2
+    RESULT = 3
+    FAILURE = 4
+
+
+class Malformed(Exception):
+    """A run sent something that is no frame, or one over its bound."""
+
+
+LOG_LEVELS = ("debug", "info", "error")
+
+
+def pack(kind: Kind, *parts: bytes) -> bytes:
+    """A whole frame."""
+    return b"".join((HEADER.pack(kind, sum(map(len, parts))), *parts))
+
+
+def pack_described(kind: Kind, meta: dict[str, Any], body: bytes) -> bytes:
+    """A frame of a JSON description and raw bytes (JOB and RESULT)."""
+    description = json.dumps(meta).encode()
+    return pack(kind, _PART.pack(len(description)), description, body)
+
+
+def unpack_described(payload: bytes) -> tuple[dict[str, Any], bytes]:
+    """The reverse of `pack_described`, without the header. Raises `Malformed`."""
+    try:
+        (length,) = _PART.unpack_from(payload)
+        end = _PART.size + length
+        if end > len(payload):
+            raise Malformed("a description is longer than its frame")
+        meta = json.loads(payload[_PART.size : end])
+    except (struct.error, ValueError, RecursionError) as error:
+        raise Malformed("a description is not JSON") from error
+    if not isinstance(meta, dict):
+        raise Malformed("a description is not an object")
+    return meta, payload[end:]
+
+
+@dataclass(slots=True)
+class Reader:
+    """Cuts a run's byte stream into frames, without ever holding more than the largest frame allowed.
+
+    bounds: largest payload of each kind that may come; a kind that is not in it is malformed.
+    """
+
+    bounds: dict[Kind, int]
+    _buffer: bytearray = field(default_factory=bytearray)
+
+    def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
+        """Take more bytes; return the frames now complete. Raises `Malformed`."""
+        self._buffer += data
+        frames = []
+        while len(self._buffer) >= HEADER.size:
+            number, length = HEADER.unpack_from(self._buffer)
+            bound = self.bounds.get(number)
+            if bound is None:
+                raise Malformed(f"unknown frame kind {number}")
+            if length > bound:
+                raise Malformed(f"a {Kind(number).name} frame of {length} bytes is over {bound}")
+            if len(self._buffer) < HEADER.size + length:
+                break
+            frames.append((Kind(number), bytes(self._buffer[HEADER.size : HEADER.size + length])))
+            del self._buffer[: HEADER.size + length]
+        return frames

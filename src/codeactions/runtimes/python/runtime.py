@@ -1,0 +1,37 @@
+"""What the sandbox has to know to run Python: the zygote's module, and the interpreter's files."""
+
+import glob
+import os
+import sys
+import sysconfig
+
+NAME = "python"
+ZYGOTE_MODULE = "codeactions.runtimes.python.worker"
+
+
+def version() -> str:
+    """The interpreter's version, such as `3.11.7`."""
+    return sys.version.split()[0]
+
+
+def exposed_paths() -> tuple[str, ...]:
+    """Folders and files of the interpreter that runs may read: its standard library and libraries, and itself."""
+    interpreter = os.path.realpath(sys.executable)
+    paths = {os.path.dirname(os.__file__), sysconfig.get_path("platstdlib"), interpreter}
+    if sys.base_prefix != "/usr":  # whose lib folders every run sees anyway
+        paths |= {f"{sys.base_prefix}/lib", f"{sys.base_prefix}/lib64"}
+    return tuple(sorted(path for path in paths if path and os.path.exists(path)))
+
+
+def hidden_paths() -> tuple[str, ...]:
+    """Folders among those where installed packages are, this one perhaps included: none of a run's business."""
+    prefixes = {sys.base_prefix, "/usr"}
+    return tuple(
+        sorted(
+            path
+            for prefix in prefixes
+            for lib in ("lib", "lib64")
+            for kind in ("site-packages", "dist-packages")
+            for path in glob.glob(f"{prefix}/{lib}/python*/{kind}")
+        )
+    )

@@ -1,0 +1,264 @@
+"""Control groups of the slots: memory, process and CPU limits that hold whatever a run does.
+
+Both versions are spoken, because hosts differ (cgroups(7)). A group tree belongs to one launcher and is held
+by a lock on its folder; whoever starts next removes trees that nobody holds, so a `kill -9` leaves none behind.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from codeactions.sandbox.config import Limits
+
+_PREFIX = "codeactions-"
+_MOUNTINFO = Path("/proc/self/mountinfo")
+_OWN_GROUPS = Path("/proc/self/cgroup")
+# All runs of a node together weigh as two ordinary processes against the server and the database.
+_CPU_SHARES_V1 = 2048
+_CPU_WEIGHT_V2 = 200
+
+
+@dataclass(slots=True)
+class SlotGroup:
+    """The groups of one slot, as file descriptors that work from inside the walls.
+
+    join: files to which a process writes "0" to move itself in (v1).
+    folder: the group's folder, for clone3 (v2), else -1.
+    """
+
+    join: tuple[int, ...] = ()
+    folder: int = -1
+    _events: int = -1
+    _peak: int = -1
+    _peak_resets: bool = False
+    _seen_kills: int = 0
+
+    def enter(self) -> None:
+        """Move the calling process in. It must have one thread.
+
+        `tasks` and not `cgroup.procs`: moving oneself as a thread skips the kernel's global lock.
+        """
+        for fd in self.join:
+            os.write(fd, b"0")
+
+    def new_memory_kills(self) -> int:
+        """How many processes the kernel killed for memory since this was last asked."""
+        if self._events < 0:
+            return 0
+        for line in os.pread(self._events, 4096, 0).split(b"\n"):
+            if line.startswith(b"oom_kill "):
+                total = int(line[9:])
+                new, self._seen_kills = total - self._seen_kills, total
+                return new
+        return 0
+
+    def take_peak(self) -> int | None:
+        """The most memory in use since this was last asked, in bytes; None where the host does not tell."""
+        if self._peak < 0:
+            return None
+        peak = int(os.pread(self._peak, 32, 0))
+        with contextlib.suppress(OSError):
+            os.pwrite(self._peak, b"0", 0)
+        return peak
+
+
+@dataclass(slots=True)
+class CgroupTree:
+    """All groups of one launcher."""
+
+    version: str = "none"
+    controllers: tuple[str, ...] = ()
+    slots: list[SlotGroup] = field(default_factory=list)
+    reason: str = ""
+    _roots: list[tuple[int, str, int]] = field(default_factory=list)  # parent folder fd, name, own locked fd
+
+    def remove(self) -> None:
+        """Delete every group. Works after pivot_root, since it goes by folder descriptors. Never raises."""
+        for parent, name, own in self._roots:
+            _remove_children(own)
+            with contextlib.suppress(OSError):
+                os.rmdir(name, dir_fd=parent)
+            os.close(own)
+            os.close(parent)
+        self._roots.clear()
+
+
+def create(limits: Limits, slots: int) -> CgroupTree:
+    """Make the groups, or an empty tree whose `reason` says why this host gives none."""
+    tree = CgroupTree()
+    try:
+        folders = controller_folders()
+        if "unified" in folders and not {"memory", "pids"} & set(folders):
+            _create_v2(tree, folders["unified"], limits, slots)
+        elif {"memory", "pids"} & set(folders):
+            _create_v1(tree, folders, limits, slots)
+        else:
+            tree.reason = "no cgroup file system is mounted"
+    except OSError as error:
+        tree.remove()
+        return CgroupTree(reason=f"{error.strerror}: {error.filename}" if error.filename else str(error))
+    return tree
+
+
+def controller_folders() -> dict[str, Path]:
+    """Where this process is in each hierarchy: controller name (or `unified`) → its folder."""
+    own: dict[str, str] = {}
+    for line in _OWN_GROUPS.read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        for name in names.split(",") if names else ["unified"]:
+            own[name] = path
+    found: dict[str, Path] = {}
+    for line in _MOUNTINFO.read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        _, _, _, root, point = before.split()[:5]
+        kind, _, options = after.split()[:3]
+        for name in ["unified"] if kind == "cgroup2" else options.split(",") if kind == "cgroup" else []:
+            if name in own and name not in found:
+                # Inside a container the mount may show only a part of the hierarchy (its root field).
+                inside = os.path.relpath(own[name], root) if own[name].startswith(root) else "."
+                found[name] = Path(os.path.normpath(os.path.join(point, inside)))
+    return found
+
+
+def _create_v1(tree: CgroupTree, folders: dict[str, Path], limits: Limits, slots: int) -> None:
+    wanted = [name for name in ("memory", "pids", "cpu") if name in folders]
+    groups = [SlotGroup() for _ in range(slots)]
+    name = _PREFIX + os.urandom(6).hex()
+    for controller in wanted:
+        root = _make_root(tree, folders[controller], name)
+        if controller == "cpu":  # one group for all runs: it bounds what they take together
+            _write(root / "cpu.shares", _CPU_SHARES_V1)
+            shared = _open_to_write(root / "tasks")
+            for group in groups:
+                group.join += (shared,)
+            continue
+        for index, group in enumerate(groups):
+            folder = root / f"slot-{index}"
+            folder.mkdir()
+            if controller == "memory":
+                _write(folder / "memory.limit_in_bytes", limits.memory_bytes)
+                with contextlib.suppress(FileNotFoundError):  # a kernel that does not account swap
+                    _write(folder / "memory.memsw.limit_in_bytes", limits.memory_bytes)
+                group._events = os.open(folder / "memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+                group._peak = os.open(folder / "memory.max_usage_in_bytes", os.O_RDWR | os.O_CLOEXEC)
+            else:
+                _write(folder / "pids.max", limits.processes)
+            group.join += (_open_to_write(folder / "tasks"),)
+    tree.version, tree.controllers, tree.slots = "v1", tuple(wanted), groups
+
+
+def _create_v2(tree: CgroupTree, own: Path, limits: Limits, slots: int) -> None:
+    root = _make_root(tree, own, _PREFIX + os.urandom(6).hex())
+    offered = set((own / "cgroup.controllers").read_text().split())
+    wanted = [name for name in ("memory", "pids", "cpu") if name in offered]
+    switch = " ".join(f"+{name}" for name in wanted)
+    try:
+        _write(own / "cgroup.subtree_control", switch)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        _move_to_leaf(own)  # a group with processes of its own can have no controllers below it
+        _write(own / "cgroup.subtree_control", switch)
+    _write(root / "cgroup.subtree_control", switch)
+    if "cpu" in wanted:
+        _write(root / "cpu.weight", _CPU_WEIGHT_V2)
+    groups = []
+    for index in range(slots):
+        folder = root / f"slot-{index}"
+        folder.mkdir()
+        group = SlotGroup(folder=os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        if "memory" in wanted:
+            _write(folder / "memory.max", limits.memory_bytes)
+            with contextlib.suppress(FileNotFoundError):  # a kernel without swap
+                _write(folder / "memory.swap.max", 0)
+            _write(folder / "memory.oom.group", 1)
+            group._events = os.open(folder / "memory.events", os.O_RDONLY | os.O_CLOEXEC)
+            with contextlib.suppress(FileNotFoundError):  # since Linux 5.19; writable since 6.12
+                group._peak = os.open(folder / "memory.peak", os.O_RDWR | os.O_CLOEXEC)
+        if "pids" in wanted:
+            _write(folder / "pids.max", limits.processes)
+        groups.append(group)
+    tree.version, tree.controllers, tree.slots = "v2", tuple(wanted), groups
+
+
+def hand_over(tree: CgroupTree, uid: int) -> None:
+    """Let the launcher, which runs as `uid`, put its children into the slots' groups (v2).
+
+    clone3 asks for write permission on the group and on the nearest common ancestor: the tree's root,
+    so the launcher itself must live in the tree as well.
+    """
+    if tree.version != "v2":
+        return  # v1 goes by the descriptors' opener
+    for _, _, own in tree._roots:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir("launcher", dir_fd=own)
+        for name in (".", "cgroup.procs", "launcher", "launcher/cgroup.procs"):
+            os.chown(name, uid, -1, dir_fd=own)
+    for slot in tree.slots:
+        for name in (".", "cgroup.procs"):
+            os.chown(name, uid, -1, dir_fd=slot.folder)
+
+
+def enter_launcher_group(tree: CgroupTree, pid: int) -> None:
+    """Put the launcher into its own group of the tree (v2); call it in the parent, which still may."""
+    if tree.version == "v2":
+        for _, _, own in tree._roots:
+            _write_at(own, "launcher/cgroup.procs", pid)
+
+
+def _make_root(tree: CgroupTree, parent: Path, name: str) -> Path:
+    _remove_stale(parent)
+    root = parent / name
+    root.mkdir()
+    parent_fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    own = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(own, fcntl.LOCK_EX)
+    tree._roots.append((parent_fd, name, own))
+    return root
+
+
+def _remove_stale(parent: Path) -> None:
+    for folder in parent.glob(_PREFIX + "*"):
+        with contextlib.suppress(OSError):  # held by a living launcher, or removed by another one meanwhile
+            own = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove_children(own)
+                folder.rmdir()
+            finally:
+                os.close(own)
+
+
+def _remove_children(folder: int) -> None:
+    for name in os.listdir(folder):
+        if name.startswith("slot-") or name == "launcher":
+            with contextlib.suppress(OSError):
+                os.rmdir(name, dir_fd=folder)
+
+
+def _move_to_leaf(own: Path) -> None:
+    leaf = own / "server"
+    leaf.mkdir(exist_ok=True)
+    for pid in (own / "cgroup.procs").read_text().split():
+        with contextlib.suppress(ProcessLookupError):
+            _write(leaf / "cgroup.procs", pid)
+
+
+def _open_to_write(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+
+
+def _write(path: Path, value: int | str) -> None:
+    with open(path, "w") as file:
+        file.write(str(value))
+
+
+def _write_at(folder: int, name: str, value: int) -> None:
+    fd = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        os.write(fd, str(value).encode())
+    finally:
+        os.close(fd)

@@ -1,0 +1,39 @@
+"""Messages between server, launcher and zygotes: one JSON object and a few descriptors in one SOCK_SEQPACKET packet."""
+
+import array
+import json
+import socket
+from typing import Any
+
+_LARGEST = 65536
+_MOST_DESCRIPTORS = 8
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+def send(sock: socket.socket, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+    """Send one message. Raises `Closed` when nobody is there to take it."""
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    try:
+        sock.sendmsg([json.dumps(message).encode()], ancillary)
+    except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError) as error:
+        raise Closed from error
+
+
+def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Take one message and its descriptors (close-on-exec). Raises `Closed`, and `BlockingIOError` as the socket does."""
+    try:
+        data, ancillary, _, _ = sock.recvmsg(
+            _LARGEST, socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS), socket.MSG_CMSG_CLOEXEC
+        )
+    except ConnectionResetError as error:
+        raise Closed from error
+    if not data:
+        raise Closed
+    descriptors = array.array("i")
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
+    return json.loads(data), list(descriptors)

@@ -1,0 +1,282 @@
+"""The slots of a node: who gets one, who waits, and which are kept warm.
+
+A warm sandbox is a run whose walls are already up and which waits for its job; it serves one run like any
+other. Keeping a few takes the fork out of a call's way; the number of slots bounds them and the runs together.
+"""
+
+import asyncio
+import collections
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.sandbox.config import LauncherConfig, Level
+from codeactions.sandbox.process import LauncherProcess
+
+_RESTART_DELAYS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before each further attempt to replace a launcher
+_WARM_AFTER_FAILURE = 1.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the process of a run ended, as the kernel told the launcher.
+
+    status: exit code, or minus the signal's number; None when it never started or its launcher died (`why`).
+    memory_kills: processes of the run that the kernel killed for memory. peak: bytes, where the host tells.
+    """
+
+    status: int | None
+    memory_kills: int = 0
+    peak: int | None = None
+    why: str = ""
+
+
+class Sandbox:
+    """One sandbox for one run: its socket, its two output pipes, and the news of its end."""
+
+    def __init__(self, slot: int, run: int, zygote: str, kill: Callable[[], None]) -> None:
+        self.slot, self.run, self.zygote = slot, run, zygote
+        self._kill = kill
+        self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self.sock, self._job_end = socket.socketpair()
+        self.stdout, self._stdout_end = os.pipe()
+        self.stderr, self._stderr_end = os.pipe()
+        self.sock.setblocking(False)
+        os.set_blocking(self.stdout, False)
+        os.set_blocking(self.stderr, False)
+
+    def __repr__(self) -> str:
+        return f"<Sandbox slot={self.slot} run={self.run} {'ended' if self.ended.done() else 'alive'}>"
+
+    @property
+    def run_ends(self) -> tuple[int, int, int]:
+        """The descriptors that belong to the run's process."""
+        return (self._job_end.fileno(), self._stdout_end, self._stderr_end)
+
+    def close_run_ends(self) -> None:
+        """Let go of the run's ends, once they are on their way to it."""
+        self._job_end.close()
+        os.close(self._stdout_end)
+        os.close(self._stderr_end)
+
+    def kill(self) -> None:
+        """Ask for the end of the run and of everything it started. `ended` tells when nothing is left."""
+        if not self.ended.done():
+            self._kill()
+
+    def discard(self) -> None:
+        """End a sandbox that got no job and never will."""
+        self.kill()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the server's ends. The run may still be alive; the slot is free once `ended` is done."""
+        self.sock.close()
+        os.close(self.stdout)
+        os.close(self.stderr)
+
+
+class SandboxPool:
+    """Hands out sandboxes, at most `config.slots` at a time; replaces its launcher whenever that dies."""
+
+    def __init__(self, config: LauncherConfig, *, warm: int = 4, warm_zygote: str = "") -> None:
+        self.config = config
+        self._warm_target = min(warm, config.slots)
+        self._warm_zygote = warm_zygote or next(iter(config.zygotes), "")
+        self._launcher: LauncherProcess | None = None
+        self._free: set[int] = set()
+        self._alive: dict[int, Sandbox] = {}  # slot → sandbox, warm ones included
+        self._warm: collections.deque[Sandbox] = collections.deque()
+        self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._not_warm_before = 0.0
+        self._runs = 0
+        self._restarting: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.restarts = 0
+        self.ready_zygotes: set[str] = set()
+        self._zygote_ready = asyncio.Event()
+        self.level: Level | None = None
+        self.cgroup_reason = ""
+
+    def __repr__(self) -> str:
+        return (
+            f"<SandboxPool {len(self._alive) - len(self._warm)} busy, {len(self._warm)} warm, "
+            f"{len(self._free)} free, {len(self._waiting)} waiting>"
+        )
+
+    @property
+    def busy(self) -> int:
+        """Sandboxes with a run in them."""
+        return len(self._alive) - len(self._warm)
+
+    @property
+    def warm(self) -> int:
+        """Sandboxes that wait for a job."""
+        return len(self._warm)
+
+    @property
+    def waiting(self) -> int:
+        """Callers that wait for a slot."""
+        return len(self._waiting)
+
+    @property
+    def launcher_pid(self) -> int | None:
+        """Process id of the launcher's outer half; None while there is none."""
+        return self._launcher.pid if self._launcher else None
+
+    async def start(self, timeout: float = 30.0) -> Level:
+        """Start the launcher and wait for its zygotes. Raises `Error` (internal): what the host is missing."""
+        await self._start_launcher(timeout)
+        async with asyncio.timeout(timeout):
+            while len(self.ready_zygotes) < len(self.config.zygotes):
+                self._zygote_ready.clear()
+                await self._zygote_ready.wait()
+                if self._launcher is None:
+                    raise Error(ErrorCode.INTERNAL, "the sandbox launcher died while its zygotes were starting")
+        assert self.level is not None
+        self._keep_warm()
+        return self.level
+
+    async def stop(self) -> None:
+        """End every run, warm sandbox, zygote and the launcher; wait until they are gone."""
+        self._stopping = True
+        if self._restarting:
+            self._restarting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._restarting
+        if self._launcher:
+            launcher, self._launcher = self._launcher, None
+            await launcher.stop()
+        self._lose_all("the server is stopping")
+
+    async def acquire(self, zygote: str, timeout: float, most_waiting: int) -> Sandbox:
+        """Get a sandbox of `zygote`'s kind, waiting up to `timeout` seconds for a slot.
+
+        First come, first served. Raises `Error` (busy) when nothing became free in time or when `most_waiting`
+        callers wait already. The slot frees itself when the sandbox has ended.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout
+        if self._waiting:
+            await self._wait_for_slot(deadline, timeout, most_waiting)
+        while not self._can_serve(zygote):
+            if self._warm and not self._free:
+                self._warm.popleft().discard()  # warm for another zygote's runs: its slot is needed here
+            await self._wait_for_slot(deadline, timeout, most_waiting)
+        while self._warm and self._warm_zygote == zygote:
+            sandbox = self._warm.popleft()
+            if not sandbox.ended.done():
+                return sandbox
+        return self._start_sandbox(zygote)
+
+    def _can_serve(self, zygote: str) -> bool:
+        return self._launcher is not None and bool(self._free or (self._warm and self._warm_zygote == zygote))
+
+    async def _wait_for_slot(self, deadline: float, timeout: float, most_waiting: int) -> None:
+        if len(self._waiting) >= most_waiting:
+            raise Error(ErrorCode.BUSY, f"all {self.config.slots} slots are busy and {most_waiting} callers wait")
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await turn
+        except TimeoutError:
+            raise Error(ErrorCode.BUSY, f"no slot became free within {timeout:g} s") from None
+        finally:
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(turn)
+
+    def _start_sandbox(self, zygote: str) -> Sandbox:
+        assert self._launcher is not None
+        slot = self._free.pop()
+        self._runs += 1
+        run, launcher = self._runs, self._launcher
+        sandbox = Sandbox(slot, run, zygote, lambda: launcher.send({"kill": slot, "run": run}))
+        self._alive[slot] = sandbox
+        launcher.send({"start": slot, "run": run, "zygote": zygote}, sandbox.run_ends)
+        sandbox.close_run_ends()
+        return sandbox
+
+    def _keep_warm(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._stopping or self._launcher is None or self._waiting or now < self._not_warm_before:
+            return
+        while len(self._warm) < self._warm_target and self._free:
+            self._warm.append(self._start_sandbox(self._warm_zygote))
+
+    def _next_turn(self) -> None:
+        """Wake as many waiters as there are slots for them."""
+        places = len(self._free) + len(self._warm)
+        for turn in self._waiting:
+            if places <= 0 or self._launcher is None:
+                return
+            if not turn.done():
+                turn.set_result(None)
+            places -= 1
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        if "ended" in message:
+            sandbox = self._alive.get(message["ended"])
+            if sandbox is not None and sandbox.run == message["run"]:
+                ended = Ended(
+                    message["status"], message.get("memory_kills", 0), message.get("peak"), message.get("why", "")
+                )
+                self._finish(sandbox, ended)
+                self._next_turn()
+                self._keep_warm()
+        elif message.get("state") == "ready":
+            self.ready_zygotes.add(message["zygote"])
+            self._zygote_ready.set()
+        elif message.get("state") == "died":
+            self.ready_zygotes.discard(message["zygote"])
+
+    def _finish(self, sandbox: Sandbox, ended: Ended) -> None:
+        del self._alive[sandbox.slot]
+        self._free.add(sandbox.slot)
+        with contextlib.suppress(ValueError):
+            self._warm.remove(sandbox)
+            sandbox.close()  # nobody took it, so nobody else will
+            # It should have waited for a job. Whatever ended it would end the next one as soon.
+            self._not_warm_before = asyncio.get_running_loop().time() + _WARM_AFTER_FAILURE
+        if not sandbox.ended.done():
+            sandbox.ended.set_result(ended)
+
+    def _lose_all(self, why: str) -> None:
+        for sandbox in list(self._alive.values()):
+            self._finish(sandbox, Ended(None, why=why))
+
+    async def _start_launcher(self, timeout: float) -> None:
+        self.ready_zygotes.clear()
+        launcher = LauncherProcess(self._on_message, lambda: self._on_gone(launcher))
+        self.level = await launcher.start(self.config, timeout)
+        self.cgroup_reason = launcher.cgroup_reason
+        self._free = set(range(self.config.slots))
+        self._launcher = launcher
+
+    def _on_gone(self, launcher: LauncherProcess) -> None:
+        if self._launcher is not launcher:
+            return
+        self._launcher = None
+        self.ready_zygotes.clear()
+        self._zygote_ready.set()
+        self._lose_all("the sandbox launcher died")
+        if not self._stopping:
+            self._restarting = asyncio.get_running_loop().create_task(self._replace(launcher))
+
+    async def _replace(self, gone: LauncherProcess) -> None:
+        await gone.stop()
+        attempt = 0
+        while True:
+            await asyncio.sleep(_RESTART_DELAYS[min(attempt, len(_RESTART_DELAYS) - 1)])
+            attempt += 1
+            try:
+                await self._start_launcher(30.0)
+            except Error:
+                continue  # what stopped it may pass (memory, processes); /health shows that there is none
+            self.restarts += 1
+            self._next_turn()
+            self._keep_warm()
+            return

@@ -1,0 +1,155 @@
+"""The server's side of a launcher process: starts one, talks to it, and tells when it is gone."""
+
+import asyncio
+import collections
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.sandbox import channel
+from codeactions.sandbox.config import LauncherConfig, Level
+
+_PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
+# The fresh interpreter sees the standard library and, last, the folder this package is in; no site, no
+# environment, nothing of the virtual environment's start-up files.
+_PROGRAM = "import sys; sys.path.append({path!r}); from codeactions.sandbox.guard import main; main({fd})"
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "TMPDIR": "/tmp", "USER": "sandbox"}
+
+
+class LauncherProcess:
+    """One launcher, from start to end. Not reusable: a new one is made when it is gone.
+
+    on_message is called with every message but the first; on_gone once, when the launcher has ended.
+    """
+
+    def __init__(self, on_message: Callable[[dict[str, Any]], None], on_gone: Callable[[], None]) -> None:
+        self._on_message = on_message
+        self._on_gone = on_gone
+        self._outgoing: collections.deque[tuple[dict[str, Any], tuple[int, ...]]] = collections.deque()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._sock: socket.socket | None = None
+        self.level: Level | None = None
+        self.cgroup_reason = ""
+
+    def __repr__(self) -> str:
+        return f"<LauncherProcess pid={self.pid} {'open' if self._sock else 'closed'}>"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the guard, the launcher's outer half."""
+        return self._process.pid if self._process else None
+
+    async def start(self, config: LauncherConfig, timeout: float = 30.0) -> Level:
+        """Start it and wait until it can take runs. Raises `Error` (internal) that says what is missing."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        program = _PROGRAM.format(path=_PACKAGE_PARENT, fd=theirs.fileno())
+        interpreter = getattr(sys, "_base_executable", sys.executable)
+        self._process = subprocess.Popen(  # noqa: ASYNC220 - takes a few ms, and never while runs are served
+            [interpreter, "-I", "-S", "-c", program],
+            pass_fds=(theirs.fileno(),),
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal is the server's to handle
+            cwd="/",
+        )
+        theirs.close()
+        ours.setblocking(False)
+        self._sock = ours
+        loop = asyncio.get_running_loop()
+        ours.send(config.to_json())
+        waiting: asyncio.Future[dict[str, Any]] = loop.create_future()
+        loop.add_reader(ours, self._on_first, waiting)
+        try:
+            message = await asyncio.wait_for(waiting, timeout)
+        except TimeoutError:
+            await self.stop()
+            raise Error(ErrorCode.INTERNAL, f"the sandbox launcher did not start within {timeout:g} s") from None
+        if "ready" not in message:
+            await self.stop()
+            raise Error(ErrorCode.INTERNAL, f"the sandbox launcher cannot start: {message['fatal']}")
+        self.level = Level(**{**message["ready"], "controllers": tuple(message["ready"]["controllers"])})
+        self.cgroup_reason = message["cgroup_reason"]
+        loop.remove_reader(ours)
+        loop.add_reader(ours, self._on_readable)
+        return self.level
+
+    def send(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+        """Queue one message; descriptors are duplicated, so the caller may close its own at once.
+
+        Silently nothing once the launcher is gone: `on_gone` tells.
+        """
+        if self._sock is None:
+            return
+        if not self._outgoing:
+            try:
+                channel.send(self._sock, message, descriptors)
+                return
+            except BlockingIOError:
+                asyncio.get_running_loop().add_writer(self._sock, self._on_writable)
+            except channel.Closed:
+                return  # the reader will see it too
+        self._outgoing.append((message, tuple(os.dup(fd) for fd in descriptors)))
+
+    async def stop(self, timeout: float = 10.0) -> None:
+        """End it and wait for it: every run it had is gone afterwards, and its cgroups are removed."""
+        self._close()
+        if self._process is None:
+            return
+        try:
+            await asyncio.to_thread(self._process.wait, timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
+
+    def _on_first(self, waiting: asyncio.Future[dict[str, Any]]) -> None:
+        assert self._sock is not None
+        try:
+            message, _ = channel.receive(self._sock)
+        except channel.Closed:
+            message = {"fatal": "it ended without a word"}
+        if not waiting.done():
+            waiting.set_result(message)
+        asyncio.get_running_loop().remove_reader(self._sock)
+
+    def _on_readable(self) -> None:
+        try:
+            while self._sock is not None:
+                message, _ = channel.receive(self._sock)
+                self._on_message(message)
+        except BlockingIOError:
+            return
+        except channel.Closed:
+            self._close()
+            self._on_gone()
+
+    def _on_writable(self) -> None:
+        assert self._sock is not None
+        while self._outgoing:
+            message, descriptors = self._outgoing[0]
+            try:
+                channel.send(self._sock, message, descriptors)
+            except BlockingIOError:
+                return
+            except channel.Closed:
+                break
+            self._outgoing.popleft()
+            for fd in descriptors:
+                os.close(fd)
+        asyncio.get_running_loop().remove_writer(self._sock)
+
+    def _close(self) -> None:
+        if self._sock is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._sock)
+            loop.remove_writer(self._sock)
+            self._sock.close()
+            self._sock = None
+        for _, descriptors in self._outgoing:
+            for fd in descriptors:
+                os.close(fd)
+        self._outgoing.clear()

@@ -1,0 +1,110 @@
+"""The file system that runs see: a read-only root with a few of the host's folders in it, and nothing else.
+
+It is built once, before the launcher enters its user namespace. The kernel then locks every mount of it
+(mount_namespaces(7)), so not even the launcher could make one writable or look beneath.
+"""
+
+import os
+from pathlib import Path
+
+from codeactions.sandbox import syscalls
+
+RUN_UID = 1000  # what a run sees as its own uid and gid; on the host it is the slot's
+_DEVICES = ("null", "zero", "full", "random", "urandom")
+# Programs and libraries of the host, certificates that anybody may read, time zones.
+SYSTEM_PATHS = (
+    "/bin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/share/zoneinfo",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/mime.types",
+    "/etc/pki/tls/certs",
+    "/etc/ssl/certs",
+    "/usr/share/ca-certificates",
+)
+_LINKS = {
+    "/dev/fd": "/proc/self/fd",
+    "/dev/stdin": "/proc/self/fd/0",
+    "/dev/stdout": "/proc/self/fd/1",
+    "/dev/stderr": "/proc/self/fd/2",
+    "/dev/shm": "/tmp",
+    "/var/tmp": "/tmp",
+}
+_FILES = {
+    "/etc/passwd": f"sandbox:x:{RUN_UID}:{RUN_UID}:sandbox:/tmp:/bin/sh\n",
+    "/etc/group": f"sandbox:x:{RUN_UID}:\n",
+    "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    "/etc/resolv.conf": "",
+    "/etc/hostname": "sandbox\n",
+}
+_BUILD_AT = "/tmp"  # exists everywhere, and what it hides stays reachable through the opened sources
+
+
+def enter(exposed: tuple[str, ...], hidden: tuple[str, ...]) -> None:
+    """Build the root in a mount namespace of the caller's own and make it the caller's root.
+
+    `exposed` paths that do not exist are left out. Raises `OSError`.
+    """
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
+    links, sources = _open_sources(exposed)
+    syscalls.mount("sandbox", _BUILD_AT, "tmpfs", syscalls.MS_NOSUID, "mode=0755,size=1m")
+    for folder in ("dev", "etc", "proc", "tmp", "var", "run", ".empty"):
+        os.mkdir(f"{_BUILD_AT}/{folder}", 0o755)
+    for path, target in {**_LINKS, **links}.items():
+        os.makedirs(os.path.dirname(_BUILD_AT + path), exist_ok=True)
+        os.symlink(target, _BUILD_AT + path)
+    for path, text in _FILES.items():
+        Path(_BUILD_AT + path).write_text(text)
+    for path, fd in sources.items():
+        _bind(fd, _BUILD_AT + path, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NODEV)
+    for path in hidden:
+        if os.path.isdir(_BUILD_AT + path):
+            _bind_empty(_BUILD_AT + path)
+    for device in _DEVICES:
+        _bind(os.open(f"/dev/{device}", os.O_PATH | os.O_CLOEXEC), f"{_BUILD_AT}/dev/{device}", 0)
+    # A process in a user namespace may mount a new /proc only where it can see a whole one already.
+    syscalls.mount("/proc", f"{_BUILD_AT}/proc", flags=syscalls.MS_BIND | syscalls.MS_REC)
+    syscalls.set_mount_attributes(
+        _BUILD_AT, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NODEV, recursive=False
+    )
+    syscalls.pivot_root(_BUILD_AT)
+
+
+def _open_sources(exposed: tuple[str, ...]) -> tuple[dict[str, str], dict[str, int]]:
+    """Sort paths into symbolic links to be copied (as `/bin` often is) and opened places to be mounted."""
+    links: dict[str, str] = {}
+    sources: dict[str, int] = {}
+    for path in sorted({*SYSTEM_PATHS, *exposed}):
+        if any(path.startswith(above + "/") for above in (*sources, *links)):
+            continue  # comes along with the folder it is in
+        if os.path.islink(path):
+            links[path] = os.readlink(path)
+        elif os.path.exists(path):
+            sources[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    return links, sources
+
+
+def _bind(fd: int, target: str, attributes: int) -> None:
+    """Mount what `fd` stands for, with what is mounted below it, at `target`, and close it."""
+    if os.path.isdir(f"/proc/self/fd/{fd}"):
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        Path(target).touch()
+    syscalls.mount(f"/proc/self/fd/{fd}", target, flags=syscalls.MS_BIND | syscalls.MS_REC)
+    syscalls.set_mount_attributes(target, attributes | syscalls.MOUNT_ATTR_NOSUID)
+    os.close(fd)
+
+
+def _bind_empty(target: str) -> None:
+    syscalls.mount(f"{_BUILD_AT}/.empty", target, flags=syscalls.MS_BIND)
+    syscalls.set_mount_attributes(target, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NOSUID)

@@ -1,0 +1,69 @@
+"""A warm interpreter inside the walls, from which runs are forked.
+
+It imports what every run of its kind needs and never anything of a user's. It reads only what the launcher
+sends, and no run can write to it.
+"""
+
+import contextlib
+import gc
+import importlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from codeactions.sandbox import channel, seccomp, syscalls, walls
+from codeactions.sandbox.config import Limits
+from codeactions.sandbox.walls import Slot
+
+
+def serve(sock: socket.socket, module: str, slots: list[Slot], limits: Limits, walled: bool) -> None:
+    """Fork a run for each message until the launcher is gone. Does not return in a run either.
+
+    Messages in: `{"slot", "run"}` with the run's socket and its two output pipes.
+    Messages out: `{"slot", "run", "pid"}`, or `"error"` in place of the pid.
+    """
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    with contextlib.suppress(OSError):  # a run should be the kernel's first choice when the host is out of memory
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("500")
+    runtime = importlib.import_module(module)
+    runtime.preload()
+    seccomp.program()  # made once here, not in each run
+    gc.collect()
+    gc.freeze()  # or the first collection in each run would copy every page of what was just imported
+    channel.send(sock, {"ready": True})
+    while True:
+        try:
+            message, descriptors = channel.receive(sock)
+        except channel.Closed:
+            return
+        slot = slots[message["slot"]]
+        answer: dict[str, Any] = {"slot": slot.index, "run": message["run"]}
+        try:
+            pid = walls.fork(slot, walled)
+            if pid == 0:
+                _run(slot, limits, walled, descriptors, runtime.run)
+            answer["pid"] = pid
+        except OSError as error:
+            answer["error"] = str(error)
+        for fd in descriptors:
+            os.close(fd)
+        channel.send(sock, answer)
+
+
+def _run(slot: Slot, limits: Limits, walled: bool, descriptors: list[int], main: Callable[[], None]) -> NoReturn:
+    """Be a run. Never returns into the loop above, whatever happens: this process will have held a user's code."""
+    try:
+        job, stdout, stderr = descriptors
+        walls.enter(slot, limits, walled)
+        walls.wire(job, stdout, stderr, limits.open_files)
+        main()
+    except OSError as error:
+        # A wall could not be put up: say so on the run's error output; the server sees no result.
+        os.write(descriptors[2], f"sandbox: {error}\n".encode())
+    finally:
+        os._exit(70)

@@ -1,0 +1,318 @@
+"""The migration files as they are on disk, and what `migrate` makes of words, names and addresses."""
+
+import re
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from codeactions.domain.errors import ErrorCode
+from codeactions.migrate import address, apply, diagnosis, duration, files, flags, lock, plan, state
+from codeactions.migrate.failure import MigrationError
+from codeactions.migrate.flags import Kind
+from codeactions.migrate.main import main
+from codeactions.migrate.state import Standing
+from codeactions.migrate.version import Recorded
+
+DIRECTORY = Path(__file__).parents[2] / "migrations"
+TITLES = [
+    "create_codes_table",
+    "create_codelibs_table",
+    "create_coderuns_table",
+    "create_user_permissions_table",
+    "create_projects_table",
+    "create_codelogs_table",
+    "protect_coderuns_states",
+]
+
+
+def scripts() -> list[Path]:
+    return sorted(DIRECTORY.glob("*.sql"))
+
+
+def folder(path: Path, *names: str) -> Path:
+    for name in names:
+        (path / name).write_text("SELECT 1;\n")
+    return path
+
+
+class TestOurFiles:
+    def test_each_version_has_both_halves_under_the_agreed_name(self) -> None:
+        expected = [
+            f"{number:06}_{title}.{half}.sql"
+            for number, title in enumerate(TITLES, 1)
+            for half in ("down", "up")
+        ]
+        assert [path.name for path in scripts()] == expected
+
+    def test_they_are_what_the_program_finds_by_itself(self) -> None:
+        found = files.read_directory(files.find_directory())
+        assert [item.title for item in found.items] == TITLES
+        assert found.latest == len(TITLES)
+
+    # The Go tool sends a file as one query, and x-multi-statement aside knows nothing of what is in it.
+    @pytest.mark.parametrize("path", scripts(), ids=lambda path: path.name)
+    def test_is_plain_sql_that_either_tool_can_run_in_one_transaction(self, path: Path) -> None:
+        text = path.read_text()
+        code = re.sub(r"--[^\n]*", "", text)
+        assert text.endswith("\n")
+        assert not text.startswith("\ufeff")
+        assert "\r" not in text
+        assert not re.search(r"^\s*\\", code, re.MULTILINE), "psql command"
+        assert not re.search(r"\b(begin|start\s+transaction)\s*;", code, re.IGNORECASE)
+        assert not apply.ENDS_TRANSACTION.search(path.read_bytes())
+        assert not re.search(r"\b(extension|concurrently)\b", code, re.IGNORECASE)
+        # The schema is the connection's, so none is named.
+        assert "public." not in code
+
+
+class TestNames:
+    def test_number_order_and_last_direction_decide(self, tmp_path: Path) -> None:
+        folder(tmp_path, "10_b.up.sql", "9_a.up.sql", "9_a.down.sql", "0011_k.up.down.sql", "3_.up.sql")
+        found = files.read_directory(tmp_path)
+        assert [item.version for item in found.items] == [3, 9, 10, 11]
+        eleven = found.find(11)
+        assert eleven is not None
+        assert (eleven.up, eleven.down and eleven.down.title) == (None, "k.up")
+        assert found.below(9) == 3
+        assert found.below(3) == -1
+
+    def test_other_names_and_folders_are_not_migrations(self, tmp_path: Path) -> None:
+        folder(tmp_path, "README.md", "1_a.UP.sql", "v1_a.up.sql", "1_a.sql", " 1_a.up.sql", "1_a.up.sql\n")
+        (tmp_path / "2_b.up.sql").mkdir()
+        assert files.read_directory(tmp_path).items == ()
+
+    @pytest.mark.parametrize(
+        ("names", "culprit"),
+        [
+            (("1_a.up.sql", "0001_b.up.sql"), "1_a.up.sql"),
+            (("1_a.up.sql", "1_a.up.sql.orig"), "1_a.up.sql.orig"),
+        ],
+    )
+    def test_a_duplicate_is_an_error_that_names_the_later_file(
+        self, tmp_path: Path, names: tuple[str, ...], culprit: str
+    ) -> None:
+        with pytest.raises(MigrationError) as caught:
+            files.read_directory(folder(tmp_path, *names))
+        assert caught.value.code is ErrorCode.INVALID
+        assert caught.value.tool == (
+            f'failed to open source, "file://{tmp_path}": duplicate migration file: {culprit}'
+        )
+
+    def test_a_version_beyond_bigint_is_an_error_and_one_beyond_any_number_is_none(
+        self, tmp_path: Path
+    ) -> None:
+        assert files.read_directory(folder(tmp_path, f"{2**64}_a.up.sql")).items == ()
+        with pytest.raises(MigrationError, match="version too large"):
+            files.read_directory(folder(tmp_path, f"{2**63}_a.up.sql"))
+
+    def test_a_missing_folder_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(MigrationError) as caught:
+            files.read_directory(tmp_path / "nowhere")
+        assert caught.value.tool.endswith("open .: no such file or directory")
+
+    def test_a_link_that_leads_nowhere_is_an_error_when_it_is_read(self, tmp_path: Path) -> None:
+        (tmp_path / "1_a.up.sql").symlink_to(tmp_path / "gone")
+        first = files.read_directory(tmp_path).items[0]
+        assert first.up is not None
+        with pytest.raises(MigrationError, match=r"cannot read the migration 1_a\.up\.sql"):
+            first.up.read()
+
+
+class TestPlan:
+    def test_up_takes_what_is_above_and_down_what_is_not(self, tmp_path: Path) -> None:
+        found = files.read_directory(
+            folder(tmp_path, "1_a.up.sql", "3_c.up.sql", "3_c.down.sql", "7_g.up.sql")
+        )
+        assert [str(step) for step in plan.up(found, -1)] == ["1/u a", "3/u c", "7/u g"]
+        assert [str(step) for step in plan.up(found, 3)] == ["7/u g"]
+        assert [(str(step), step.target) for step in plan.down(found, 3)] == [
+            ("3/d c", 1),
+            ("1/d <empty>", -1),
+        ]
+
+    @pytest.mark.parametrize(
+        ("recorded", "standing", "pending", "helps"),
+        [
+            (Recorded(-1, False), Standing.BEHIND, (1, 3), "`migrate up`"),
+            (Recorded(1, False), Standing.BEHIND, (3,), "`migrate up`"),
+            (Recorded(3, False), Standing.CURRENT, (), "nothing to do"),
+            (Recorded(9, False), Standing.AHEAD, (), "`migrate down N`"),
+            (Recorded(2, False), Standing.AHEAD, (), "not among the files"),
+            (Recorded(3, True), Standing.DIRTY, (), "`migrate force 1`"),
+            (Recorded(1, True), Standing.DIRTY, (), "`migrate force -- -1`"),
+            (Recorded(-1, True), Standing.DIRTY, (), "`migrate force 1`"),
+        ],
+    )
+    def test_a_state_names_the_command_that_helps(
+        self, tmp_path: Path, recorded: Recorded, standing: Standing, pending: tuple[int, ...], helps: str
+    ) -> None:
+        found = state.compare(files.read_directory(folder(tmp_path, "1_a.up.sql", "3_c.up.sql")), recorded)
+        assert (found.standing, found.pending, found.version) == (standing, pending, recorded.version)
+        assert helps in found.message
+        assert "\n" not in found.message
+
+
+# Numbers seen in pg_locks while golang-migrate held its lock, or worked out from its documentation.
+@pytest.mark.parametrize(
+    ("schema", "table", "database", "number"),
+    [
+        ("public", "schema_migrations", "/mydb", 616192132),
+        ("app", "schema_migrations", "/shop", 2582123737),
+        ("ops", "db_migrations", "/my db", 3769403419),
+        ("public", "schema_migrations", "mydb", 2103762914),
+        ("public", "schema_migrations", "/t", 2670802960),
+        ("app", "my_mig", "/t", 1247474678),
+    ],
+)
+def test_the_lock_has_golang_migrates_number(schema: str, table: str, database: str, number: int) -> None:
+    assert lock.number(schema, table, database) == number
+
+
+class TestAddress:
+    def test_the_parts(self) -> None:
+        found = address.parse("pgx5://u%40x:p%2Fw@h:5433/my%20db?sslmode=disable&search_path=app&x-foo=1")
+        assert found.parameters == {
+            "host": "h",
+            "port": "5433",
+            "user": "u@x",
+            "password": "p/w",
+            "dbname": "my db",
+            "sslmode": "disable",
+            "search_path": "app",
+        }
+        assert (found.path, found.schema, found.table) == ("/my db", None, "schema_migrations")
+        assert "p/w" not in repr(found)
+
+    def test_what_may_be_missing(self) -> None:
+        assert address.parse("postgres:///").parameters == {}
+        found = address.parse("postgresql://postgres:@/t?host=/run/pg")
+        assert found.parameters == {"host": "/run/pg", "user": "postgres", "dbname": "t"}
+        assert address.parse("postgres://[::1]:1,b:2/x").parameters["host"] == "::1,b"
+        assert address.parse("postgres://h?dbname=x").path == ""
+
+    def test_another_table(self) -> None:
+        assert address.parse("postgres://h/d?x-migrations-table=a.b").table == "a.b"
+        quoted = "postgres://h/d?x-migrations-table-quoted=true&x-migrations-table="
+        found = address.parse(quoted + "%22s%22.%22t%22")
+        assert (found.schema, found.table) == ("s", "t")
+        with pytest.raises(MigrationError, match="x-migrations-table"):
+            address.parse(quoted + "s.t")
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "",
+            "s3cret",
+            "postgres:s3cret",
+            "mysql://u:s3cret@h/d",
+            "postgres://u:s3cret/x@h/d",
+            "postgres://u:12/s3cret@h/d",
+            "postgres://u:12#s3cret@h/d",
+            "postgres://u:12?s3cret@h/d",
+            "postgres://u:s3cret#x@h/d",
+            "postgres://u:s3cret@h:port/d",
+            "postgres://h/d?s3 cret=1",
+        ],
+    )
+    def test_a_bad_one_is_refused_without_a_word_of_it(self, url: str) -> None:
+        with pytest.raises(MigrationError) as caught:
+            address.parse(url)
+        assert caught.value.code is ErrorCode.INVALID
+        assert "cret" not in caught.value.message + caught.value.tool
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0s"),
+        (850, "850ns"),
+        (1500, "1.5µs"),
+        (7074163, "7.074163ms"),
+        (10300000, "10.3ms"),
+        (10**9, "1s"),
+        (62 * 10**9 + 5 * 10**8, "1m2.5s"),
+        (3603 * 10**9, "1h0m3s"),
+    ],
+)
+def test_durations_look_like_gos(nanoseconds: int, text: str) -> None:
+    assert duration.text(nanoseconds) == text
+
+
+class TestFlags:
+    KNOWN = {"path": Kind.TEXT, "n": Kind.UNSIGNED, "all": Kind.BOOLEAN}  # noqa: RUF012
+
+    def test_the_ways_to_give_one(self) -> None:
+        words = ["-path", "a", "--path=b", "-n", "010", "-all", "up", "-path", "c"]
+        assert flags.parse(words, self.KNOWN) == ({"path": "b", "n": 8, "all": True}, ["up", "-path", "c"])
+        assert flags.parse(["--", "-1"], self.KNOWN) == ({}, ["-1"])
+        assert flags.parse(["-n=0x1f", "-all=F"], self.KNOWN) == ({"n": 31, "all": False}, [])
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (["-nope"], "flag provided but not defined: -nope"),
+            (["-path"], "flag needs an argument: -path"),
+            (["-n", "15s"], 'invalid value "15s" for flag -n: parse error'),
+            (["-n", "-1"], 'invalid value "-1" for flag -n: parse error'),
+            (["-n", str(2**64)], f'invalid value "{2**64}" for flag -n: value out of range'),
+            (["-all=maybe"], 'invalid boolean value "maybe" for -all: parse error'),
+            (["---path"], "bad flag syntax: ---path"),
+            (["-=x"], "bad flag syntax: -=x"),
+        ],
+    )
+    def test_mistakes_are_called_what_go_calls_them(self, words: list[str], message: str) -> None:
+        with pytest.raises(flags.FlagError) as caught:
+            flags.parse(words, self.KNOWN)
+        assert str(caught.value) == message
+
+
+class TestCommandLine:
+    @pytest.mark.parametrize(
+        ("words", "code", "begins"),
+        [
+            ([], 2, "Usage: migrate"),
+            (["help"], 2, "Usage: migrate"),
+            (["UP"], 2, "Usage: migrate"),
+            (["-help"], 0, "Usage: migrate"),
+            (["up", "-help"], 0, "up [N]"),
+            (["up", "-1"], 2, "flag provided but not defined: -1"),
+            (["-version", "up"], 0, "0."),
+            (["up"], 1, "error: failed to parse scheme from database URL: URL cannot be empty"),
+            (["-path", "/nowhere", "up"], 1, 'error: failed to open source, "file:///nowhere"'),
+        ],
+    )
+    def test_what_needs_no_database(
+        self,
+        words: list[str],
+        code: int,
+        begins: str,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.delenv("DATABASE_URL", raising=False)
+        assert main(words) == code
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith(begins)
+
+
+class TestDiagnosis:
+    @pytest.mark.parametrize(
+        ("query", "given", "place"),
+        [
+            ("SELEC 1", "1", (1, 1)),
+            ("--\nCREATE TABEL", "11", (2, 8)),
+            ("--\r\nCREATE TABEL", "12", (2, 8)),
+            ("SELECT", "7", (0, 0)),
+            ("SELECT", None, (0, 0)),
+        ],
+    )
+    def test_position(self, query: str, given: str | None, place: tuple[int, int]) -> None:
+        assert diagnosis.position(query, given) == place
+
+    def test_an_error_that_is_not_the_servers(self, tmp_path: Path) -> None:
+        step = plan.up(files.read_directory(folder(tmp_path, "4_d.up.sql")), -1)[0]
+        error = diagnosis.failed(step, b"SELECT 1;\n", psycopg.OperationalError("gone\naway"), "look")
+        assert error.message == "migration 4/u d failed: gone away; look"
+        assert error.tool == "migration failed in line 0: SELECT 1;\n (details: gone away)"
