@@ -1,0 +1,1 @@
+"""The `codeactions` command: wires everything together."""

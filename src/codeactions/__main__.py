@@ -1,0 +1,5 @@
+"""`python -m codeactions` is `codeactions`."""
+
+from codeactions.cli.main import main
+
+main()

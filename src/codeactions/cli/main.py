@@ -1,0 +1,77 @@
+"""The command line: `codeactions serve`, `run`, `doctor`. Errors are one line on standard error, exit code 1."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codeactions import __version__
+from codeactions.domain.errors import Error
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="A self-hosted server for code actions: every call in a fresh sandbox, every run on record.",
+)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except Error as error:
+        print(f"codeactions: {error.message}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    if version:
+        print(f"codeactions {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (CODEACTIONS_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (CODEACTIONS_PORT).")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the data (CODEACTIONS_DATA_DIR).")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="PostgreSQL to use instead of the embedded one (DATABASE_URL).")
+    ] = None,
+    insecure_no_sandbox: Annotated[
+        bool, typer.Option("--insecure-no-sandbox", help="Serve even where no sandbox is possible. Never in production.")
+    ] = False,
+) -> None:
+    """Serve the API, endpoints and runs until Ctrl-C or SIGTERM."""
+    from codeactions.cli.serve import serve as start
+    from codeactions.cli.settings import read_settings
+
+    settings = read_settings(host=host, port=port, data_dir=data_dir, database_url=database_url)
+    start(settings, insecure=insecure_no_sandbox)
+
+
+@app.command()
+def doctor() -> None:
+    """Show what this host offers for sandboxes, try it, and say what that means. Exit code 1 if it does not hold."""
+    from codeactions.cli.doctor import examine
+
+    sys.exit(0 if examine() else 1)
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(help="The source: a Python file with `def Run(engine)`.")],
+    param: Annotated[list[str] | None, typer.Option(help="A query parameter, as name=value; may be repeated.")] = None,
+    header: Annotated[list[str] | None, typer.Option(help="A header, as 'Name: value'; may be repeated.")] = None,
+    body: Annotated[str, typer.Option(help="The body: text, @FILE, or - for standard input.")] = "",
+    method: Annotated[str, typer.Option(help="The request's method.")] = "POST",
+    timeout: Annotated[int, typer.Option(help="Seconds the run may take.", min=1, max=300)] = 60,
+) -> None:
+    """Run a file once in the sandbox, without a server: result on standard output, log and timing on standard error."""
+    from codeactions.cli.run import run_file
+
+    sys.exit(run_file(file, params=param or [], headers=header or [], body=body, method=method, timeout=timeout))

@@ -1,0 +1,185 @@
+"""A whole node in one process: database, sandboxes, recorder, HTTP. Started in order, stopped in reverse."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from codeactions.cli.settings import Settings
+from codeactions.domain.code import new_code
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.examples import PROJECT, examples
+from codeactions.execution.executor import Executor
+from codeactions.execution.reaper import Reaper
+from codeactions.execution.recorder import Recorder
+from codeactions.execution.selftest import check_walls
+from codeactions.http.metrics import Metrics
+from codeactions.http.services import Services
+from codeactions.migrate.apply import upgrade
+from codeactions.migrate.failure import NIL_VERSION
+from codeactions.migrate.state import inspect
+from codeactions.postgres.codelogs import LogStore
+from codeactions.postgres.coderuns import RunStore
+from codeactions.postgres.codes import CodeStore
+from codeactions.postgres.database import Database
+from codeactions.postgres.embedded import EmbeddedPostgres
+from codeactions.sandbox.pool import SandboxPool
+
+_WATCH_INTERVAL = 0.5  # seconds between two looks at the embedded database
+_log = structlog.get_logger()
+
+
+class Node:
+    """Everything that `codeactions serve` runs. `start` raises `Error` with one clear line."""
+
+    def __init__(self, settings: Settings, token: str, *, insecure: bool, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._token = token
+        self._insecure = insecure
+        self._say = say
+        self._stack = contextlib.AsyncExitStack()
+
+    async def start(self) -> Services:
+        """Bring everything up; on an error, take down again what was up."""
+        try:
+            return await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """Take everything down: runs first, the database last."""
+        await self._stack.aclose()
+
+    async def _start(self) -> Services:
+        settings = self._settings
+        url = await self._start_database()
+        is_new = (await asyncio.to_thread(inspect, url)).version == NIL_VERSION
+        version = await asyncio.to_thread(upgrade, url, progress=self._say)
+        self._say(f"schema at version {version}")
+        database = Database(url)
+        await database.open()
+        self._stack.push_async_callback(database.close)
+
+        pool = SandboxPool(settings.launcher(insecure=self._insecure), warm=settings.warm)
+        self._stack.push_async_callback(pool.stop)
+        await pool.start()
+        if not self._insecure:
+            await check_walls(pool)
+        assert pool.level is not None
+        self._say(f"sandbox: {pool.level.name} ({describe_level(pool)})")
+
+        recorder = Recorder(url, patience=settings.record_seconds)
+        self._stack.push_async_callback(recorder.stop)
+        await recorder.start()
+        # Positive and random: it names this process among all that ever used the database.
+        instance = secrets.randbelow(2**31 - 1) + 1
+        reaper = Reaper(url, recorder, instance)
+        self._stack.push_async_callback(reaper.stop)
+        await reaper.start()
+        metrics = Metrics()
+        executor = Executor(
+            pool,
+            recorder,
+            zygotes={name: name for name in pool.config.zygotes},
+            node=settings.node,
+            instance=instance,
+            limits=settings.output_limits(),
+            admission=settings.admission(),
+            masked_headers=settings.masked_header_names(),
+            on_end=metrics.count_run,
+        )
+        self._stack.push_async_callback(executor.close, settings.stop_seconds)
+        self._watch(metrics, pool)
+        services = Services(
+            codes=CodeStore(database),
+            runs=RunStore(database),
+            logs=LogStore(database),
+            executor=executor,
+            metrics=metrics,
+            token=self._token,
+            body_limit=int(settings.body_mb * 1024 * 1024),
+            body_timeout=settings.body_seconds,
+            most_requests=settings.requests,
+            health_checks={"database": lambda: _check_database(database), "sandbox": lambda: _check_sandbox(pool)},
+        )
+        if settings.examples and is_new:
+            await _deploy_examples(services)
+        return services
+
+    async def _start_database(self) -> str:
+        if self._settings.database_url:
+            return self._settings.database_url
+        self._say(f"starting the embedded PostgreSQL in {self._settings.data_dir}")
+        embedded = EmbeddedPostgres(self._settings.data_dir)
+        await asyncio.to_thread(embedded.start)
+        self._stack.push_async_callback(asyncio.to_thread, embedded.stop)
+        watcher = asyncio.create_task(_keep_running(embedded), name="embedded PostgreSQL")
+        self._stack.push_async_callback(_cancel, watcher)
+        return embedded.url
+
+    @staticmethod
+    def _watch(metrics: Metrics, pool: SandboxPool) -> None:
+        metrics.watch("ca_slots", "Slots of this node", lambda: pool.config.slots)
+        metrics.watch("ca_slots_busy", "Slots with a run in them", lambda: pool.busy)
+        metrics.watch("ca_slots_warm", "Slots with a sandbox that waits for a job", lambda: pool.warm)
+        metrics.watch("ca_slots_waiting", "Callers that wait for a slot", lambda: pool.waiting)
+        metrics.watch("ca_launcher_restarts", "How often the launcher had to be replaced", lambda: pool.restarts)
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _keep_running(embedded: EmbeddedPostgres) -> None:
+    """Start the embedded database again whenever it died."""
+    while True:
+        await asyncio.sleep(_WATCH_INTERVAL)
+        try:
+            if await asyncio.to_thread(embedded.restart_if_dead):
+                _log.warning("database_restarted")
+        except Error as error:
+            _log.error("database_restart_failed", reason=error.message)
+
+
+async def _check_database(database: Database) -> dict[str, Any]:
+    row = await database.fetch_one("SELECT current_setting('server_version') AS version")
+    return {"version": row["version"] if row else ""}
+
+
+async def _check_sandbox(pool: SandboxPool) -> dict[str, Any]:
+    if pool.launcher_pid is None or pool.level is None:
+        raise Error(ErrorCode.BUSY, "the launcher is being replaced")
+    return {
+        "level": pool.level.name,
+        "cgroup": pool.level.cgroup,
+        "slots": pool.config.slots,
+        "busy": pool.busy,
+        "warm": pool.warm,
+        "waiting": pool.waiting,
+        "launcher_restarts": pool.restarts,
+        "zygotes": sorted(pool.ready_zygotes),
+    }
+
+
+async def _deploy_examples(services: Services) -> None:
+    for example in examples():
+        fields = {"name": example.name, "type": example.type, "source": example.source, "language": "python"}
+        code = new_code({**fields, "project_uuid": PROJECT}, id=example.id, now=services.now())
+        await services.codes.create(code)
+
+
+def describe_level(pool: SandboxPool) -> str:
+    """The walls that stand, in a few words."""
+    level = pool.level
+    assert level is not None
+    if level.name == "none":
+        return "NO WALLS: code runs with all the rights of this server"
+    parts = [f"cgroup {level.cgroup}" if level.cgroup != "none" else f"rlimits only, since {pool.cgroup_reason}"]
+    parts.append("a host uid of its own for each slot" if level.host_uids == "per slot" else "the server's own uid")
+    return ", ".join(parts)

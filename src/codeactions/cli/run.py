@@ -1,0 +1,96 @@
+"""`codeactions run FILE`: the same sandbox as the server's, without a server or a database."""
+
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from codeactions.cli.settings import Settings, read_settings
+from codeactions.domain.code import SOURCE_LIMIT
+from codeactions.domain.errors import Error, ErrorCode, invalid
+from codeactions.domain.run import Outcome
+from codeactions.execution.sandboxed import SandboxedRun
+from codeactions.runtimes.python import runtime as python
+from codeactions.sandbox.pool import SandboxPool
+
+
+def run_file(file: Path, *, params: list[str], headers: list[str], body: str, method: str, timeout: int) -> int:
+    """Run it and print; 0 when it completed, 1 when it failed. Raises `Error` for what cannot be run."""
+    settings = read_settings()
+    job = {
+        "run_id": "local",
+        "source": _read_source(file),
+        "method": method.upper(),
+        "path": "/",
+        "params": [_split(param, "=", "--param", "name=value") for param in params],
+        "headers": [_split(header, ":", "--header", "'Name: value'") for header in headers],
+    }
+    outcome = uvloop.run(_run(settings, job, _read_body(body), timeout))
+    return _print(outcome)
+
+
+async def _run(settings: Settings, job: dict[str, object], body: bytes, timeout: int) -> Outcome:
+    pool = SandboxPool(replace(settings.launcher(), slots=1), warm=0)
+    await pool.start()
+    try:
+        sandbox = await pool.acquire(python.NAME, 10.0, 1)
+        run = SandboxedRun(sandbox, settings.output_limits())
+        outcome = await run.outcome(job, body, timeout)
+        ended = await asyncio.wait_for(sandbox.ended, 10.0)
+        outcome.memory_peak = ended.peak
+        return outcome
+    finally:
+        await pool.stop()
+
+
+def _read_source(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise invalid(f"{file} cannot be read: {error.strerror}") from None
+    if len(content) > SOURCE_LIMIT:
+        raise Error(ErrorCode.TOO_LARGE, f"{file} has {len(content)} bytes; a source may have {SOURCE_LIMIT}")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise invalid(f"{file} is not UTF-8: byte {error.start}") from None
+
+
+def _read_body(body: str) -> bytes:
+    try:
+        if body == "-":
+            return sys.stdin.buffer.read()
+        if body.startswith("@"):
+            return Path(body[1:]).read_bytes()
+    except OSError as error:
+        raise invalid(f"--body: {body[1:] or 'standard input'} cannot be read: {error.strerror}") from None
+    return body.encode("utf-8", "surrogateescape")
+
+
+def _split(text: str, separator: str, option: str, form: str) -> tuple[str, str]:
+    name, found, value = text.partition(separator)
+    if not found or not name.strip():
+        raise invalid(f"{option} {text!r}: write it as {form}")
+    return (name, value) if separator == "=" else (name.strip(), value.strip())
+
+
+def _print(outcome: Outcome) -> int:
+    for line in outcome.logs:
+        print(f"{line.level:5} {line.content}", file=sys.stderr)
+    if outcome.logs_dropped:
+        print(f"… {outcome.logs_dropped} further log lines were dropped", file=sys.stderr)
+    memory = f", {outcome.memory_peak / 1048576:.1f} MB" if outcome.memory_peak else ""
+    timing = f"{outcome.duration_ms:.1f} ms{memory}"
+    if outcome.error is not None:
+        print(outcome.error.traceback or "", end="", file=sys.stderr)
+        print(f"failed: {outcome.error.type}: {outcome.error.message} ({timing})", file=sys.stderr)
+        return 1
+    assert outcome.answer is not None
+    sys.stdout.buffer.write(outcome.answer.body)
+    sys.stdout.flush()
+    if sys.stdout.isatty() and not outcome.answer.body.endswith(b"\n"):
+        print()
+    print(f"completed: {outcome.answer.status_code} {outcome.answer.content_type} ({timing})", file=sys.stderr)
+    return 0

@@ -1,0 +1,123 @@
+"""`codeactions serve`: the server, from its first line of output to its last."""
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+import uvloop
+
+from codeactions.cli.logging import configure
+from codeactions.cli.node import Node
+from codeactions.cli.settings import Settings
+from codeactions.cli.token import load_or_make_token, token_path
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.examples import examples
+from codeactions.http.app import create_app
+from codeactions.postgres.database import masked
+
+_BACKLOG = 2048
+
+
+def serve(settings: Settings, *, insecure: bool) -> None:
+    """Serve until SIGINT or SIGTERM. Raises `Error` when it cannot start."""
+    configure(settings.log_format)
+    uvloop.run(_serve(settings, insecure=insecure))
+
+
+async def _serve(settings: Settings, *, insecure: bool) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    listener = _listen(settings.host, settings.port)
+    token = settings.auth_token or load_or_make_token(settings.data_dir)
+    node = Node(settings, token, insecure=insecure, say=_say)
+    starting = asyncio.create_task(node.start())
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait({starting})
+        return
+    services = starting.result()
+    try:
+        app = create_app(services)
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            http="httptools",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        _introduce(settings, listener, token)
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        _say("stopping")
+        server.should_exit = True
+        await serving
+    finally:
+        waiting.cancel()
+        await node.stop()
+    _say("stopped")
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: uvicorn would end the process after its own part, before sandboxes and database."""
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything else is started. Raises `Error` that says who to ask."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except socket.gaierror:
+        raise Error(ErrorCode.INVALID, f"{host!r} is no address of this host: check --host") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            hint = f"see who listens with `ss -ltnp 'sport = :{port}'`, or choose another with --port"
+            raise Error(ErrorCode.CONFLICT, f"port {port} on {host} is taken: {hint}") from None
+        raise Error(ErrorCode.INVALID, f"cannot listen on {host} port {port}: {error.strerror}") from None
+    listener.set_inheritable(False)
+    return listener
+
+
+def _introduce(settings: Settings, listener: socket.socket, token: str) -> None:
+    host, port = listener.getsockname()[:2]
+    base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    hello = examples()[0]
+    given = settings.auth_token is not None
+    lines = [
+        "",
+        f"codeactions is serving on {base}",
+        "",
+        f"  try it:  curl '{base}/endpoint/{hello.id}?name=you'" if settings.examples else "",
+        f"  token:   {'as given in CODEACTIONS_AUTH_TOKEN' if given else token}",
+        "" if given else f"           (kept in {token_path(settings.data_dir)})",
+        f"  data:    {masked(settings.database_url) if settings.database_url else settings.data_dir}",
+        f"  docs:    {base}/docs  (any name, the token as the password)",
+        f"  history: curl -H 'Authorization: Token …' '{base}/coderun?code_id={hello.id}'" if settings.examples else "",
+        "",
+        "Ctrl-C stops everything, the database too.",
+    ]
+    print("\n".join(line for line in lines if line or line == ""), flush=True)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
