@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import uvloop
@@ -32,7 +31,7 @@ def run_file(file: Path, *, params: list[str], headers: list[str], body: str, me
 
 
 async def _run(settings: Settings, job: dict[str, object], body: bytes, timeout: int) -> Outcome:
-    pool = SandboxPool(replace(settings.launcher(), slots=1), warm=0)
+    pool = SandboxPool(settings.launcher(slots=1), warm=0)
     await pool.start()
     try:
         sandbox = await pool.acquire(python.NAME, 10.0, 1)

@@ -67,10 +67,10 @@ class Settings(BaseSettings):
     def _empty_is_absent(cls, value: str | None) -> str | None:
         return value or None
 
-    def launcher(self, *, insecure: bool = False) -> LauncherConfig:
-        """What the launcher is told."""
+    def launcher(self, *, insecure: bool = False, slots: int | None = None) -> LauncherConfig:
+        """What the launcher is told; `slots` in place of the setting."""
         return LauncherConfig(
-            slots=self.slots,
+            slots=slots or self.slots,
             limits=Limits(
                 memory_bytes=self.memory_mb * _MB,
                 processes=self.processes,

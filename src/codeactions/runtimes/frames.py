@@ -5,11 +5,15 @@ run sends LOG frames and ends with one RESULT or one FAILURE. Both sides use thi
 byte that comes from a run as hostile, so each kind has a bound and anything else ends the run.
 """
 
+from __future__ import annotations
+
 import json
 import struct
-from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from typing import Any
 
 HEADER = struct.Struct("!BI")
 _PART = struct.Struct("!I")
@@ -58,15 +62,15 @@ def unpack_described(payload: bytes) -> tuple[dict[str, Any], bytes]:
     return meta, payload[end:]
 
 
-@dataclass(slots=True)
 class Reader:
     """Cuts a run's byte stream into frames, without ever holding more than the largest frame allowed.
 
     bounds: largest payload of each kind that may come; a kind that is not in it is malformed.
     """
 
-    bounds: dict[Kind, int]
-    _buffer: bytearray = field(default_factory=bytearray)
+    def __init__(self, bounds: dict[Kind, int]) -> None:
+        self._bounds = bounds
+        self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
         """Take more bytes; return the frames now complete. Raises `Malformed`."""
@@ -74,7 +78,7 @@ class Reader:
         frames = []
         while len(self._buffer) >= HEADER.size:
             number, length = HEADER.unpack_from(self._buffer)
-            bound = self.bounds.get(number)
+            bound = self._bounds.get(number)
             if bound is None:
                 raise Malformed(f"unknown frame kind {number}")
             if length > bound:

@@ -8,20 +8,15 @@ import contextlib
 import errno
 import fcntl
 import os
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from codeactions.sandbox.config import Limits
 
 _PREFIX = "codeactions-"
-_MOUNTINFO = Path("/proc/self/mountinfo")
-_OWN_GROUPS = Path("/proc/self/cgroup")
 # All runs of a node together weigh as two ordinary processes against the server and the database.
 _CPU_SHARES_V1 = 2048
 _CPU_WEIGHT_V2 = 200
 
 
-@dataclass(slots=True)
 class SlotGroup:
     """The groups of one slot, as file descriptors that work from inside the walls.
 
@@ -29,12 +24,14 @@ class SlotGroup:
     folder: the group's folder, for clone3 (v2), else -1.
     """
 
-    join: tuple[int, ...] = ()
-    folder: int = -1
-    _events: int = -1
-    _peak: int = -1
-    _peak_resets: bool = False
-    _seen_kills: int = 0
+    __slots__ = ("_seen_kills", "events", "folder", "join", "peak")
+
+    def __init__(self, folder: int = -1) -> None:
+        self.join: tuple[int, ...] = ()
+        self.folder = folder
+        self.events = -1
+        self.peak = -1
+        self._seen_kills = 0
 
     def enter(self) -> None:
         """Move the calling process in. It must have one thread.
@@ -46,9 +43,9 @@ class SlotGroup:
 
     def new_memory_kills(self) -> int:
         """How many processes the kernel killed for memory since this was last asked."""
-        if self._events < 0:
+        if self.events < 0:
             return 0
-        for line in os.pread(self._events, 4096, 0).split(b"\n"):
+        for line in os.pread(self.events, 4096, 0).split(b"\n"):
             if line.startswith(b"oom_kill "):
                 total = int(line[9:])
                 new, self._seen_kills = total - self._seen_kills, total
@@ -57,23 +54,23 @@ class SlotGroup:
 
     def take_peak(self) -> int | None:
         """The most memory in use since this was last asked, in bytes; None where the host does not tell."""
-        if self._peak < 0:
+        if self.peak < 0:
             return None
-        peak = int(os.pread(self._peak, 32, 0))
+        peak = int(os.pread(self.peak, 32, 0))
         with contextlib.suppress(OSError):
-            os.pwrite(self._peak, b"0", 0)
+            os.pwrite(self.peak, b"0", 0)
         return peak
 
 
-@dataclass(slots=True)
 class CgroupTree:
-    """All groups of one launcher."""
+    """All groups of one launcher; without any, `reason` says why."""
 
-    version: str = "none"
-    controllers: tuple[str, ...] = ()
-    slots: list[SlotGroup] = field(default_factory=list)
-    reason: str = ""
-    _roots: list[tuple[int, str, int]] = field(default_factory=list)  # parent folder fd, name, own locked fd
+    def __init__(self, reason: str = "") -> None:
+        self.version = "none"
+        self.controllers: tuple[str, ...] = ()
+        self.slots: list[SlotGroup] = []
+        self.reason = reason
+        self._roots: list[tuple[int, str, int]] = []  # parent folder fd, name, own locked fd
 
     def remove(self) -> None:
         """Delete every group. Works after pivot_root, since it goes by folder descriptors. Never raises."""
@@ -103,15 +100,15 @@ def create(limits: Limits, slots: int) -> CgroupTree:
     return tree
 
 
-def controller_folders() -> dict[str, Path]:
+def controller_folders() -> dict[str, str]:
     """Where this process is in each hierarchy: controller name (or `unified`) → its folder."""
     own: dict[str, str] = {}
-    for line in _OWN_GROUPS.read_text().splitlines():
+    for line in _read("/proc/self/cgroup").splitlines():
         _, names, path = line.split(":", 2)
         for name in names.split(",") if names else ["unified"]:
             own[name] = path
-    found: dict[str, Path] = {}
-    for line in _MOUNTINFO.read_text().splitlines():
+    found: dict[str, str] = {}
+    for line in _read("/proc/self/mountinfo").splitlines():
         before, _, after = line.partition(" - ")
         _, _, _, root, point = before.split()[:5]
         kind, _, options = after.split()[:3]
@@ -119,67 +116,67 @@ def controller_folders() -> dict[str, Path]:
             if name in own and name not in found:
                 # Inside a container the mount may show only a part of the hierarchy (its root field).
                 inside = os.path.relpath(own[name], root) if own[name].startswith(root) else "."
-                found[name] = Path(os.path.normpath(os.path.join(point, inside)))
+                found[name] = os.path.normpath(os.path.join(point, inside))
     return found
 
 
-def _create_v1(tree: CgroupTree, folders: dict[str, Path], limits: Limits, slots: int) -> None:
+def _create_v1(tree: CgroupTree, folders: dict[str, str], limits: Limits, slots: int) -> None:
     wanted = [name for name in ("memory", "pids", "cpu") if name in folders]
     groups = [SlotGroup() for _ in range(slots)]
     name = _PREFIX + os.urandom(6).hex()
     for controller in wanted:
         root = _make_root(tree, folders[controller], name)
         if controller == "cpu":  # one group for all runs: it bounds what they take together
-            _write(root / "cpu.shares", _CPU_SHARES_V1)
-            shared = _open_to_write(root / "tasks")
+            _write(f"{root}/cpu.shares", _CPU_SHARES_V1)
+            shared = _open_to_write(f"{root}/tasks")
             for group in groups:
                 group.join += (shared,)
             continue
         for index, group in enumerate(groups):
-            folder = root / f"slot-{index}"
-            folder.mkdir()
+            folder = f"{root}/slot-{index}"
+            os.mkdir(folder)
             if controller == "memory":
-                _write(folder / "memory.limit_in_bytes", limits.memory_bytes)
+                _write(f"{folder}/memory.limit_in_bytes", limits.memory_bytes)
                 with contextlib.suppress(FileNotFoundError):  # a kernel that does not account swap
-                    _write(folder / "memory.memsw.limit_in_bytes", limits.memory_bytes)
-                group._events = os.open(folder / "memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
-                group._peak = os.open(folder / "memory.max_usage_in_bytes", os.O_RDWR | os.O_CLOEXEC)
+                    _write(f"{folder}/memory.memsw.limit_in_bytes", limits.memory_bytes)
+                group.events = os.open(f"{folder}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+                group.peak = os.open(f"{folder}/memory.max_usage_in_bytes", os.O_RDWR | os.O_CLOEXEC)
             else:
-                _write(folder / "pids.max", limits.processes)
-            group.join += (_open_to_write(folder / "tasks"),)
+                _write(f"{folder}/pids.max", limits.processes)
+            group.join += (_open_to_write(f"{folder}/tasks"),)
     tree.version, tree.controllers, tree.slots = "v1", tuple(wanted), groups
 
 
-def _create_v2(tree: CgroupTree, own: Path, limits: Limits, slots: int) -> None:
+def _create_v2(tree: CgroupTree, own: str, limits: Limits, slots: int) -> None:
     root = _make_root(tree, own, _PREFIX + os.urandom(6).hex())
-    offered = set((own / "cgroup.controllers").read_text().split())
+    offered = set(_read(f"{own}/cgroup.controllers").split())
     wanted = [name for name in ("memory", "pids", "cpu") if name in offered]
     switch = " ".join(f"+{name}" for name in wanted)
     try:
-        _write(own / "cgroup.subtree_control", switch)
+        _write(f"{own}/cgroup.subtree_control", switch)
     except OSError as error:
         if error.errno != errno.EBUSY:
             raise
         _move_to_leaf(own)  # a group with processes of its own can have no controllers below it
-        _write(own / "cgroup.subtree_control", switch)
-    _write(root / "cgroup.subtree_control", switch)
+        _write(f"{own}/cgroup.subtree_control", switch)
+    _write(f"{root}/cgroup.subtree_control", switch)
     if "cpu" in wanted:
-        _write(root / "cpu.weight", _CPU_WEIGHT_V2)
+        _write(f"{root}/cpu.weight", _CPU_WEIGHT_V2)
     groups = []
     for index in range(slots):
-        folder = root / f"slot-{index}"
-        folder.mkdir()
+        folder = f"{root}/slot-{index}"
+        os.mkdir(folder)
         group = SlotGroup(folder=os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         if "memory" in wanted:
-            _write(folder / "memory.max", limits.memory_bytes)
+            _write(f"{folder}/memory.max", limits.memory_bytes)
             with contextlib.suppress(FileNotFoundError):  # a kernel without swap
-                _write(folder / "memory.swap.max", 0)
-            _write(folder / "memory.oom.group", 1)
-            group._events = os.open(folder / "memory.events", os.O_RDONLY | os.O_CLOEXEC)
+                _write(f"{folder}/memory.swap.max", 0)
+            _write(f"{folder}/memory.oom.group", 1)
+            group.events = os.open(f"{folder}/memory.events", os.O_RDONLY | os.O_CLOEXEC)
             with contextlib.suppress(FileNotFoundError):  # since Linux 5.19; writable since 6.12
-                group._peak = os.open(folder / "memory.peak", os.O_RDWR | os.O_CLOEXEC)
+                group.peak = os.open(f"{folder}/memory.peak", os.O_RDWR | os.O_CLOEXEC)
         if "pids" in wanted:
-            _write(folder / "pids.max", limits.processes)
+            _write(f"{folder}/pids.max", limits.processes)
         groups.append(group)
     tree.version, tree.controllers, tree.slots = "v2", tuple(wanted), groups
 
@@ -209,10 +206,10 @@ def enter_launcher_group(tree: CgroupTree, pid: int) -> None:
             _write_at(own, "launcher/cgroup.procs", pid)
 
 
-def _make_root(tree: CgroupTree, parent: Path, name: str) -> Path:
+def _make_root(tree: CgroupTree, parent: str, name: str) -> str:
     _remove_stale(parent)
-    root = parent / name
-    root.mkdir()
+    root = f"{parent}/{name}"
+    os.mkdir(root)
     parent_fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     own = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     fcntl.flock(own, fcntl.LOCK_EX)
@@ -220,14 +217,17 @@ def _make_root(tree: CgroupTree, parent: Path, name: str) -> Path:
     return root
 
 
-def _remove_stale(parent: Path) -> None:
-    for folder in parent.glob(_PREFIX + "*"):
+def _remove_stale(parent: str) -> None:
+    for name in os.listdir(parent):
+        if not name.startswith(_PREFIX):
+            continue
+        folder = f"{parent}/{name}"
         with contextlib.suppress(OSError):  # held by a living launcher, or removed by another one meanwhile
             own = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _remove_children(own)
-                folder.rmdir()
+                os.rmdir(folder)
             finally:
                 os.close(own)
 
@@ -239,19 +239,24 @@ def _remove_children(folder: int) -> None:
                 os.rmdir(name, dir_fd=folder)
 
 
-def _move_to_leaf(own: Path) -> None:
-    leaf = own / "server"
-    leaf.mkdir(exist_ok=True)
-    for pid in (own / "cgroup.procs").read_text().split():
+def _move_to_leaf(own: str) -> None:
+    leaf = f"{own}/server"
+    os.makedirs(leaf, exist_ok=True)
+    for pid in _read(f"{own}/cgroup.procs").split():
         with contextlib.suppress(ProcessLookupError):
-            _write(leaf / "cgroup.procs", pid)
+            _write(f"{leaf}/cgroup.procs", pid)
 
 
-def _open_to_write(path: Path) -> int:
+def _read(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+def _open_to_write(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
 
 
-def _write(path: Path, value: int | str) -> None:
+def _write(path: str, value: int | str) -> None:
     with open(path, "w") as file:
         file.write(str(value))
 

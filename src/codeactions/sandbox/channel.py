@@ -1,9 +1,14 @@
 """Messages between server, launcher and zygotes: one JSON object and a few descriptors in one SOCK_SEQPACKET packet."""
 
+from __future__ import annotations
+
 import array
 import json
 import socket
-from typing import Any
+
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from typing import Any
 
 _LARGEST = 65536
 _MOST_DESCRIPTORS = 8

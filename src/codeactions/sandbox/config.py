@@ -1,20 +1,27 @@
 """What the launcher is told once, when it starts: plain data that crosses a socket as JSON."""
 
 import json
-from dataclasses import asdict, dataclass, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one run may use. Sizes are bytes."""
 
-    memory_bytes: int = 256 * 1024 * 1024
-    processes: int = 64
-    tmp_bytes: int = 64 * 1024 * 1024
-    open_files: int = 256
+    __slots__ = ("memory_bytes", "open_files", "processes", "tmp_bytes")
+
+    def __init__(
+        self,
+        *,
+        memory_bytes: int = 256 * 1024 * 1024,
+        processes: int = 64,
+        tmp_bytes: int = 64 * 1024 * 1024,
+        open_files: int = 256,
+    ) -> None:
+        self.memory_bytes = memory_bytes
+        self.processes = processes
+        self.tmp_bytes = tmp_bytes
+        self.open_files = open_files
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LauncherConfig:
     """How many slots there are, what their runs see and use, and which zygotes are kept warm.
 
@@ -24,16 +31,30 @@ class LauncherConfig:
     insecure: no walls at all; for hosts that offer none, and only when asked for.
     """
 
-    slots: int = 64
-    limits: Limits = field(default_factory=Limits)
-    exposed: tuple[str, ...] = ()
-    hidden: tuple[str, ...] = ()
-    zygotes: dict[str, str] = field(default_factory=dict)
-    insecure: bool = False
+    __slots__ = ("exposed", "hidden", "insecure", "limits", "slots", "zygotes")
+
+    def __init__(
+        self,
+        *,
+        slots: int = 64,
+        limits: Limits | None = None,
+        exposed: tuple[str, ...] = (),
+        hidden: tuple[str, ...] = (),
+        zygotes: dict[str, str] | None = None,
+        insecure: bool = False,
+    ) -> None:
+        self.slots = slots
+        self.limits = limits or Limits()
+        self.exposed = exposed
+        self.hidden = hidden
+        self.zygotes = zygotes or {}
+        self.insecure = insecure
 
     def to_json(self) -> bytes:
         """The configuration as it crosses the socket."""
-        return json.dumps(asdict(self)).encode()
+        values = {name: getattr(self, name) for name in self.__slots__}
+        values["limits"] = {name: getattr(self.limits, name) for name in Limits.__slots__}
+        return json.dumps(values).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "LauncherConfig":
@@ -44,7 +65,6 @@ class LauncherConfig:
         return cls(**values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """Which walls a launcher really put up; shown by `/health` and `codeactions doctor`.
 
@@ -53,11 +73,23 @@ class Level:
     host_uids: "per slot" (started as root), else "own": runs have the server's uid, in a namespace.
     """
 
-    namespaces: bool
-    seccomp: bool
-    cgroup: str
-    controllers: tuple[str, ...]
-    host_uids: str
+    __slots__ = ("cgroup", "controllers", "host_uids", "namespaces", "seccomp")
+
+    def __init__(
+        self, *, namespaces: bool, seccomp: bool, cgroup: str, controllers: tuple[str, ...], host_uids: str
+    ) -> None:
+        self.namespaces = namespaces
+        self.seccomp = seccomp
+        self.cgroup = cgroup
+        self.controllers = tuple(controllers)
+        self.host_uids = host_uids
+
+    def to_object(self) -> dict[str, object]:
+        """The level as JSON values; `Level(**…)` is the reverse."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def __repr__(self) -> str:
+        return f"<Level {self.name}: {self.to_object()}>"
 
     @property
     def name(self) -> str:

@@ -11,7 +11,6 @@ import os
 import resource
 import signal
 import socket
-from dataclasses import asdict
 
 from codeactions.sandbox import cgroups, channel, rootfs, syscalls
 from codeactions.sandbox.config import LauncherConfig, Level
@@ -101,7 +100,7 @@ def _launch(server: socket.socket, config: LauncherConfig, tree: cgroups.CgroupT
     """Be the launcher, and never return."""
     try:
         groups = tree.slots or [cgroups.SlotGroup() for _ in range(config.slots)]
-        slots = [Slot(index, 0 if own_uid else index + 1, group=group) for index, group in enumerate(groups)]
+        slots = [Slot(index, 0 if own_uid else index + 1, group) for index, group in enumerate(groups)]
         if not config.insecure:
             if not own_uid:
                 os.setgroups([])
@@ -119,7 +118,7 @@ def _launch(server: socket.socket, config: LauncherConfig, tree: cgroups.CgroupT
             controllers=tree.controllers,
             host_uids="own" if own_uid else "per slot",
         )
-        channel.send(server, {"ready": asdict(level), "cgroup_reason": tree.reason})
+        channel.send(server, {"ready": level.to_object(), "cgroup_reason": tree.reason})
         Launcher(server, config, slots).serve()
     except channel.Closed:
         pass

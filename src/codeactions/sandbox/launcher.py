@@ -13,21 +13,19 @@ import os
 import selectors
 import signal
 import socket
-from dataclasses import dataclass, field
-from typing import Any
 
 from codeactions.sandbox import channel, zygote
 from codeactions.sandbox.config import LauncherConfig
 from codeactions.sandbox.walls import Slot
 
 
-@dataclass(slots=True)
 class _Zygote:
-    name: str
-    pid: int
-    sock: socket.socket
-    ready: bool = False
-    asked: dict[int, int] = field(default_factory=dict)  # slot → run, asked for but not yet forked
+    def __init__(self, name: str, pid: int, sock: socket.socket) -> None:
+        self.name = name
+        self.pid = pid
+        self.sock = sock
+        self.ready = False
+        self.asked: dict[int, int] = {}  # slot → run, asked for but not yet forked
 
 
 class Launcher:
@@ -189,7 +187,7 @@ class Launcher:
         slot, run = self._pids.pop(pid)
         self._running.pop(slot, None)
         group = self._slots[slot].group
-        ended: dict[str, Any] = {"ended": slot, "run": run, "status": os.waitstatus_to_exitcode(status)}
+        ended: dict[str, object] = {"ended": slot, "run": run, "status": os.waitstatus_to_exitcode(status)}
         ended["memory_kills"], ended["peak"] = group.new_memory_kills(), group.take_peak()
         if self._config.insecure:
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -8,7 +8,6 @@ import asyncio
 import collections
 import contextlib
 import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,32 +35,40 @@ class Ended:
 
 
 class Sandbox:
-    """One sandbox for one run: its socket, its two output pipes, and the news of its end."""
+    """One sandbox for one run: its four pipes, and the news of its end.
+
+    job and frames: where the job is written, and what the run answers with is read. Pipes and not a socket: over
+    a unix socket a run could hand the server descriptors whose closing blocks, and see the host's network devices.
+    stdout, stderr: raw output.
+    """
 
     def __init__(self, slot: int, run: int, zygote: str, kill: Callable[[], None]) -> None:
         self.slot, self.run, self.zygote = slot, run, zygote
         self._kill = kill
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-        self.sock, self._job_end = socket.socketpair()
+        self._job_end, self.job = os.pipe()
+        self.frames, self._frames_end = os.pipe()
         self.stdout, self._stdout_end = os.pipe()
         self.stderr, self._stderr_end = os.pipe()
-        self.sock.setblocking(False)
-        os.set_blocking(self.stdout, False)
-        os.set_blocking(self.stderr, False)
+        for fd in self._own_ends:
+            os.set_blocking(fd, False)
 
     def __repr__(self) -> str:
         return f"<Sandbox slot={self.slot} run={self.run} {'ended' if self.ended.done() else 'alive'}>"
 
     @property
-    def run_ends(self) -> tuple[int, int, int]:
-        """The descriptors that belong to the run's process."""
-        return (self._job_end.fileno(), self._stdout_end, self._stderr_end)
+    def _own_ends(self) -> tuple[int, int, int, int]:
+        return (self.job, self.frames, self.stdout, self.stderr)
+
+    @property
+    def run_ends(self) -> tuple[int, int, int, int]:
+        """The descriptors that belong to the run's process, in the order that `walls.wire` takes them."""
+        return (self._stdout_end, self._stderr_end, self._job_end, self._frames_end)
 
     def close_run_ends(self) -> None:
         """Let go of the run's ends, once they are on their way to it."""
-        self._job_end.close()
-        os.close(self._stdout_end)
-        os.close(self._stderr_end)
+        for fd in self.run_ends:
+            os.close(fd)
 
     def kill(self) -> None:
         """Ask for the end of the run and of everything it started. `ended` tells when nothing is left."""
@@ -75,9 +82,8 @@ class Sandbox:
 
     def close(self) -> None:
         """Let go of the server's ends. The run may still be alive; the slot is free once `ended` is done."""
-        self.sock.close()
-        os.close(self.stdout)
-        os.close(self.stderr)
+        for fd in self._own_ends:
+            os.close(fd)
 
 
 class SandboxPool:

@@ -5,7 +5,6 @@ It is built once, before the launcher enters its user namespace. The kernel then
 """
 
 import os
-from pathlib import Path
 
 from codeactions.sandbox import syscalls
 
@@ -63,7 +62,7 @@ def enter(exposed: tuple[str, ...], hidden: tuple[str, ...]) -> None:
         os.makedirs(os.path.dirname(_BUILD_AT + path), exist_ok=True)
         os.symlink(target, _BUILD_AT + path)
     for path, text in _FILES.items():
-        Path(_BUILD_AT + path).write_text(text)
+        _write(_BUILD_AT + path, text)
     for path, fd in sources.items():
         _bind(fd, _BUILD_AT + path, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NODEV)
     for path in hidden:
@@ -99,7 +98,7 @@ def _bind(fd: int, target: str, attributes: int) -> None:
         os.makedirs(target, exist_ok=True)
     else:
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        Path(target).touch()
+        _write(target, "")
     syscalls.mount(f"/proc/self/fd/{fd}", target, flags=syscalls.MS_BIND | syscalls.MS_REC)
     syscalls.set_mount_attributes(target, attributes | syscalls.MOUNT_ATTR_NOSUID)
     os.close(fd)
@@ -108,3 +107,8 @@ def _bind(fd: int, target: str, attributes: int) -> None:
 def _bind_empty(target: str) -> None:
     syscalls.mount(f"{_BUILD_AT}/.empty", target, flags=syscalls.MS_BIND)
     syscalls.set_mount_attributes(target, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NOSUID)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)

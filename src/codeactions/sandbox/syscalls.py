@@ -6,7 +6,6 @@ Every function raises `OSError` with the call's errno. Constants are from the ke
 import ctypes
 import fcntl
 import os
-import platform
 import signal
 import struct
 
@@ -47,7 +46,7 @@ PR_SET_NO_NEW_PRIVS = 38
 PR_GET_TID_ADDRESS = 40
 SECCOMP_MODE_FILTER = 2
 
-ARCHITECTURE = platform.machine()
+ARCHITECTURE = os.uname().machine
 _NUMBERS = {
     "x86_64": {"capset": 126, "clone": 56, "pivot_root": 155},
     "aarch64": {"capset": 91, "clone": 220, "pivot_root": 41},

@@ -9,7 +9,6 @@ import fcntl
 import os
 import resource
 import signal
-from dataclasses import dataclass, field
 
 from codeactions.sandbox import seccomp, syscalls
 from codeactions.sandbox.cgroups import SlotGroup
@@ -21,7 +20,6 @@ _NAMESPACES = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWI
 _MEGABYTE = 1024 * 1024
 
 
-@dataclass(slots=True)
 class Slot:
     """What one run at a time owns.
 
@@ -29,10 +27,13 @@ class Slot:
     network: file descriptor of the slot's network namespace, in which only loopback exists; -1 for none.
     """
 
-    index: int
-    uid: int
-    network: int = -1
-    group: SlotGroup = field(default_factory=SlotGroup)
+    __slots__ = ("group", "index", "network", "uid")
+
+    def __init__(self, index: int, uid: int, group: SlotGroup) -> None:
+        self.index = index
+        self.uid = uid
+        self.network = -1
+        self.group = group
 
 
 def fork(slot: Slot, walls: bool) -> int:

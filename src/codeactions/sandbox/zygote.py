@@ -4,6 +4,8 @@ It imports what every run of its kind needs and never anything of a user's. It r
 sends, and no run can write to it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import gc
 import importlib
@@ -11,11 +13,14 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from typing import Any, NoReturn
 
 from codeactions.sandbox import channel, seccomp, syscalls, walls
 from codeactions.sandbox.config import Limits
 from codeactions.sandbox.walls import Slot
+
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 
 def serve(sock: socket.socket, module: str, slots: list[Slot], limits: Limits, walled: bool) -> None:

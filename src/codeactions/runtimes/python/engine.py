@@ -3,9 +3,14 @@
 Imported in the zygote and used inside runs; needs the standard library alone.
 """
 
+from __future__ import annotations
+
 import json
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from typing import Any
 
 _SHORT_TYPES = {
     "text": "text/plain; charset=utf-8",
@@ -13,6 +18,8 @@ _SHORT_TYPES = {
     "json": "application/json",
 }
 _OCTETS = "application/octet-stream"
+# What the server takes (execution/answers.py): told here, so that the code learns of it by an exception.
+_MOST_HEADERS, _NAME_LIMIT, _VALUE_LIMIT = 100, 256, 8192
 
 
 class Params:
@@ -114,24 +121,22 @@ class Result:
         value: Any,
         status_code: int = 200,
         content_type: str | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, Any] | None = None,
     ) -> None:
         """Set the result.
 
-        A string is text, bytes are an octet stream, anything else is JSON, unless `content_type` says otherwise:
-        `text`, `html`, `json` or any MIME type. With `json` strings are encoded too; with `application/json`
-        a string goes out as it is. Raises `TypeError` or `ValueError` when something cannot be sent.
+        A string is text, bytes are an octet stream, anything else is JSON, unless `content_type` says
+        otherwise: `text`, `html`, `json` or any MIME type. With `json` strings are encoded too; with
+        `application/json` a string goes out as it is. Raises `TypeError` or `ValueError` when something cannot be sent.
         """
         if isinstance(status_code, bool) or not isinstance(status_code, int) or not 200 <= status_code <= 599:
-            raise ValueError(f"status_code must be a whole number from 200 to 599, not {status_code!r}")
+            raise ValueError(f"status_code must be a whole number from 200 to 599, not {_shown(status_code)}")
         if content_type is not None and not _is_header_value(content_type):
-            raise ValueError(f"content_type must be text without line breaks, not {content_type!r}")
-        pairs = [(str(name), str(text)) for name, text in (headers or {}).items()]
-        for name, text in pairs:
-            if not _is_token(name):
-                raise ValueError(f"{name!r} is no header name")
-            if not _is_header_value(text):
-                raise ValueError(f"the value of header {name} must be Latin-1 text without line breaks")
+            raise ValueError(
+                f"content_type must be Latin-1 text without line breaks, at most {_VALUE_LIMIT} characters, "
+                f"not {_shown(content_type)}"
+            )
+        pairs = _header_pairs(headers or {})
         body, natural_type = _encode(value, content_type)
         self.is_set, self.status_code, self.headers, self.body = True, status_code, pairs, body
         self.content_type = _SHORT_TYPES.get(content_type, content_type) if content_type else natural_type
@@ -154,12 +159,45 @@ def _to_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass")
 
 
-def _is_token(name: str) -> bool:
-    return bool(name) and name.isascii() and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name)
+def _header_pairs(headers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if not isinstance(headers, Mapping):
+        raise ValueError(f"headers must be a mapping of names to values, not {_shown(headers)}")
+    if len(headers) > _MOST_HEADERS:
+        raise ValueError(f"a result may have at most {_MOST_HEADERS} headers, not {len(headers)}")
+    pairs = []
+    for name, value in headers.items():
+        if not _is_token(name):
+            raise ValueError(f"{_shown(name)} is no header name")
+        text = str(value) if isinstance(value, int | float) else value
+        if not _is_header_value(text):
+            raise ValueError(
+                f"the value of header {name} must be Latin-1 text without line breaks, "
+                f"at most {_VALUE_LIMIT} characters, not {_shown(value)}"
+            )
+        pairs.append((name, text))
+    return pairs
 
 
-def _is_header_value(text: str) -> bool:
-    return all(c == "\t" or (" " <= c <= "\xff" and c != "\x7f") for c in text)
+def _is_token(name: object) -> bool:
+    return (
+        isinstance(name, str)
+        and 0 < len(name) <= _NAME_LIMIT
+        and name.isascii()
+        and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name)
+    )
+
+
+def _is_header_value(text: object) -> bool:
+    return (
+        isinstance(text, str)
+        and len(text) <= _VALUE_LIMIT
+        and all(c == "\t" or (" " <= c <= "\xff" and c != "\x7f") for c in text)
+    )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"
 
 
 class Request:

@@ -1,0 +1,89 @@
+"""What a Python run writes: log lines through the engine, printed lines, and the frame that ends it."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+
+from codeactions.runtimes.frames import LOG_LEVELS, Kind, pack
+
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from typing import Any
+
+_LONGEST_PARTIAL = 65536  # bytes without a line feed after which a line is sent all the same
+
+
+class OutputLimitError(BaseException):
+    """A limit on what a run may put out was crossed. Not an `Exception`: `except Exception` must not hide it."""
+
+
+class Output:
+    """Sends frames to the server, and stops sending log lines at the limits. One a zygote, used once in each run."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.set_limits(lines=0, characters=0, size=0)
+
+    def set_limits(self, *, lines: int, characters: int, size: int) -> None:
+        """Keep `lines` of at most `characters`; end the run after `size` characters in all."""
+        self._lines_left = lines
+        self._characters = characters
+        self._size_left = size
+
+    def send(self, frame: bytes) -> None:
+        """Write a whole frame to the server."""
+        view = memoryview(frame)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def line(self, level: str, text: str) -> None:
+        """Send a log line. Raises `OutputLimitError` when the run has written far more than is kept."""
+        self._size_left -= len(text) + 1
+        if self._size_left < 0:
+            raise OutputLimitError("the run wrote more to its log than may be read")
+        # One more than is kept: how the server learns that lines were left out.
+        if self._lines_left < 0:
+            return
+        self._lines_left -= 1
+        content = text[: self._characters + 1].encode("utf-8", "backslashreplace")
+        self.send(pack(Kind.LOG, bytes([LOG_LEVELS.index(level)]), content))
+
+    def stream(self, level: str) -> io.TextIOWrapper:
+        """A text stream whose lines become log lines; stands in for sys.stdout and sys.stderr."""
+        raw = _LineWriter(lambda line: self.line(level, line.decode("utf-8", "backslashreplace")))
+        return io.TextIOWrapper(
+            io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
+        )
+
+
+def finish(stream: Any) -> None:
+    """Send what a stream still holds, a last line without its line feed included."""
+    try:
+        stream.flush()
+        stream.buffer.raw.finish()
+    except Exception:  # noqa: S110 - the user's code may have put anything in the stream's place
+        pass
+
+
+class _LineWriter(io.RawIOBase):
+    def __init__(self, emit: Callable[[bytes], None]) -> None:
+        self._emit = emit
+        self._partial = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        *lines, self._partial = (self._partial + bytes(data)).split(b"\n")
+        for line in lines:
+            self._emit(line)
+        if len(self._partial) > _LONGEST_PARTIAL:
+            self.finish()
+        return len(data)
+
+    def finish(self) -> None:
+        if self._partial:
+            partial, self._partial = self._partial, b""
+            self._emit(partial)

@@ -1,0 +1,97 @@
+"""From a user's source to its `Run`, and from an exception to what the history shows of it."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from typing import Any
+
+MODULE = "action"
+FILE = "action.py"
+_MOST_FRAMES = 50  # of a traceback, the innermost
+
+
+class InvalidSourceError(Exception):
+    """The source cannot be run; `trace` points at the place where the compiler can tell."""
+
+    def __init__(self, message: str, trace: str = "") -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
+class _Loader:
+    """Gives tracebacks and `inspect` the user's lines, which are in no file. linecache asks for it by this method."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def get_source(self, name: str) -> str:
+        """The source of the one module there is."""
+        return self._source
+
+
+def load(source: str) -> Callable[..., Any]:
+    """Execute the source as a module and return its `Run`.
+
+    Raises `InvalidSourceError`, and whatever the source's own top level raises.
+    """
+    source = source.removeprefix("\ufeff")
+    try:
+        compiled = compile(source, FILE, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:  # ValueError: a NUL in the source
+        raise InvalidSourceError(str(error), format_exception(error, with_frames=False)) from None
+    except RecursionError:
+        raise InvalidSourceError("the source is nested too deeply") from None
+    module = types.ModuleType(MODULE)
+    module.__file__ = FILE
+    module.__loader__ = _Loader(source)  # type: ignore[assignment]
+    sys.modules[MODULE] = module
+    exec(compiled, module.__dict__)  # noqa: S102 - what this program is for, behind the walls
+    function = module.__dict__.get("Run")
+    if function is None:
+        raise InvalidSourceError("the source defines no function Run(engine)")
+    if not callable(function):
+        raise InvalidSourceError(f"Run must be a function, not {type(function).__name__}")
+    return function  # type: ignore[no-any-return]
+
+
+def finish_async(value: Any) -> Any:
+    """Finish an async `Run`. Importing asyncio costs 35 ms; a coroutine that never really waits needs no loop."""
+    if "asyncio" in sys.modules or not hasattr(value, "send"):
+        import asyncio
+
+        async def main() -> Any:
+            return await value
+
+        return asyncio.run(main())
+    try:
+        value.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise RuntimeError("Run awaits something that needs an event loop of a library other than asyncio")
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """Message and traceback of what the user's code raised, from its own first frame on."""
+    try:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename != FILE:
+            trace = trace.tb_next
+        message = str(error)
+        text = format_exception(error.with_traceback(trace or error.__traceback__))
+    except BaseException as second:  # an exception whose __str__ raises, perhaps on purpose
+        return f"{type(error).__name__} (its text could not be made: {type(second).__name__})", ""
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__, text
+
+
+def format_exception(error: BaseException, *, with_frames: bool = True) -> str:
+    """The text that Python itself would print."""
+    import traceback  # costs every fork half a megabyte, and only failing runs need it
+
+    if not with_frames:
+        return "".join(traceback.format_exception_only(error))
+    return "".join(traceback.format_exception(error, limit=-_MOST_FRAMES))
