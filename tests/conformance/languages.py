@@ -1,4 +1,4 @@
-"""One language as the conformance cases see it. Each case brings its source in every language: `{"python": "…"}`."""
+"""One language as the cases see it. Each case brings its source in every language: `{"python": "…"}`."""
 
 from dataclasses import dataclass
 from textwrap import dedent
@@ -23,7 +23,9 @@ class Language:
         assert self.name in sources, f"this case has no source in {self.name}"
         return self.server.create(dedent(sources[self.name]), language=self.name, **fields)
 
-    def call(self, sources: dict[str, str], *, method: str = "POST", path: str = "", **request: Any) -> httpx.Response:
+    def call(
+        self, sources: dict[str, str], *, method: str = "POST", path: str = "", **request: Any
+    ) -> httpx.Response:
         """Deploy and call in one go."""
         return self.server.client.request(method, f"/endpoint/{self.deploy(sources)}{path}", **request)
 

@@ -5,7 +5,12 @@ from datetime import timedelta
 import pytest
 from conformance.languages import Language
 
-TEXT, OCTETS, JSON, HTML = "text/plain; charset=utf-8", "application/octet-stream", "application/json", "text/html; charset=utf-8"
+TEXT, OCTETS, JSON, HTML = (
+    "text/plain; charset=utf-8",
+    "application/octet-stream",
+    "application/json",
+    "text/html; charset=utf-8",
+)
 
 # name: (sources of the arguments of `engine.result.set`, content type, body)
 VALUES = {
@@ -29,7 +34,11 @@ VALUES = {
     "number as HTML": ({"python": '5, content_type="html"'}, HTML, b"5"),
     "bytes as HTML": ({"python": 'b"<p>", content_type="html"'}, HTML, b"<p>"),
     "text as application/json": ({"python": "'[1,  2]', content_type='application/json'"}, JSON, b"[1,  2]"),
-    "text as any type": ({"python": '"a,b", content_type="text/csv; header=absent"'}, "text/csv; header=absent", b"a,b"),
+    "text as any type": (
+        {"python": '"a,b", content_type="text/csv; header=absent"'},
+        "text/csv; header=absent",
+        b"a,b",
+    ),
     "bytes as any type": ({"python": 'b"\\x89PNG", content_type="image/png"'}, "image/png", b"\x89PNG"),
     "object as any type": (
         {"python": '{"title": "x"}, content_type="application/problem+json"'},
@@ -143,14 +152,18 @@ def test_headers_that_are_the_servers_own_stay_the_servers(language: Language) -
     ("location", "sent"), [("/there", True), ("https://example.com/x", True), ("javascript:alert(1)", False)]
 )
 def test_a_redirect_leads_to_web_addresses_only(language: Language, location: str, sent: bool) -> None:
-    sources = {"python": f'def Run(engine):\n    engine.result.set("", 302, headers={{"Location": "{location}"}})'}
+    sources = {
+        "python": f'def Run(engine):\n    engine.result.set("", 302, headers={{"Location": "{location}"}})'
+    }
     answer = language.call(sources)
     assert answer.status_code == 302
     assert answer.headers.get("location") == (location if sent else None)
 
 
 def test_every_answer_names_its_run_and_is_kept_from_acting_in_the_servers_name(language: Language) -> None:
-    answer = language.call({"python": 'def Run(engine):\n    engine.result.set("<script>", content_type="html")'})
+    answer = language.call(
+        {"python": 'def Run(engine):\n    engine.result.set("<script>", content_type="html")'}
+    )
     assert language.record(answer)["result"] == "<script>"
     assert answer.headers["content-security-policy"].startswith("sandbox ")
     assert "allow-same-origin" not in answer.headers["content-security-policy"]
@@ -216,5 +229,7 @@ def test_run_may_be_anything_that_can_be_called(python: Language, definition: st
 
 
 def test_text_with_characters_that_are_no_utf_8_goes_out_as_the_bytes_it_stands_for(python: Language) -> None:
-    sources = {"python": r'def Run(engine):' + "\n" + r'    return b"a\xffb".decode("utf-8", "surrogateescape")'}
+    sources = {
+        "python": r"def Run(engine):" + "\n" + r'    return b"a\xffb".decode("utf-8", "surrogateescape")'
+    }
     assert python.call(sources).content == b"a\xffb"

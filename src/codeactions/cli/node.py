@@ -23,6 +23,7 @@ from codeactions.migrate.failure import NIL_VERSION
 from codeactions.migrate.state import inspect
 from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.coderuns import RunStore
+from codeactions.postgres.codecache import CodeCache
 from codeactions.postgres.codes import CodeStore
 from codeactions.postgres.database import Database
 from codeactions.postgres.embedded import EmbeddedPostgres
@@ -94,8 +95,13 @@ class Node:
         )
         self._stack.push_async_callback(executor.close, settings.stop_seconds)
         self._watch(metrics, pool)
+        codes = CodeStore(database)
+        code_cache = CodeCache(codes, url)
+        self._stack.push_async_callback(code_cache.stop)
+        await code_cache.start()
         services = Services(
-            codes=CodeStore(database),
+            codes=codes,
+            code_cache=code_cache,
             runs=RunStore(database),
             logs=LogStore(database),
             executor=executor,

@@ -44,11 +44,13 @@ def new_code(fields: Mapping[str, Any], *, id: UUID, now: datetime) -> Code:  # 
 
 
 def changed_code(code: Code, fields: Mapping[str, Any], *, now: datetime) -> Code:
-    """The code with only the given fields changed. Raises `Error` as `new_code` does, and when none is given."""
-    given = {name: value for name, value in fields.items() if value is not None}
-    if not given:
+    """The code with only the given fields changed; `url` may be None, to take it away.
+
+    Raises `Error` as `new_code` does, and when no field is given.
+    """
+    if not fields:
         raise invalid(f"nothing to change: give one or more of {', '.join(_FIELDS)}, or a source as the body")
-    return replace(code, updated_at=now, **_checked(given))
+    return replace(code, updated_at=now, **_checked(fields))
 
 
 def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:

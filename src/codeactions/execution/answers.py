@@ -11,7 +11,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
 _MOST_HEADERS = 100
 # Framing and connection headers are the HTTP server's; a cookie would be set for the API's host as well, since
-# endpoints share it; Date and Server are the server's own; X-Run-Id must be true.
+# endpoints share it, and NEL, Report-To and the like hold for all of it; Date and Server are the server's own;
+# X-Run-Id must be true; a first X-Content-Type-Options would undo the server's; X-Sendfile, and all that begins
+# with X-Accel-, are orders to a proxy in front, which takes them for the server's.
 _NOT_A_RUNS = frozenset(
     (
         "alt-svc",
@@ -21,17 +23,23 @@ _NOT_A_RUNS = frozenset(
         "content-type",
         "date",
         "keep-alive",
+        "nel",
         "proxy-authenticate",
         "proxy-connection",
+        "report-to",
         "server",
         "service-worker-allowed",
         "set-cookie",
+        "set-cookie2",
+        "set-login",
         "strict-transport-security",
         "te",
         "trailer",
         "transfer-encoding",
         "upgrade",
+        "x-content-type-options",
         "x-run-id",
+        "x-sendfile",
     )
 )
 
@@ -55,9 +63,15 @@ def read_answer(meta: dict[str, Any], body: bytes) -> Answer:
         name, value = pair
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
             raise Malformed("a header name or value that HTTP does not allow")
-        if name.lower() not in _NOT_A_RUNS and not (name.lower() == "location" and not _is_web_address(value)):
+        if _may_set(name.lower(), value):
             kept.append((name, value))
     return Answer(body, status, content_type, tuple(kept))
+
+
+def _may_set(name: str, value: str) -> bool:
+    if name == "location":
+        return _is_web_address(value)
+    return name not in _NOT_A_RUNS and not name.startswith("x-accel-")
 
 
 def _is_web_address(value: str) -> bool:

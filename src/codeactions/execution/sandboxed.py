@@ -28,8 +28,9 @@ from codeactions.runtimes.frames import (
 )
 from codeactions.sandbox.pool import Ended, Sandbox
 
-_READ_SIZE = 256 * 1024
-_END_GRACE = 0.25  # seconds between a run's socket closing and the kernel's word of how it ended
+_READ_SIZE = 64 * 1024
+_LOG_FRAME_COST = 128  # bytes that a log frame counts for beside its text: a flood of empty ones is work as well
+_END_GRACE = 0.25  # seconds between a run's pipe closing and the kernel's word of how it ended
 _FROM_RUNS = tuple(ErrorType(name) for name in ("exception", "invalid_source", "memory", "output_limit"))
 
 
@@ -65,14 +66,15 @@ class SandboxedRun:
         self._logs: list[LogLine] = []
         self._dropped = 0
         self._log_bytes = 0
+        self._unsent = memoryview(b"")
         self._partial = {sandbox.stdout: b"", sandbox.stderr: b""}
         self._levels = {sandbox.stdout: "info", sandbox.stderr: "error"}
         self._open_pipes: set[int] = set()
 
-    def end(self, error: RunError) -> None:
-        """End the run from outside, with this error; nothing happens when it has ended already."""
+    def end(self, end: Answer | RunError) -> None:
+        """End the run, from outside with an error; nothing happens when it has ended already."""
         if not self._end.done():
-            self._end.set_result(error)
+            self._end.set_result(end)
 
     async def outcome(self, job: dict[str, Any], body: bytes, timeout: float) -> Outcome:
         """Send the job and wait for the end, at most `timeout` seconds. Never raises for what a run does.
@@ -88,21 +90,21 @@ class SandboxedRun:
             "log_characters": limits.log_characters,
             "log_bytes": limits.log_bytes,
         }
-        self._loop.add_reader(sandbox.sock, self._on_frames)
+        self._loop.add_reader(sandbox.frames, self._on_frames)
         for pipe in self._partial:
             self._open_pipes.add(pipe)
             self._loop.add_reader(pipe, self._on_output, pipe)
         sandbox.ended.add_done_callback(self._on_ended)
         late = RunError(ErrorType.TIMEOUT, f"the run took longer than its {timeout:g} s")
         alarm = self._loop.call_later(timeout, self.end, late)
-        sending = self._send(pack_described(Kind.JOB, job, body))
+        self._unsent = memoryview(pack_described(Kind.JOB, job, body))
+        self._send()
+        if self._unsent:
+            self._loop.add_writer(sandbox.job, self._send)
         try:
             end = await asyncio.shield(self._end)
         finally:
             alarm.cancel()
-            if sending is not None:
-                sending.cancel()
-                await asyncio.wait([sending])
             self._detach()
         outcome = Outcome(duration_ms=(time.perf_counter() - began) * 1000, logs=self._logs)
         outcome.logs_dropped = self._dropped
@@ -116,35 +118,31 @@ class SandboxedRun:
         sandbox.close()
         return outcome
 
-    def _send(self, frame: bytes) -> "asyncio.Task[None] | None":
-        """Send at once what the socket takes, nearly always all of it; the rest as a task."""
+    def _send(self) -> None:
+        """Write as much of the job as the pipe takes, nearly always all of it at once."""
         try:
-            sent = self._sandbox.sock.send(frame)
-        except OSError:  # full, or the run is dead, which its reader will see
+            sent = os.write(self._sandbox.job, self._unsent)
+        except BlockingIOError:
             sent = 0
-        if sent == len(frame):
-            return None
-        return asyncio.ensure_future(self._send_rest(memoryview(frame)[sent:]))
-
-    async def _send_rest(self, rest: memoryview) -> None:
-        with contextlib.suppress(OSError):
-            await self._loop.sock_sendall(self._sandbox.sock, rest)
+        except OSError:  # the run is dead, which its reader will see
+            sent = len(self._unsent)
+        self._unsent = self._unsent[sent:]
+        if not self._unsent:
+            self._loop.remove_writer(self._sandbox.job)
 
     def _on_frames(self) -> None:
         try:
-            data = self._sandbox.sock.recv(_READ_SIZE)
+            data = os.read(self._sandbox.frames, _READ_SIZE)
         except BlockingIOError:
             return
-        except OSError:
-            data = b""
         if not data:
             self._on_closed()
             return
         try:
             for kind, payload in self._reader.feed(data):
-                self._on_frame(kind, payload)
                 if self._end.done():
                     return
+                self._on_frame(kind, payload)
         except Malformed as error:
             self.end(RunError(ErrorType.KILLED, f"the run broke its protocol: {error}"))
 
@@ -152,17 +150,18 @@ class SandboxedRun:
         if kind == Kind.LOG:
             if not payload or payload[0] >= len(LOG_LEVELS):
                 raise Malformed("a log line of no known level")
+            self._count(_LOG_FRAME_COST + len(payload))
             self._add_line(LOG_LEVELS[payload[0]], payload[1:])
         elif kind == Kind.RESULT:
             self._flush_pipes()
-            answer = read_answer(*unpack_described(payload))
+            answer = read_answer(*unpack_described(payload, META_LIMIT))
             if len(answer.body) > self._limits.result_bytes:
                 raise Malformed("a result over the limit")
-            self._end.set_result(answer)
+            self.end(answer)
         else:
             self._flush_pipes()
-            meta, _ = unpack_described(payload)
-            self._end.set_result(_read_failure(meta))
+            meta, _ = unpack_described(payload, META_LIMIT)
+            self.end(_read_failure(meta))
 
     def _on_output(self, pipe: int) -> None:
         """Raw output: of other programs, or of libraries that write past Python's own streams."""
@@ -174,7 +173,13 @@ class SandboxedRun:
             self._open_pipes.discard(pipe)
             self._loop.remove_reader(pipe)
             return
-        *lines, rest = (self._partial[pipe] + data).split(b"\n")
+        self._count(len(data))
+        data = self._partial[pipe] + data
+        if len(self._logs) < self._limits.log_lines:
+            *lines, rest = data.split(b"\n")
+        else:  # none is kept any more, so they need not be cut out
+            lines, rest = [], data[data.rfind(b"\n") + 1 :]
+            self._dropped += data.count(b"\n")
         if len(rest) > 4 * self._limits.log_characters:
             lines.append(rest)
             rest = b""
@@ -191,10 +196,12 @@ class SandboxedRun:
                 self._add_line(self._levels[pipe], rest)
                 self._partial[pipe] = b""
 
-    def _add_line(self, level: str, content: bytes) -> None:
-        self._log_bytes += len(content) + 1
+    def _count(self, size: int) -> None:
+        self._log_bytes += size
         if self._log_bytes > self._limits.log_bytes:
             self.end(RunError(ErrorType.OUTPUT_LIMIT, "the run wrote more to its log than may be read"))
+
+    def _add_line(self, level: str, content: bytes) -> None:
         if len(self._logs) >= self._limits.log_lines:
             self._dropped += 1
             return
@@ -204,8 +211,8 @@ class SandboxedRun:
         self._logs.append(LogLine(level, text, self._now()))
 
     def _on_closed(self) -> None:
-        """The run closed its socket without an end: it died, or closed it on purpose and can never answer."""
-        self._loop.remove_reader(self._sandbox.sock)
+        """The run closed its pipe without an end: it died, or closed it on purpose and can never answer."""
+        self._loop.remove_reader(self._sandbox.frames)
         if not self._sandbox.ended.done():
             self._loop.call_later(_END_GRACE, self._sandbox.kill)
 
@@ -215,7 +222,7 @@ class SandboxedRun:
         with contextlib.suppress(Malformed):  # its last frames may still be unread
             while not self._end.done():
                 try:
-                    data = self._sandbox.sock.recv(_READ_SIZE)
+                    data = os.read(self._sandbox.frames, _READ_SIZE)
                 except OSError:
                     break
                 if not data:
@@ -228,7 +235,8 @@ class SandboxedRun:
         self.end(_death(ended.result()))
 
     def _detach(self) -> None:
-        self._loop.remove_reader(self._sandbox.sock)
+        self._loop.remove_reader(self._sandbox.frames)
+        self._loop.remove_writer(self._sandbox.job)
         for pipe in self._open_pipes:
             self._loop.remove_reader(pipe)
         self._open_pipes.clear()
@@ -242,7 +250,8 @@ def _read_failure(meta: dict[str, Any]) -> RunError:
         kind = ErrorType.EXCEPTION
     if kind not in _FROM_RUNS:
         kind = ErrorType.EXCEPTION
-    return RunError(kind, str(meta.get("message", "")), str(meta.get("traceback", "")))
+    message, trace = (text if isinstance(text := meta.get(name), str) else "" for name in ("message", "traceback"))
+    return RunError(kind, message, trace)
 
 
 def _death(ended: Ended) -> RunError:

@@ -40,7 +40,7 @@ def connects(family, address):
         return True
 
 def inherited():
-    return [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 3 and os.path.exists(f"/proc/self/fd/{fd}")]
+    return [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 4 and os.path.exists(f"/proc/self/fd/{fd}")]
 
 ATTEMPTS = {
     "read /etc/shadow": lambda: opens("/etc/shadow"),

@@ -98,7 +98,10 @@ async def change_code(
     fields |= {key: value for key, value in {**given, "timeout": timeout, "url": url}.items() if value is not None}
     read = await services.codes.get(code_id)
     code = changed_code(read, fields, now=services.now())
-    await services.codes.update(code, read)
+    try:
+        await services.codes.update(code, read)
+    finally:
+        services.code_cache.forget(code_id)  # whatever came of it: the answer of the database may have been lost
     return code
 
 
@@ -106,7 +109,10 @@ async def change_code(
 async def delete_code(request: Request, code_id: Id) -> Response:
     """Delete a code, with its runs and their logs."""
     services: Services = request.app.state.services
-    await services.codes.delete(code_id)
+    try:
+        await services.codes.delete(code_id)
+    finally:
+        services.code_cache.forget(code_id)
     return Response(status_code=204)
 
 

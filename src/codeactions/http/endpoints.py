@@ -19,12 +19,10 @@ _WITHOUT_BODY = (204, 205, 304)
 _ISOLATION = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads"
 
 
-async def call_endpoint(request: Request) -> Response:
-    """`ANY /endpoint/{code_id}[/path]`: run an endpoint and answer as it says. A flow is not found here."""
-    services: Services = request.app.state.services
-    code = await _find(services, request.path_params["code_id"])
+async def call_endpoint(services: Services, request: Request, code_id: str, path: str) -> Response:
+    """`ANY /endpoint/{code_id}[/path]`: run an endpoint and answer as it says. Raises `Error`; a flow is not found."""
+    code = await _find(services, code_id)
     body = await read_body(request, services.body_limit, services.body_timeout)
-    path = request.path_params.get("path", "/")
     call = read_call(request, path, body, token=services.token, public=True)
     finished = await services.executor.run(code, call)
     if finished.outcome.answer is None:
@@ -34,7 +32,7 @@ async def call_endpoint(request: Request) -> Response:
 
 async def _find(services: Services, code_id: str) -> Code:
     try:
-        code = await services.codes.get(parse_id(code_id))
+        code = await services.code_cache.get(parse_id(code_id))
     except Error as error:
         if error.code is ErrorCode.INVALID:
             raise not_found(f"there is no endpoint {code_id[:64]}") from None

@@ -39,41 +39,40 @@ def error_answer(error: Error, *, status: int | None = None, headers: dict[str, 
     return JSONResponse(content, status or _STATUS[error.code], sent)
 
 
+def answer_for(error: Exception, request: Request, metrics: Metrics) -> JSONResponse:
+    """The answer for any exception that a request ended with; what is a mistake of the server's goes to its log."""
+    known, status, headers = _as_error(error, request)
+    metrics.count_error(known.code)
+    if known.code is ErrorCode.INTERNAL:
+        _log.error("request_failed", path=request.url.path, reason=known.message, exc_info=error)
+    return error_answer(known, status=status, headers=headers)
+
+
 def install(app: FastAPI, metrics: Metrics) -> None:
     """Answer every exception that a route lets through in that shape."""
 
     async def on_error(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, Error)
-        metrics.count_error(error.code)
-        if error.code is ErrorCode.INTERNAL:
-            _log.error("request_failed", path=request.url.path, reason=error.message, exc_info=error.__cause__)
-        return error_answer(error)
+        return answer_for(error, request, metrics)
 
-    async def on_validation(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        return await on_error(request, Error(ErrorCode.INVALID, _first_mistake(error)))
+    for kind in (Error, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, on_error)
 
-    async def on_http(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        metrics.count_error(ErrorCode.NOT_FOUND if error.status_code == 404 else ErrorCode.INVALID)
+
+def _as_error(error: Exception, request: Request) -> tuple[Error, int | None, dict[str, str] | None]:
+    """What to tell of an exception, and where HTTP has a status or headers of its own for it."""
+    if isinstance(error, Error):
+        return error, None, None
+    if isinstance(error, RequestValidationError):
+        return Error(ErrorCode.INVALID, _first_mistake(error)), None, None
+    if isinstance(error, HTTPException):
+        headers = dict(error.headers or {})
         if error.status_code == 404:
-            return error_answer(Error(ErrorCode.NOT_FOUND, f"there is nothing at {request.url.path}"))
+            return Error(ErrorCode.NOT_FOUND, f"there is nothing at {request.url.path}"), None, headers
+        message = error.detail or HTTPStatus(error.status_code).phrase
         if error.status_code == 405:
             message = f"{request.method} is not possible at {request.url.path}"
-            return error_answer(Error(ErrorCode.INVALID, message), status=405, headers=dict(error.headers or {}))
-        return error_answer(
-            Error(ErrorCode.INVALID, error.detail or HTTPStatus(error.status_code).phrase), status=error.status_code
-        )
-
-    async def on_anything(request: Request, error: Exception) -> JSONResponse:
-        metrics.count_error(ErrorCode.INTERNAL)
-        _log.error("request_crashed", path=request.url.path, exc_info=error)
-        return error_answer(Error(ErrorCode.INTERNAL, "the server made a mistake; its log says which"))
-
-    app.add_exception_handler(Error, on_error)
-    app.add_exception_handler(RequestValidationError, on_validation)
-    app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(Exception, on_anything)
+        return Error(ErrorCode.INVALID, message), error.status_code, headers
+    return Error(ErrorCode.INTERNAL, "the server made a mistake; its log says which"), None, None
 
 
 def _first_mistake(error: RequestValidationError) -> str:

@@ -33,7 +33,7 @@ async def run_code(
     services: Services = request.app.state.services
     if not wait:
         raise invalid("wait=false is not possible in this version: leave it out and wait for the answer")
-    code = await services.codes.get(code_id)
+    code = await services.code_cache.get(code_id)
     body = await read_body(request, services.body_limit, services.body_timeout)
     call = read_call(request, "/", body, token=services.token, public=False, without=frozenset(("wait",)))
     finished = await services.executor.run(code, call)

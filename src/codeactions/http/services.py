@@ -11,6 +11,7 @@ from codeactions.execution.executor import Executor
 from codeactions.http.metrics import Metrics
 from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.coderuns import RunStore
+from codeactions.postgres.codecache import CodeCache
 from codeactions.postgres.codes import CodeStore
 
 # A part's name → a check that returns what there is to say of it, or raises `Error`.
@@ -22,6 +23,7 @@ class Services:
     """token: the administrator's. body_limit: bytes of a call's body. most_requests: in flight at once."""
 
     codes: CodeStore
+    code_cache: CodeCache
     runs: RunStore
     logs: LogStore
     executor: Executor

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 
 from codeactions.domain.errors import not_found
 from codeactions.domain.log import LogLine
@@ -53,6 +54,9 @@ async def start_many(connection: psycopg.AsyncConnection[DictRow], starts: Seque
 
     Raises the driver's errors; then none is inserted.
     """
+    if len(starts) == 1:
+        await connection.execute(_SQL["start_one"], _start_values(starts[0]))
+        return
     await connection.execute(
         _SQL["start_many"],
         {
@@ -72,6 +76,9 @@ async def finish_many(connection: psycopg.AsyncConnection[DictRow], ends: Sequen
 
     An id that is missing in the answer has no row, or one that is terminal already. Raises the driver's errors.
     """
+    if len(ends) == 1 and not ends[0].logs:
+        cursor = await connection.execute(_SQL["finish_one"], _end_values(ends[0]))
+        return {row["id"] for row in await cursor.fetchall()}
     logs = [(end.id, place, line) for end in ends for place, line in enumerate(end.logs)]
     cursor = await connection.execute(
         _SQL["finish_many"],
@@ -89,6 +96,28 @@ async def finish_many(connection: psycopg.AsyncConnection[DictRow], ends: Sequen
         },
     )
     return {row["id"] for row in await cursor.fetchall()}
+
+
+def _start_values(start: RunStart) -> dict[str, Any]:
+    return {
+        "id": start.id,
+        "code_id": start.code_id,
+        "extra": Jsonb(start.extra),
+        "params": Jsonb(start.params),
+        "body": start.body,
+        "headers": Jsonb(start.headers),
+        "at": start.at,
+    }
+
+
+def _end_values(end: RunEnd) -> dict[str, Any]:
+    return {
+        "id": end.id,
+        "status": end.status.value,
+        "result": end.result,
+        "extra": Jsonb(end.extra),
+        "at": end.at,
+    }
 
 
 async def statuses(connection: psycopg.AsyncConnection[DictRow], ids: Sequence[UUID]) -> dict[UUID, tuple[str, dict[str, Any]]]:

@@ -56,6 +56,7 @@ class Database:
 
     def __init__(self, url: str, *, connections: int = 4, timeout: float = 5.0) -> None:
         self.url = url
+        self._connections = connections
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]] = AsyncConnectionPool(
             url,
             kwargs={"autocommit": True, "row_factory": dict_row, "application_name": "codeactions"},
@@ -63,7 +64,6 @@ class Database:
             max_size=connections,
             timeout=timeout,
             configure=_configure,
-            check=AsyncConnectionPool.check_connection,
             reconnect_timeout=5.0,
             max_waiting=256,
             open=False,
@@ -89,10 +89,21 @@ class Database:
                 yield connection
 
     async def fetch(self, statement: LiteralString, values: dict[str, Any] | None = None) -> list[DictRow]:
-        """Run a statement and return all its rows."""
-        async with self.connection() as connection:
-            cursor = await connection.execute(statement, values)
-            return await cursor.fetchall() if cursor.description else []
+        """Run a statement and return all its rows.
+
+        A connection that turns out to be dead, as all are after the database was restarted, is replaced; a
+        statement that only reads is then sent again.
+        """
+        attempts = self._connections + 1 if statement.startswith("SELECT") else 1
+        while True:
+            attempts -= 1
+            try:
+                async with self.connection() as connection:
+                    cursor = await connection.execute(statement, values)
+                    return await cursor.fetchall() if cursor.description else []
+            except Error:
+                if not attempts or not connection.broken:
+                    raise
 
     async def fetch_one(self, statement: LiteralString, values: dict[str, Any] | None = None) -> DictRow | None:
         """Run a statement and return its first row, if any."""

@@ -1,4 +1,4 @@
-"""What server and run say to each other over the run's socket.
+"""What server and run say to each other over the run's pipes.
 
 One frame is a kind (1 byte), a length (4 bytes, big endian) and that many bytes. The server sends one JOB; the
 run sends LOG frames and ends with one RESULT or one FAILURE. Both sides use this module; the server treats every
@@ -47,10 +47,15 @@ def pack_described(kind: Kind, meta: dict[str, Any], body: bytes) -> bytes:
     return pack(kind, _PART.pack(len(description)), description, body)
 
 
-def unpack_described(payload: bytes) -> tuple[dict[str, Any], bytes]:
-    """The reverse of `pack_described`, without the header. Raises `Malformed`."""
+def unpack_described(payload: bytes, limit: int | None = None) -> tuple[dict[str, Any], bytes]:
+    """The reverse of `pack_described`, without the header. Raises `Malformed`, also if the description is over `limit`.
+
+    What a run describes always needs a limit: megabytes of JSON would take the server seconds and far more memory.
+    """
     try:
         (length,) = _PART.unpack_from(payload)
+        if limit is not None and length > limit:
+            raise Malformed(f"a description of {length} bytes is over {limit}")
         end = _PART.size + length
         if end > len(payload):
             raise Malformed("a description is longer than its frame")

@@ -25,6 +25,7 @@ _LAUNCHER_NAMESPACES = (
     | syscalls.CLONE_NEWIPC
     | syscalls.CLONE_NEWUTS
     | syscalls.CLONE_NEWNET
+    | syscalls.CLONE_NEWCGROUP  # or /proc/self/cgroup of each run would tell where on the host the server is
 )
 
 

@@ -3,8 +3,8 @@
 It is init of its own pid namespace, so when it ends, the kernel ends every zygote and every run. It ends when
 the server's side of its socket closes. It knows no database, no code and no secret; guard.py starts it.
 
-From the server: `{"start", "run", "zygote"}` (slot number, the run's number, a zygote's name) with three
-descriptors, and `{"kill", "run"}`. To the server: `{"ready": level}`, `{"fatal": why}`, `{"ended", "run", …}`,
+From the server: `{"start", "run", "zygote"}` (slot number, the run's number, a zygote's name) with the
+run's descriptors, and `{"kill", "run"}`. To the server: `{"ready": level}`, `{"fatal": why}`, `{"ended", "run", …}`,
 and `{"zygote", "state"}` whenever one became ready or died.
 """
 

@@ -186,14 +186,17 @@ class SandboxPool:
             raise Error(ErrorCode.BUSY, f"all {self.config.slots} slots are busy and {most_waiting} callers wait")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        came = False
         try:
             async with asyncio.timeout_at(deadline):
                 await turn
+            came = True
         except TimeoutError:
             raise Error(ErrorCode.BUSY, f"no slot became free within {timeout:g} s") from None
         finally:
-            with contextlib.suppress(ValueError):
-                self._waiting.remove(turn)
+            self._waiting.remove(turn)
+            if not came:
+                self._next_turn()  # who gives up in the very moment of its turn passes it on
 
     def _start_sandbox(self, zygote: str) -> Sandbox:
         assert self._launcher is not None

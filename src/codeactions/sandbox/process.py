@@ -66,6 +66,9 @@ class LauncherProcess:
         loop.add_reader(ours, self._on_first, waiting)
         try:
             message = await asyncio.wait_for(waiting, timeout)
+        except asyncio.CancelledError:
+            self._close()  # it ends by itself then
+            raise
         except TimeoutError:
             await self.stop()
             raise Error(ErrorCode.INTERNAL, f"the sandbox launcher did not start within {timeout:g} s") from None

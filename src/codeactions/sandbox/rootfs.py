@@ -69,7 +69,9 @@ def enter(exposed: tuple[str, ...], hidden: tuple[str, ...]) -> None:
         if os.path.isdir(_BUILD_AT + path):
             _bind_empty(_BUILD_AT + path)
     for device in _DEVICES:
-        _bind(os.open(f"/dev/{device}", os.O_PATH | os.O_CLOEXEC), f"{_BUILD_AT}/dev/{device}", 0)
+        # Read-only: what is written to a device still gets there, but its node cannot be touched or changed.
+        fd = os.open(f"/dev/{device}", os.O_PATH | os.O_CLOEXEC)
+        _bind(fd, f"{_BUILD_AT}/dev/{device}", syscalls.MOUNT_ATTR_RDONLY)
     # A process in a user namespace may mount a new /proc only where it can see a whole one already.
     syscalls.mount("/proc", f"{_BUILD_AT}/proc", flags=syscalls.MS_BIND | syscalls.MS_REC)
     syscalls.set_mount_attributes(

@@ -27,6 +27,8 @@ _NOT_PERMITTED = 0x00050000 | errno.EPERM
 _NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # struct seccomp_data
 _AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
+_X32 = 0x40000000  # set in the numbers of x32 calls, which have the architecture of ordinary ones
+
 _NAMESPACES = 0x7E020080  # every CLONE_NEW flag, CLONE_NEWTIME (0x80) as well
 _SOCKET_FAMILIES = (1, 2, 10)  # unix, inet, inet6; not vsock, packet, netlink, alg, bluetooth, …
 _TERMINAL_INJECTION = (0x5412, 0x541C)  # ioctl TIOCSTI, TIOCLINUX
@@ -81,7 +83,7 @@ def _ranges(numbers: dict[str, int]) -> list[tuple[int, list[_Instruction]]]:
     refuse: list[_Instruction] = [(_RETURN, 0, 0, _NO_SUCH_CALL)]
     allow: list[_Instruction] = [(_RETURN, 0, 0, _ALLOW)]
     stretches: list[tuple[int, list[_Instruction]]] = []
-    for number in range(max(allowed) + 2):
+    for number in range(max(allowed) + 2):  # the last one stands for all that follow
         steps = looked_at.get(number) or (allow if number in allowed else refuse)
         if not stretches or stretches[-1][1] is not steps:
             stretches.append((number, steps))
@@ -113,6 +115,8 @@ def program(architecture: str = syscalls.ARCHITECTURE) -> bytes:
         (_JUMP_EQUAL, 1, 0, _AUDIT_ARCHITECTURE[architecture]),
         (_RETURN, 0, 0, _KILL_PROCESS),
         (_LOAD, 0, 0, _NUMBER_AT),
+        (_JUMP_AT_LEAST, 0, 1, _X32),
+        (_RETURN, 0, 0, _KILL_PROCESS),
         *_search_tree(_ranges(ALLOWED[architecture])),
     ]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)

@@ -3,7 +3,8 @@
 An allow-list: what is not named here, today's or a later kernel's, answers ENOSYS. Left out on purpose are
 the calls that reach outside the walls (mount, namespaces, ptrace, modules, keyrings, bpf, io_uring, userfaultfd,
 perf, file handles), those that let two runs talk through files both can read (flock, inotify, fanotify) and
-those that tell about other processes' page cache (mincore, cachestat). `clone`, `socket`, `ioctl` and `fcntl`
+those that tell about other processes' page cache (mincore, cachestat), and those that make the whole host
+write to its disk, the database's included (sync, syncfs). `clone`, `socket`, `ioctl` and `fcntl`
 are here because seccomp.py looks at their arguments; `clone3` hides its flags, so it is absent and libc falls
 back to `clone`. Numbers: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
 """
@@ -49,7 +50,7 @@ ALLOWED = {
         setresgid=119 setresuid=117 setreuid=113 setrlimit=160 setsid=112 setsockopt=54 setuid=105
         setxattr=188 shmat=30 shmctl=31 shmdt=67 shmget=29 shutdown=48 sigaltstack=131 signalfd=282
         signalfd4=289 socket=41 socketpair=53 splice=275 stat=4 statfs=137 statx=332 symlink=88
-        symlinkat=266 sync=162 sync_file_range=277 syncfs=306 sysinfo=99 tee=276 tgkill=234 time=201
+        symlinkat=266 sync_file_range=277 sysinfo=99 tee=276 tgkill=234 time=201
         timer_create=222 timer_delete=226 timer_getoverrun=225 timer_gettime=224 timer_settime=223
         timerfd_create=283 timerfd_gettime=287 timerfd_settime=286 times=100 tkill=200 truncate=76 umask=95
         uname=63 unlink=87 unlinkat=263 utime=132 utimensat=280 utimes=235 vfork=58 wait4=61 waitid=247
@@ -88,7 +89,7 @@ ALLOWED = {
         setpriority=140 setregid=143 setresgid=149 setresuid=147 setreuid=145 setrlimit=164 setsid=157
         setsockopt=208 setuid=146 setxattr=5 shmat=196 shmctl=195 shmdt=197 shmget=194 shutdown=210
         sigaltstack=132 signalfd4=74 socket=198 socketpair=199 splice=76 statfs=43 statx=291 symlinkat=36
-        sync=81 sync_file_range=84 syncfs=267 sysinfo=179 tee=77 tgkill=131 timer_create=107
+        sync_file_range=84 sysinfo=179 tee=77 tgkill=131 timer_create=107
         timer_delete=111 timer_getoverrun=109 timer_gettime=108 timer_settime=110 timerfd_create=85
         timerfd_gettime=87 timerfd_settime=86 times=153 tkill=130 truncate=45 umask=166 uname=160
         unlinkat=35 utimensat=88 wait4=260 waitid=95 write=64 writev=66

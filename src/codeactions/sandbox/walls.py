@@ -15,7 +15,9 @@ from codeactions.sandbox.cgroups import SlotGroup
 from codeactions.sandbox.config import Limits
 from codeactions.sandbox.rootfs import RUN_UID
 
-JOB_FD = 3  # a run's socket to the server; 0, 1, 2 are /dev/null and the two output pipes
+# The pipe a run reads its job from, and the one it answers on; 0, 1, 2 are /dev/null and the two output pipes.
+JOB_FD = 3
+FRAMES_FD = 4
 _NAMESPACES = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
 _MEGABYTE = 1024 * 1024
 
@@ -55,14 +57,14 @@ def enter(slot: Slot, limits: Limits, walls: bool) -> None:
         _enter_unwalled(slot, limits)
 
 
-def wire(job: int, stdout: int, stderr: int, open_files: int) -> None:
+def wire(stdout: int, stderr: int, job: int, frames: int, open_files: int) -> None:
     """Put a run's descriptors where it expects them, close every other one, and bound how many it may open."""
     null = os.open("/dev/null", os.O_RDONLY)
     # Above the places first: a descriptor that is to be moved may sit where another has to go.
-    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD, JOB_FD + 1) for fd in (null, stdout, stderr, job)]
+    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD, FRAMES_FD + 1) for fd in (null, stdout, stderr, job, frames)]
     for place, fd in enumerate(sources):
         os.dup2(fd, place)
-    syscalls.close_from(JOB_FD + 1)
+    syscalls.close_from(FRAMES_FD + 1)
     _lower(resource.RLIMIT_NOFILE, open_files)
 
 
@@ -70,11 +72,14 @@ def _enter(slot: Slot, limits: Limits) -> None:
     slot.group.enter()
     options = f"size={limits.tmp_bytes},nr_inodes={max(1024, limits.tmp_bytes // 4096)},mode=1777"
     syscalls.mount("tmpfs", "/tmp", "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, options)
+    # The launcher's /proc, where the maps of the namespace to come can be written.
+    self_folder = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY)
     # Only processes: what /proc tells of the host (its load, interrupts, modules) is nobody's business here.
-    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+    # Read-only: a run could otherwise take back that it is the first to go when the host is out of memory.
+    flags = syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
     syscalls.mount("proc", "/proc", "proc", flags, "subset=pid")
     syscalls.set_hostname("sandbox")
-    _become(slot.uid)
+    _become(slot.uid, self_folder)
     _set_rlimits(limits, by_rlimit_alone=not slot.group.join and slot.group.folder < 0)
     syscalls.drop_capabilities()
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
@@ -82,7 +87,7 @@ def _enter(slot: Slot, limits: Limits) -> None:
     os.chdir("/tmp")
 
 
-def _become(uid: int) -> None:
+def _become(uid: int, self_folder: int) -> None:
     """Take the slot's identity, then a user namespace in which it is `RUN_UID` and which owns nothing."""
     if uid:  # 0: the launcher itself has but one id, the server's
         os.setgroups([])
@@ -92,7 +97,7 @@ def _become(uid: int) -> None:
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
     syscalls.unshare(syscalls.CLONE_NEWUSER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{RUN_UID} {uid} 1"), ("gid_map", f"{RUN_UID} {uid} 1")):
-        fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        fd = os.open(name, os.O_WRONLY, dir_fd=self_folder)
         os.write(fd, text.encode())
         os.close(fd)
 

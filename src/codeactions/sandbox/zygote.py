@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def serve(sock: socket.socket, module: str, slots: list[Slot], limits: Limits, walled: bool) -> None:
     """Fork a run for each message until the launcher is gone. Does not return in a run either.
 
-    Messages in: `{"slot", "run"}` with the run's socket and its two output pipes.
+    Messages in: `{"slot", "run"}` with the run's ends of its four pipes.
     Messages out: `{"slot", "run", "pid"}`, or `"error"` in place of the pid.
     """
     signal.set_wakeup_fd(-1)
@@ -63,12 +63,12 @@ def serve(sock: socket.socket, module: str, slots: list[Slot], limits: Limits, w
 def _run(slot: Slot, limits: Limits, walled: bool, descriptors: list[int], main: Callable[[], None]) -> NoReturn:
     """Be a run. Never returns into the loop above, whatever happens: this process will have held a user's code."""
     try:
-        job, stdout, stderr = descriptors
+        stdout, stderr, job, frames = descriptors
         walls.enter(slot, limits, walled)
-        walls.wire(job, stdout, stderr, limits.open_files)
+        walls.wire(stdout, stderr, job, frames, limits.open_files)
         main()
     except OSError as error:
         # A wall could not be put up: say so on the run's error output; the server sees no result.
-        os.write(descriptors[2], f"sandbox: {error}\n".encode())
+        os.write(descriptors[1], f"sandbox: {error}\n".encode())
     finally:
         os._exit(70)

@@ -15,9 +15,13 @@ def version() -> str:
 
 
 def exposed_paths() -> tuple[str, ...]:
-    """Folders and files of the interpreter that runs may read: its standard library and libraries, and itself."""
+    """Folders and files of the interpreter that runs may read: its standard library and libraries, and itself.
+
+    Not those of the server's virtual environment: its packages are none of a run's business.
+    """
     interpreter = os.path.realpath(sys.executable)
-    paths = {os.path.dirname(os.__file__), sysconfig.get_path("platstdlib"), interpreter}
+    base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
+    paths = {os.path.dirname(os.__file__), sysconfig.get_path("platstdlib", vars=base), interpreter}
     if sys.base_prefix != "/usr":  # whose lib folders every run sees anyway
         paths |= {f"{sys.base_prefix}/lib", f"{sys.base_prefix}/lib64"}
     return tuple(sorted(path for path in paths if path and os.path.exists(path)))

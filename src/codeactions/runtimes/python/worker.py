@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 _JOB_FD = 3
+_FRAMES_FD = 4
 # What most codes import. Each module here makes every fork dearer, each one missing makes its first import
 # cost milliseconds: docs/performance.md has the measurements.
 _PRELOADED = ("base64", "collections", "datetime", "enum", "functools", "json", "math", "random", "re", "string", "time", "uuid")
@@ -30,7 +31,7 @@ def Run(engine):
     engine.result.set({"hello": engine.params.get("name")}, headers={"A": "b"})
 """
 
-_output = Output(_JOB_FD)
+_output = Output(_FRAMES_FD)
 
 
 def preload() -> None:

@@ -1,0 +1,60 @@
+# What can be done here: `make help`. Needs Python 3.11 or later with pip and venv, nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types unit bench format lock clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+run: $(VENV)/.run ## start the server with its embedded PostgreSQL; Ctrl-C stops everything
+	@exec $(BIN)/codeactions serve
+
+test: $(VENV)/.dev ## install what is needed, then lint, types and every test
+	@$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest -q
+
+check: lint types ## lint and types
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev ## the tests that need no database and no sandbox
+	$(BIN)/python -m pytest -q tests/unit
+
+bench: $(VENV)/.dev ## measure against peers, in one run of about three minutes
+	$(BIN)/python -m bench
+
+format: $(VENV)/.dev ## put the source into the house's form
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+lock: $(VENV)/.dev ## renew requirements/*.txt from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra build $(LOCK) -o requirements/run.txt
+	$(BIN)/uv pip compile pyproject.toml --extra build --extra dev $(LOCK) -o requirements/dev.txt
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "codeactions needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+
+# The package is installed in place; its version and entry points are in pyproject.toml alone.
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing (once; about half a minute)"
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing what the tests need (once; about a minute)"
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run

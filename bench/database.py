@@ -1,0 +1,66 @@
+"""The bench's own look at the PostgreSQL that the measured server brought up."""
+
+import time
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+
+from bench.stats import percentile
+from codeactions.migrate.apply import upgrade
+from codeactions.postgres.cluster_runtime import DATABASE, RuntimeFolder
+from codeactions.postgres.cluster_user import find_or_create
+
+
+def embedded_url(data_dir: Path) -> str:
+    """The address of the embedded PostgreSQL that a running server has in `data_dir`."""
+    return RuntimeFolder(data_dir.resolve(), find_or_create()).url
+
+
+def create_database(url: str, name: str) -> str:
+    """Make another database, with the same schema, on the same PostgreSQL. Returns its address."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+    other = url.replace(f"/{DATABASE}?", f"/{name}?")
+    upgrade(other)
+    return other
+
+
+def insert_code(url: str, source: str) -> UUID:
+    """Store an endpoint, for runs to refer to."""
+    code_id = uuid4()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO codes (id, name, type, source, language, project_uuid) "
+            "VALUES (%s, 'hello', 'endpoint', %s, 'python', 'bench')",
+            (code_id, source),
+        )
+    return code_id
+
+
+def count_runs(url: str, code_id: UUID | str) -> dict[str, int]:
+    """How many runs of a code there are, by status."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute("SELECT status, count(*) FROM coderuns WHERE code_id = %s GROUP BY 1", (code_id,))
+        return {status: count for status, count in cursor.fetchall()}
+
+
+class Commits:
+    """One row, one durable commit: what any record of a run costs at the least."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+        self._connection.execute("CREATE TABLE IF NOT EXISTS bench_floor (id UUID PRIMARY KEY, at TIMESTAMPTZ)")
+
+    def p50_ms(self, count: int) -> float:
+        """The median of `count` commits."""
+        return percentile([self._commit() for _ in range(count)], 50)
+
+    def _commit(self) -> float:
+        began = time.perf_counter()
+        self._connection.execute("INSERT INTO bench_floor VALUES (%s, now())", (uuid4(),))
+        return (time.perf_counter() - began) * 1000
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()

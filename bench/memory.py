@@ -1,0 +1,84 @@
+"""What the server's processes take: at rest, and for one run more."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from bench.processes import Failed
+from bench.server import Server
+from bench.smaps import children, command_line, private, rollup
+
+_SETTLED = 64 * 1024  # a warm sandbox that waits does not grow by more
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Bytes. PSS shares a page among those who map it, RSS counts it for each."""
+
+    pss: int
+    rss: int
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The processes of a server, by their part in it."""
+
+    server: int
+    guard: int
+    launcher: int
+    zygote: int
+    sandboxes: tuple[int, ...]  # warm ones and runs
+    postgres: tuple[int, ...]
+
+
+def find(pid: int) -> Processes:
+    """Look for the processes of the server `pid`. Raises `Failed`."""
+    own = children(pid)
+    guards = [child for child in own if any("codeactions.sandbox.guard" in part for part in command_line(child))]
+    postmasters = [child for child in own if command_line(child)[:1] and "postgres" in command_line(child)[0]]
+    launchers = [child for guard in guards for child in children(guard)]
+    if len(launchers) != 1 or len(postmasters) != 1:
+        raise Failed("the server's launcher or its database cannot be found among its children")
+    zygote, *sandboxes = children(launchers[0])  # the zygote is the launcher's first child
+    postgres = (postmasters[0], *children(postmasters[0]))
+    return Processes(pid, guards[0], launchers[0], zygote, tuple(sandboxes), postgres)
+
+
+def idle(server: Server) -> dict[str, Size]:
+    """What each part takes now; `together` is the server, both halves of the launcher and the first zygote."""
+    found = find(server.pid)
+    parts = {
+        "server": [found.server],
+        "launcher, outer half": [found.guard],
+        "launcher, inner half": [found.launcher],
+        "first zygote": [found.zygote],
+        "together": [found.server, found.guard, found.launcher, found.zygote],
+        f"{len(found.sandboxes)} warm sandboxes": list(found.sandboxes),
+        f"PostgreSQL, {len(found.postgres)} processes": list(found.postgres),
+    }
+    return {name: _size(pids) for name, pids in parts.items()}
+
+
+def _size(pids: list[int]) -> Size:
+    sizes = [rollup(pid) for pid in pids]
+    return Size(sum(size["Pss"] for size in sizes), sum(size["Rss"] for size in sizes))
+
+
+def of_a_run(server: Server, code_id: str) -> int:
+    """Private bytes of a run in the middle of its second of sleep."""
+    before = {pid: private(pid) for pid in find(server.pid).sandboxes}
+    right: list[bool] = []
+    call = threading.Thread(target=lambda: right.append(server.call(code_id, "sleeper")))
+    call.start()
+    try:
+        time.sleep(0.6)
+        after = {pid: private(pid) for pid in find(server.pid).sandboxes}
+    finally:
+        call.join()
+    if right != [True]:
+        raise Failed("a run that sleeps answered wrongly")
+    # The run was a warm sandbox that has grown since; without warm ones it is the largest of the new ones.
+    grown = {pid: size - before[pid] for pid, size in after.items() if pid in before}
+    if grown and max(grown.values()) > _SETTLED:
+        return after[max(grown, key=lambda pid: grown[pid])]
+    return max(size for pid, size in after.items() if pid not in before)

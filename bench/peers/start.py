@@ -1,0 +1,51 @@
+"""How each of the peers that answer HTTP is started."""
+
+import contextlib
+import os
+import socket
+import sys
+from uuid import UUID
+
+from bench.processes import ROOT, Child, Failed, start_module, wait_until
+
+PLAIN = "python per request"
+IMPORTS = "python per request, with clients"
+FUNCTIONS = "functions-framework"
+PEERS = (PLAIN, IMPORTS, FUNCTIONS)
+RECORDING = (PLAIN, IMPORTS)
+_SCRIPTS = {PLAIN: "engine_plain.py", IMPORTS: "engine_imports.py"}
+
+
+def start(name: str, stack: contextlib.ExitStack, database: str, code_id: UUID, source: str) -> tuple[str, int]:
+    """Start a peer that `stack` stops, and wait until it serves. Returns host and port. Raises `Failed`."""
+    if name == FUNCTIONS:
+        return _start_functions_framework(stack)
+    arguments = {"database": database, "code": str(code_id), "source": source, "script": _SCRIPTS[name]}
+    flags = [f"--{key}={value}" for key, value in arguments.items()]
+    return start_module(stack, name, "bench.peers.process_per_request", *flags).address()
+
+
+def _start_functions_framework(stack: contextlib.ExitStack) -> tuple[str, int]:
+    """Google's command line with all its defaults: gunicorn, one process, four threads for each core."""
+    host, port = "127.0.0.1", _free_port()
+    source = ROOT / "bench" / "peers" / "function.py"
+    flags = [f"--source={source}", "--target=run", f"--host={host}", f"--port={port}"]
+    env = {name: value for name, value in os.environ.items() if name not in ("WORKERS", "THREADS", "DEBUG")}
+    child = Child(FUNCTIONS, [sys.executable, "-m", "functions_framework", *flags], env)
+    stack.callback(child.stop)
+
+    def serves() -> bool:
+        if not child.alive():
+            raise Failed(f"functions-framework ended:\n{child.errors()}")
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+            return True
+        return False
+
+    wait_until(serves, 30.0, "functions-framework serving")
+    return host, port
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

@@ -1,0 +1,151 @@
+"""What the bench found, as tables for people and as plain data for programs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bench.bars import MB, bars, floor_ratio, latency_ratio, rate_ratio
+from bench.peers.start import PEERS
+from bench.stats import spread
+from bench.suite import HTTP, OURS, Measured
+
+
+def data(measured: Measured) -> dict[str, Any]:
+    """Everything as plain data. Times in milliseconds, sizes in bytes."""
+    plan = measured.plan
+    floor = measured.floor
+    return {
+        "machine": measured.machine,
+        "plan": {"rounds": plan.rounds, "levels": list(plan.levels), "seconds": plan.seconds, "most": plan.most},
+        "servers": {
+            name: {str(level): series.sums() for level, series in levels.items()}
+            for name, levels in measured.series.items()
+        },
+        "floor": {
+            "fork_ms": asdict(spread(measured.fork)),
+            "commit_ms": asdict(spread(measured.commit)),
+            "sum_ms": asdict(floor),
+            **measured.fork_sizes,
+        }
+        if floor
+        else None,
+        "ratios": list(_ratio_data(measured)),
+        "memory": {
+            "idle_before": {name: asdict(size) for name, size in measured.idle_before.items()},
+            "idle_after": {name: asdict(size) for name, size in measured.idle_after.items()},
+            "run_private": asdict(measured.run_private),
+        }
+        if measured.run_private
+        else None,
+        "recorded": {name: {**asdict(found), "ok": found.ok} for name, found in measured.recorded.items()},
+        "answers_right": measured.answers_right,
+        "bars": [{**asdict(bar), "ok": bar.ok} for bar in bars(measured)],
+    }
+
+
+def _ratio_data(measured: Measured) -> Iterator[dict[str, Any]]:
+    for peer in PEERS:
+        for level in measured.plan.levels:
+            latency, rate = latency_ratio(measured, peer, level), rate_ratio(measured, peer, level)
+            if latency and rate:
+                numbers = {"latency": asdict(latency), "rate": asdict(rate)}
+                yield {"peer": peer, "level": level, **numbers}
+    if found := floor_ratio(measured):
+        yield {"peer": "floor", "level": 1, "latency": asdict(found), "rate": None}
+
+
+def text(measured: Measured) -> str:
+    """The tables."""
+    parts = [_machine(measured), _servers(measured), _floor(measured), _ratios(measured), _memory(measured)]
+    return "\n\n".join(part for part in [*parts, _recorded(measured), _bars(measured)] if part)
+
+
+def _machine(measured: Measured) -> str:
+    found = measured.machine
+    return (
+        f"{found['cpu']}, {found['cores']} cores, Linux {found['kernel']}, Python {found['python']}, "
+        f"PostgreSQL {found['postgresql']} on {found['data_on']}\n"
+        f"sandbox {found['sandbox']} (cgroup {found['cgroup']}), {found['slots']} slots, {found['warm']} warm; "
+        f"load average at start {found['load_average']}\n"
+        f"{measured.plan.rounds} interleaved rounds: the median of the rounds (lowest–highest)"
+    )
+
+
+def _servers(measured: Measured) -> str:
+    rows = []
+    for level in measured.plan.levels:
+        for name in HTTP:
+            if name in measured.series:
+                series = measured.series[name][level]
+                values = [str(spread(series.values(what))) for what in ("p50_ms", "p99_ms", "per_second")]
+                rows.append([str(level), name, *values, str(sum(series.values("measured")))])
+    return _table(["at a time", "server", "p50 ms", "p99 ms", "runs/s", "calls"], rows)
+
+
+def _floor(measured: Measured) -> str:
+    if not measured.floor:
+        return ""
+    sizes = {name: f"{size / MB:.1f}" for name, size in measured.fork_sizes.items()}
+    rows = [
+        ["fork and wait", str(spread(measured.fork))],
+        ["one row, one commit", str(spread(measured.commit))],
+        ["sum", str(measured.floor)],
+    ]
+    note = (
+        f"the forking process has {sizes['anonymous']} MB of its own ({sizes['rss']} MB RSS), "
+        f"the zygote {sizes['zygote_anonymous']} ({sizes['zygote_rss']})"
+    )
+    return f"{_table(['floor', 'p50 ms'], rows)}\n{note}"
+
+
+def _ratios(measured: Measured) -> str:
+    rows = []
+    for found in _ratio_data(measured):
+        latency, rate = found["latency"], found["rate"]
+        values = [_times(latency), _times(rate) if rate else ""]
+        rows.append([found["peer"], str(found["level"]), *values])
+    if not rows:
+        return ""
+    head = [f"{OURS} against", "at a time", "p50: times faster", "runs/s: times as many"]
+    note = "the floor's row is the other way round: a call takes that many times a fork and a commit"
+    return f"{_table(head, rows)}\n{note}"
+
+
+def _times(found: dict[str, float]) -> str:
+    return f"{found['median']:.2f} ({found['low']:.2f}–{found['high']:.2f})"
+
+
+def _memory(measured: Measured) -> str:
+    if not measured.run_private:
+        return ""
+    rows = []
+    for when, sizes in (("at start", measured.idle_before), ("after the load", measured.idle_after)):
+        rows += [[when, name, f"{size.pss / MB:.1f}", f"{size.rss / MB:.1f}"] for name, size in sizes.items()]
+    run = measured.run_private
+    note = f"a run that sleeps has {run.median / MB:.2f} ({run.low / MB:.2f}–{run.high / MB:.2f}) MB of its own"
+    return f"{_table(['idle memory', 'of', 'PSS MB', 'RSS MB'], rows)}\n{note}"
+
+
+def _recorded(measured: Measured) -> str:
+    rows = [
+        [name, str(found.calls), str(found.completed), str(found.other), "yes" if found.ok else "NO"]
+        for name, found in measured.recorded.items()
+    ]
+    lines = [_table(["on record", "calls", "completed", "other", "exact"], rows)]
+    lines.append("every answer was right" if measured.answers_right else "WRONG ANSWERS:")
+    for name, levels in measured.series.items():
+        for level, series in levels.items():
+            lines += [f"  {name}, {level} at a time: {complaint}" for complaint in series.sums()["complaints"]]
+    return "\n".join(lines)
+
+
+def _bars(measured: Measured) -> str:
+    rows = [["ok" if bar.ok else "MISSED", bar.name, str(bar)] for bar in bars(measured)]
+    return _table(["bar", "what", "measured"], rows) if rows else ""
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    lines = [head, ["─" * width for width in widths], *rows]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(line.rstrip() for line in padded)

@@ -1,0 +1,41 @@
+"""What the kernel says of processes: their memory and whose children they are."""
+
+import contextlib
+from pathlib import Path
+
+
+def rollup(pid: int | str) -> dict[str, int]:
+    """`/proc/PID/smaps_rollup` in bytes: Rss, Pss, Private_Clean, Private_Dirty, Anonymous and so on."""
+    sizes = {}
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        name, value, _ = line.split(maxsplit=2)
+        sizes[name.rstrip(":")] = int(value) * 1024
+    return sizes
+
+
+def private(pid: int) -> int:
+    """Bytes that only this process maps."""
+    sizes = rollup(pid)
+    return sizes["Private_Clean"] + sizes["Private_Dirty"]
+
+
+def children(pid: int) -> list[int]:
+    """The living children of a process, the eldest first."""
+    found: list[tuple[int, int]] = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            # After the name in parentheses: state, parent, …, and the start time as the 20th.
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[1]) == pid and fields[0] != "Z":
+                found.append((int(fields[19]), int(entry.name)))
+    return [child for _, child in sorted(found)]
+
+
+def command_line(pid: int) -> list[str]:
+    """A process' arguments; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return []

@@ -1,0 +1,132 @@
+"""`codeactions doctor`: what this host offers for sandboxes, tried out, and what that means."""
+
+import asyncio
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from codeactions.cli.settings import read_settings
+from codeactions.domain.errors import Error
+from codeactions.execution.selftest import check_walls
+from codeactions.runtimes.python import runtime as python
+from codeactions.sandbox import cgroups
+from codeactions.sandbox.pool import SandboxPool
+from codeactions.sandbox.syscall_table import ALLOWED
+
+_OLDEST_KERNEL = (5, 14)  # per-namespace process counts; mount_setattr came with 5.12
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `help` says what to do when it is missing."""
+
+    name: str
+    good: bool
+    found: str
+    help: str = ""
+
+
+def examine() -> bool:
+    """Print every finding, start a sandbox, attack it, and print the verdict. True when runs would be walled in."""
+    for finding in _findings():
+        print(f"{'ok     ' if finding.good else 'missing'}  {finding.name:22} {finding.found}")
+        if not finding.good and finding.help:
+            print(f"         {'':22} -> {finding.help}")
+    print()
+    try:
+        level, reason = asyncio.run(_try())
+    except Error as error:
+        print(f"verdict: NO SANDBOX. {error.message}")
+        print("The server refuses to start here. Mend what is missing above; `codeactions serve")
+        print("--insecure-no-sandbox` starts it all the same, for sources you would run in your own shell.")
+        return False
+    print("tried:   a run attacked its own walls and got through none of them")
+    if level == "full":
+        print("verdict: FULL. Every run has its own user, pid, mount, ipc, uts and network namespace, a host uid of")
+        print("its own slot, no capability, a system call filter, and memory and process limits by cgroup.")
+    else:
+        print(f"verdict: REDUCED. Every run is walled in, but {reason}.")
+    return True
+
+
+def _findings() -> Iterator[Finding]:
+    kernel = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
+    yield Finding(
+        "kernel", kernel >= _OLDEST_KERNEL, platform.release(), "Linux 5.14 or later is needed for every wall to hold"
+    )
+    machine = platform.machine()
+    yield Finding("architecture", machine in ALLOWED, machine, f"the system call filter knows {', '.join(ALLOWED)}")
+    yield Finding("user", True, "root: a host uid for each slot" if os.geteuid() == 0 else f"uid {os.geteuid()}")
+    yield _user_namespaces()
+    yield _seccomp()
+    yield _cgroups()
+    yield Finding("python runtime", True, f"{python.version()} ({sys.executable})")
+
+
+def _user_namespaces() -> Finding:
+    most = _number("/proc/sys/user/max_user_namespaces")
+    denied = _number("/proc/sys/kernel/unprivileged_userns_clone") == 0
+    restricted = _number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1
+    name = "user namespaces"
+    if most == 0:
+        return Finding(name, False, "switched off", "sysctl -w user.max_user_namespaces=10000")
+    if os.geteuid() != 0 and denied:
+        return Finding(name, False, "for root only", "sysctl -w kernel.unprivileged_userns_clone=1, or start as root")
+    if os.geteuid() != 0 and restricted:
+        help_text = "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or start as root"
+        return Finding(name, False, "restricted by AppArmor", help_text)
+    return Finding(name, True, f"at most {most}")
+
+
+def _seccomp() -> Finding:
+    actions = _text("/proc/sys/kernel/seccomp/actions_avail")
+    return Finding("seccomp", "kill_process" in actions, "filters" if actions else "none", "a kernel with seccomp filters")
+
+
+def _cgroups() -> Finding:
+    try:
+        folders = cgroups.controller_folders()
+    except OSError as error:
+        return Finding("cgroups", False, str(error))
+    v1 = [name for name in ("memory", "pids", "cpu") if name in folders]
+    folder = folders.get("memory") or folders.get("unified")
+    version = "v1" if v1 else "v2" if "unified" in folders else "none"
+    controllers = v1 or (_text(f"{folders['unified']}/cgroup.controllers").split() if "unified" in folders else [])
+    wanted = {"memory", "pids"}
+    if not wanted <= set(controllers):
+        help_text = "memory and processes will be limited by rlimits alone; mount cgroups with these controllers"
+        return Finding("cgroups", False, f"{version}, without {', '.join(sorted(wanted - set(controllers)))}", help_text)
+    if folder is None or not os.access(folder, os.W_OK):
+        help_text = "start as root, or with systemd's Delegate=yes; until then rlimits alone limit memory and processes"
+        return Finding("cgroups", False, f"{version}, not writable at {folder}", help_text)
+    return Finding("cgroups", True, f"{version} with {', '.join(name for name in controllers if name in ('memory', 'pids', 'cpu'))}")
+
+
+async def _try() -> tuple[str, str]:
+    pool = SandboxPool(read_settings().launcher(slots=1), warm=0)
+    try:
+        level = await pool.start()
+        await check_walls(pool)
+    finally:
+        await pool.stop()
+    reasons = []
+    if not {"memory", "pids"} <= set(level.controllers):
+        reasons.append(f"memory and processes are limited by rlimits alone ({pool.cgroup_reason or 'no cgroup'})")
+    if level.host_uids != "per slot":
+        reasons.append("runs have this user's uid on the host, since the server is not root")
+    return level.name, " and ".join(reasons)
+
+
+def _number(path: str) -> int | None:
+    text = _text(path).strip()
+    return int(text) if text.isdigit() else None
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
