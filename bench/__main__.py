@@ -7,7 +7,7 @@ import sys
 import urllib.error
 
 from bench import report
-from bench.processes import Failed, cleaning_up
+from bench.processes import BenchError, cleaning_up
 from bench.suite import PARTS, QUICK, Plan, measure
 
 
@@ -27,7 +27,7 @@ def main() -> int:
     try:
         with cleaning_up() as stack:
             measured = measure(plan, stack, lambda line: print(line, file=sys.stderr, flush=True))
-    except (Failed, urllib.error.URLError) as error:
+    except (BenchError, urllib.error.URLError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -20,7 +20,7 @@ def embedded_url(data_dir: Path) -> str:
 def create_database(url: str, name: str) -> str:
     """Make another database, with the same schema, on the same PostgreSQL. Returns its address."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}"')
     other = url.replace(f"/{DATABASE}?", f"/{name}?")
     upgrade(other)
     return other
@@ -42,7 +42,7 @@ def count_runs(url: str, code_id: UUID | str) -> dict[str, int]:
     """How many runs of a code there are, by status."""
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute("SELECT status, count(*) FROM coderuns WHERE code_id = %s GROUP BY 1", (code_id,))
-        return {status: count for status, count in cursor.fetchall()}
+        return dict(cursor.fetchall())
 
 
 class Commits:

@@ -4,7 +4,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from bench.processes import Failed
+from bench.processes import BenchError
 from bench.server import Server
 from bench.smaps import children, command_line, private, rollup
 
@@ -32,13 +32,13 @@ class Processes:
 
 
 def find(pid: int) -> Processes:
-    """Look for the processes of the server `pid`. Raises `Failed`."""
+    """Look for the processes of the server `pid`. Raises `BenchError`."""
     own = children(pid)
     guards = [child for child in own if any("codeactions.sandbox.guard" in part for part in command_line(child))]
     postmasters = [child for child in own if command_line(child)[:1] and "postgres" in command_line(child)[0]]
     launchers = [child for guard in guards for child in children(guard)]
     if len(launchers) != 1 or len(postmasters) != 1:
-        raise Failed("the server's launcher or its database cannot be found among its children")
+        raise BenchError("the server's launcher or its database cannot be found among its children")
     zygote, *sandboxes = children(launchers[0])  # the zygote is the launcher's first child
     postgres = (postmasters[0], *children(postmasters[0]))
     return Processes(pid, guards[0], launchers[0], zygote, tuple(sandboxes), postgres)
@@ -76,7 +76,7 @@ def of_a_run(server: Server, code_id: str) -> int:
     finally:
         call.join()
     if right != [True]:
-        raise Failed("a run that sleeps answered wrongly")
+        raise BenchError("a run that sleeps answered wrongly")
     # The run was a warm sandbox that has grown since; without warm ones it is the largest of the new ones.
     grown = {pid: size - before[pid] for pid, size in after.items() if pid in before}
     if grown and max(grown.values()) > _SETTLED:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _SERVING = re.compile(r"serving on http://([\d.]+):(\d+)")
 
 
-class Failed(Exception):
+class BenchError(Exception):
     """The bench cannot go on; the message says why."""
 
 
@@ -30,7 +30,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def cleaning_up() -> Iterator[contextlib.ExitStack]:
-    """A stack that is unwound at the end, also after Ctrl-C, SIGTERM or an error; a second Ctrl-C does not stop that."""
+    """A stack that is unwound at the end, also after Ctrl-C or an error; a second Ctrl-C does not stop that."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     stack = contextlib.ExitStack()
     try:
@@ -64,13 +64,13 @@ class Child:
         return self._process.pid
 
     def address(self, timeout: float = 60.0) -> tuple[str, int]:
-        """Wait for its line `serving on http://…` and return host and port. Raises `Failed`."""
+        """Wait for its line `serving on http://…` and return host and port. Raises `BenchError`."""
         found: list[tuple[str, int]] = []
         reading = threading.Thread(target=self._read_address, args=(found,), daemon=True)
         reading.start()
         reading.join(timeout)
         if not found:
-            raise Failed(f"{self.name} did not say that it serves:\n{self.errors()}")
+            raise BenchError(f"{self.name} did not say that it serves:\n{self.errors()}")
         # Whatever it prints later must not fill the pipe.
         threading.Thread(target=self._drain, daemon=True).start()
         return found[0]
@@ -89,14 +89,14 @@ class Child:
                 pass
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Send one line of JSON and wait for the one that answers it. Raises `Failed`."""
+        """Send one line of JSON and wait for the one that answers it. Raises `BenchError`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps(question), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         if not line:
-            raise Failed(f"{self.name} ended:\n{self.errors()}")
+            raise BenchError(f"{self.name} ended:\n{self.errors()}")
         return dict(json.loads(line))
 
     def alive(self) -> bool:
@@ -136,9 +136,9 @@ def start_module(
 
 
 def wait_until(condition: Any, timeout: float, what: str) -> None:
-    """Poll until `condition()` is true. Raises `Failed`."""
+    """Poll until `condition()` is true. Raises `BenchError`."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
-            raise Failed(f"{what} did not come true within {timeout:g} s")
+            raise BenchError(f"{what} did not come true within {timeout:g} s")
         time.sleep(0.02)

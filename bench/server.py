@@ -6,13 +6,14 @@ import secrets
 import shutil
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from bench.database import embedded_url
-from bench.processes import Child, environment
+from bench.processes import Child, environment, wait_until
 
 HELLO = 'def Run(engine):\n    engine.result.set({"hello": engine.params.get("name")})\n'
 SLEEP = f"import time\n\n\n{HELLO}    time.sleep(1)\n"
@@ -22,7 +23,7 @@ class Server:
     """`codeactions serve` with its embedded PostgreSQL, on a free port of loopback."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
-        """Start it and wait until it serves; `stack` stops it and removes its folder. Raises `Failed`."""
+        """Start it and wait until it serves; `stack` stops it and removes its folder. Raises `BenchError`."""
         self.data_dir = Path(tempfile.mkdtemp(prefix="codeactions-bench-"))
         stack.callback(shutil.rmtree, self.data_dir, ignore_errors=True)
         self._token = secrets.token_urlsafe(24)
@@ -33,7 +34,13 @@ class Server:
         self.pid = child.pid
         self.host, self.port = child.address()
         self.base = f"http://{self.host}:{self.port}"
+        wait_until(self._answers, 10.0, "the server answering")
         self.database_url = embedded_url(self.data_dir)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(urllib.error.URLError):
+            return self._ask("/healthz") == {"status": "ok"}
+        return False
 
     def deploy(self, source: str) -> str:
         """Deploy a Python endpoint and return its id."""

@@ -9,7 +9,7 @@ from typing import Any
 from bench import database, machine, memory
 from bench.load import Order, Result
 from bench.peers import start
-from bench.processes import Child, Failed, start_module
+from bench.processes import BenchError, Child, start_module
 from bench.server import HELLO, SLEEP, Server
 from bench.smaps import rollup
 from bench.stats import Spread, spread
@@ -32,7 +32,7 @@ class Plan:
     only: frozenset[str] = frozenset(PARTS)
 
 
-QUICK = Plan(rounds=1, levels=(1, 16), seconds=0.5, most=16, floor_count=20, sleepers=1)
+QUICK = Plan(rounds=1, levels=(1, 4), seconds=0.5, most=8, floor_count=20, sleepers=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Measured:
 
 
 def measure(plan: Plan, stack: contextlib.ExitStack, say: Callable[[str], None]) -> Measured:
-    """Run the bench; `stack` stops what it started. Raises `Failed`."""
+    """Run the bench; `stack` stops what it started. Raises `BenchError`."""
     say("starting the server and its PostgreSQL")
     server = Server(stack)
     hello, sleep = server.deploy(HELLO), server.deploy(SLEEP)
@@ -110,7 +110,7 @@ def measure(plan: Plan, stack: contextlib.ExitStack, say: Callable[[str], None])
             peer_codes[name] = database.insert_code(peers_url, HELLO)
             orders[name] = (*start.start(name, stack, peers_url, peer_codes[name], HELLO), "/")
     if not server.call(hello, "first"):
-        raise Failed("the server's first answer is wrong")
+        raise BenchError("the server's first answer is wrong")
     if "memory" in plan.only:
         measured.idle_before = memory.idle(server)
     _run_rounds(measured, stack, server, orders, say)

@@ -1,6 +1,6 @@
 """The same, with the clients imported first that the engines of such services bring along for their users."""
 
-import engine_plain
+import engine_plain  # type: ignore[import-not-found]
 import httpx  # noqa: F401 - the HTTP client
 import psycopg  # noqa: F401 - the database's client
 import pydantic  # noqa: F401 - models and checks

@@ -2,33 +2,34 @@
 
 import json
 import sys
+from typing import Any
 
 
 class _Params:
-    def __init__(self, values):
+    def __init__(self, values: dict[str, str]) -> None:
         self._values = values
 
-    def get(self, key, default=None):
+    def get(self, key: str, default: Any = None) -> Any:
         return self._values.get(key, default)
 
 
 class _Result:
-    value = None
+    value: Any = None
 
-    def set(self, value):
+    def set(self, value: Any) -> None:
         self.value = value
 
 
 class _Engine:
-    def __init__(self, call):
+    def __init__(self, call: dict[str, Any]) -> None:
         self.params = _Params(call["params"])
         self.result = _Result()
 
 
-def main():
+def main() -> None:
     """Run the source that comes with the call."""
     call = json.load(sys.stdin)
-    names = {}
+    names: dict[str, Any] = {}
     exec(compile(call["source"], "code.py", "exec"), names)
     engine = _Engine(call)
     names["Run"](engine)

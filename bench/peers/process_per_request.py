@@ -36,7 +36,9 @@ UPDATE coderuns SET status = 'completed', result = %s, extra = extra || %s, upda
 class App:
     """The ASGI application: any path runs the one code."""
 
-    def __init__(self, pool: "AsyncConnectionPool[AsyncConnection[Any]]", script: Path, code_id: str, source: str) -> None:
+    def __init__(
+        self, pool: "AsyncConnectionPool[AsyncConnection[Any]]", script: Path, code_id: str, source: str
+    ) -> None:
         self._pool = pool
         self._script = script
         self._code_id = code_id

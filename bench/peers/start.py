@@ -6,7 +6,7 @@ import socket
 import sys
 from uuid import UUID
 
-from bench.processes import ROOT, Child, Failed, start_module, wait_until
+from bench.processes import ROOT, BenchError, Child, start_module, wait_until
 
 PLAIN = "python per request"
 IMPORTS = "python per request, with clients"
@@ -17,7 +17,7 @@ _SCRIPTS = {PLAIN: "engine_plain.py", IMPORTS: "engine_imports.py"}
 
 
 def start(name: str, stack: contextlib.ExitStack, database: str, code_id: UUID, source: str) -> tuple[str, int]:
-    """Start a peer that `stack` stops, and wait until it serves. Returns host and port. Raises `Failed`."""
+    """Start a peer that `stack` stops, and wait until it serves. Returns host and port. Raises `BenchError`."""
     if name == FUNCTIONS:
         return _start_functions_framework(stack)
     arguments = {"database": database, "code": str(code_id), "source": source, "script": _SCRIPTS[name]}
@@ -36,7 +36,7 @@ def _start_functions_framework(stack: contextlib.ExitStack) -> tuple[str, int]:
 
     def serves() -> bool:
         if not child.alive():
-            raise Failed(f"functions-framework ended:\n{child.errors()}")
+            raise BenchError(f"functions-framework ended:\n{child.errors()}")
         with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
             return True
         return False

@@ -23,9 +23,7 @@ class Language:
         assert self.name in sources, f"this case has no source in {self.name}"
         return self.server.create(dedent(sources[self.name]), language=self.name, **fields)
 
-    def call(
-        self, sources: dict[str, str], *, method: str = "POST", path: str = "", **request: Any
-    ) -> httpx.Response:
+    def call(self, sources: dict[str, str], *, method: str = "POST", path: str = "", **request: Any) -> httpx.Response:
         """Deploy and call in one go."""
         return self.server.client.request(method, f"/endpoint/{self.deploy(sources)}{path}", **request)
 

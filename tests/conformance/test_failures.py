@@ -27,9 +27,7 @@ def test_an_exception_is_a_500_that_tells_its_caller_nothing(python: Language) -
 
 
 def test_the_traceback_shows_the_users_own_lines_and_none_of_ours(python: Language) -> None:
-    sources = {
-        "python": "import json\ndef Run(engine):\n    # a comment\n    return json.loads('{')  # here\n"
-    }
+    sources = {"python": "import json\ndef Run(engine):\n    # a comment\n    return json.loads('{')  # here\n"}
     trace = python.failure(python.call(sources))["traceback"]
     assert 'File "action.py", line 4, in Run' in trace
     assert "return json.loads('{')  # here" in trace
@@ -58,9 +56,7 @@ def test_the_traceback_of_a_chained_exception_holds_both(python: Language) -> No
     }
     error = python.failure(python.call(sources))
     assert error["message"] == "LookupError: second"
-    assert error["traceback"].index("ZeroDivisionError: division by zero") < error["traceback"].index(
-        "second"
-    )
+    assert error["traceback"].index("ZeroDivisionError: division by zero") < error["traceback"].index("second")
 
 
 @pytest.mark.parametrize(
@@ -118,9 +114,7 @@ def test_an_exception_whose_text_cannot_be_made_is_recorded_all_the_same(python:
 
 
 def test_a_message_without_end_is_cut(python: Language) -> None:
-    error = python.failure(
-        python.call({"python": "def Run(engine):\n    raise ValueError('ü' * 10_000_000)\n"})
-    )
+    error = python.failure(python.call({"python": "def Run(engine):\n    raise ValueError('ü' * 10_000_000)\n"}))
     assert error["type"] == "exception"
     assert error["message"].startswith("ValueError: üü")
     assert len(error["message"]) < 10_000
@@ -205,9 +199,7 @@ def test_every_usual_form_of_source_runs(python: Language, source: str) -> None:
 
 
 def test_sources_of_any_line_ending_have_right_line_numbers(python: Language) -> None:
-    trace = python.failure(python.call({"python": "x = 1\r\n\r\ndef Run(engine):\r\n    1 / 0\r\n"}))[
-        "traceback"
-    ]
+    trace = python.failure(python.call({"python": "x = 1\r\n\r\ndef Run(engine):\r\n    1 / 0\r\n"}))["traceback"]
     assert "line 4, in Run\n    1 / 0" in trace
 
 
@@ -240,9 +232,7 @@ def test_dataclasses_type_hints_and_pickles_work_in_a_code(python: Language) -> 
     ],
 )
 @pytest.mark.parametrize("how", ["engine.result.set({})", "return {}"])
-def test_a_value_that_is_no_json_is_an_exception(
-    python: Language, how: str, value: str, message: str
-) -> None:
+def test_a_value_that_is_no_json_is_an_exception(python: Language, how: str, value: str, message: str) -> None:
     error = python.failure(python.call({"python": "def Run(engine):\n    " + how.format(value)}))
     assert (error["type"], error["message"]) == ("exception", message)
 

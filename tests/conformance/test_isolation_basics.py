@@ -66,27 +66,25 @@ def test_what_a_run_does_to_the_interpreter_stays_in_it(python: Language) -> Non
             import builtins, json, os, sys
 
             def Run(engine):
-                seen = [hasattr(builtins, "left"), hasattr(json, "left"), "LEFT" in os.environ, "left" in sys.modules,
-                        sys.getrecursionlimit() == 4321, "left" in sys.path]
+                seen = [hasattr(builtins, "left"), hasattr(json, "left"), "LEFT" in os.environ]
+                seen += ["left" in sys.modules, sys.getrecursionlimit() == 4321, "left" in sys.path]
                 builtins.left = json.left = 1
                 os.environ["LEFT"] = "1"
                 sys.modules["left"] = json
                 sys.path.append("left")
                 sys.setrecursionlimit(4321)
                 type(engine).params = property(lambda self: "poisoned")
-                return seen + [isinstance(engine.params, str), len(engine.params) if 0 else 0]
+                return seen + [engine.params]
         """
     }
-    assert results(python, sources) == [[False] * 6 + [True, 0]] * 5
+    assert results(python, sources) == [[False] * 6 + ["poisoned"]] * 5
     echo = {"python": "def Run(engine):\n    return dict(engine.params.items())"}
     assert python.call(echo, params={"a": "1"}).json() == {"a": "1"}
 
 
 def test_a_run_inside_another_code_knows_nothing_of_the_first(python: Language) -> None:
     python.call({"python": "secret = 'mine'\nimport sys\nsys.modules['shared'] = sys\ndef Run(engine): pass"})
-    sources = {
-        "python": "import sys\ndef Run(engine):\n    return ['shared' in sys.modules, 'secret' in globals()]"
-    }
+    sources = {"python": "import sys\ndef Run(engine):\n    return ['shared' in sys.modules, 'secret' in globals()]"}
     assert python.call(sources).json() == [False, False]
 
 
@@ -96,7 +94,8 @@ def test_chance_differs_from_run_to_run(language: Language) -> None:
             import os, random, secrets, uuid
 
             def Run(engine):
-                return [random.random(), random.getrandbits(64), secrets.token_hex(), os.urandom(8).hex(), str(uuid.uuid4())]
+                numbers = [random.random(), random.getrandbits(64)]
+                return numbers + [secrets.token_hex(), os.urandom(8).hex(), str(uuid.uuid4())]
         """
     }
     for values in zip(*results(language, sources), strict=True):
@@ -151,11 +150,11 @@ def test_what_a_run_leaves_running_does_not_hold_up_its_answer(python: Language)
         "import xml.etree.ElementTree as e; return int(e.fromstring('<a>42</a>').text)",
         "import csv, io; return int(next(csv.reader(io.StringIO('42')))[0])",
         "import re; return int(re.search('[0-9]+', 'x42').group())",
-        "import zoneinfo, datetime; return 40 + datetime.datetime(2026, 7, 1, tzinfo=zoneinfo.ZoneInfo('UTC')).day * 2",
+        "import datetime as d; return (d.datetime(2026, 2, 12) - d.datetime(2026, 1, 1)).days",
         "import concurrent.futures as f; return f.ThreadPoolExecutor().submit(lambda: 42).result()",
         "import ssl, http.client, email, hashlib, ctypes; return 42",
         "import multiprocessing as m; return m.get_context('fork').Pool(1).apply(int, ('42',))",
-        "import subprocess; return int(subprocess.run(['/bin/sh', '-c', 'echo 42'], capture_output=True).stdout)",
+        "import subprocess; return int(subprocess.check_output(['/bin/sh', '-c', 'echo 42']))",
     ],
 )
 def test_the_standard_library_just_works(python: Language, use: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run writes: through the engine, by printing, or past both; kept in order, bounded, impossible to forge."""
+"""What a run writes: through the engine, by printing, or past both; in order, bounded, impossible to forge."""
 
 import pytest
 from conformance.languages import Language
@@ -7,9 +7,7 @@ from conformance.languages import Language
 def lines(language: Language, body: str) -> list[tuple[str, str]]:
     """The log of a Python code whose `Run` has this body."""
     indented = "\n".join(f"    {line}" for line in body.splitlines())
-    answer = language.call(
-        {"python": f"import os, subprocess, sys\ndef Run(engine):\n{indented}\n    return 'x'\n"}
-    )
+    answer = language.call({"python": f"import os, subprocess, sys\ndef Run(engine):\n{indented}\n    return 'x'\n"})
     assert (answer.status_code, answer.text) == (200, "x"), language.record(answer)["extra"].get("error")
     return language.logs(answer)
 
@@ -57,9 +55,9 @@ def test_printing_goes_to_the_log_line_by_line(python: Language) -> None:
 
 
 def test_standard_error_goes_to_the_log_as_errors(python: Language) -> None:
-    assert lines(
-        python, "print('a', file=sys.stderr)\nsys.stderr.write('b\\n')\nimport warnings\nwarnings.warn('c')"
-    )[:2] == [("error", "a"), ("error", "b")]
+    assert lines(python, "print('a', file=sys.stderr)\nsys.stderr.write('b\\n')\nimport warnings\nwarnings.warn('c')")[
+        :2
+    ] == [("error", "a"), ("error", "b")]
 
 
 def test_the_logging_module_ends_up_in_the_log(python: Language) -> None:
@@ -68,9 +66,7 @@ def test_the_logging_module_ends_up_in_the_log(python: Language) -> None:
 
 def test_printed_and_logged_lines_keep_their_order(python: Language) -> None:
     body = "for i in range(20):\n    print('print', i)\n    engine.log.debug('log %d', i)"
-    assert lines(python, body) == [
-        line for i in range(20) for line in (("info", f"print {i}"), ("debug", f"log {i}"))
-    ]
+    assert lines(python, body) == [line for i in range(20) for line in (("info", f"print {i}"), ("debug", f"log {i}"))]
 
 
 def test_a_last_line_without_its_end_is_kept(python: Language) -> None:
@@ -174,9 +170,7 @@ def test_writing_without_end_ends_the_run(python: Language) -> None:
         (r"\xed\xa0\x80", r"\xed\xa0\x80"),
     ],
 )
-@pytest.mark.parametrize(
-    "way", ["os.write(1, b'{}\\n')", "sys.stdout.buffer.write(b'{}\\n')"], ids=["raw", "buffer"]
-)
+@pytest.mark.parametrize("way", ["os.write(1, b'{}\\n')", "sys.stdout.buffer.write(b'{}\\n')"], ids=["raw", "buffer"])
 def test_bytes_that_are_no_text_are_shown_and_nothing_is_lost(
     python: Language, way: str, written: str, content: str
 ) -> None:
@@ -203,9 +197,7 @@ FORGERIES = [
 
 
 @pytest.mark.parametrize("text", FORGERIES)
-def test_one_call_of_the_engine_is_one_entry_of_its_own_level_whatever_it_holds(
-    python: Language, text: str
-) -> None:
+def test_one_call_of_the_engine_is_one_entry_of_its_own_level_whatever_it_holds(python: Language, text: str) -> None:
     [(level, content)] = lines(python, f'engine.log.debug("{text}")')
     assert level == "debug"
     assert "forged" in content

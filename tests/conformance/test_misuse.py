@@ -85,15 +85,11 @@ def test_a_result_that_cannot_be_sent_raises_a_clear_error_in_the_code(python: L
     assert line.startswith(f"{kind}: ")
     assert message in line
     assert len(line) < 500
-    assert (answer.status_code, answer.text) == (200, "before"), (
-        "a refused result must leave the one before alone"
-    )
+    assert (answer.status_code, answer.text) == (200, "before"), "a refused result must leave the one before alone"
 
 
 def test_an_uncaught_misuse_fails_the_run_with_that_error(python: Language) -> None:
-    error = python.failure(
-        python.call({"python": "def Run(engine):\n    engine.result.set('x', status_code=99)\n"})
-    )
+    error = python.failure(python.call({"python": "def Run(engine):\n    engine.result.set('x', status_code=99)\n"}))
     assert error["type"] == "exception"
     assert error["message"] == "ValueError: status_code must be a whole number from 200 to 599, not 99"
     assert "line 2, in Run" in error["traceback"]
@@ -118,9 +114,7 @@ def test_what_is_just_within_the_bounds_goes_through(python: Language, arguments
 
 def test_a_missing_parameter_or_header_read_by_index_is_a_key_error(python: Language) -> None:
     for name in ("params", "header"):
-        error = python.failure(
-            python.call({"python": f"def Run(engine):\n    return engine.{name}['nope']\n"})
-        )
+        error = python.failure(python.call({"python": f"def Run(engine):\n    return engine.{name}['nope']\n"}))
         assert error["message"] == "KeyError: 'nope'"
 
 

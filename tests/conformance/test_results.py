@@ -117,7 +117,8 @@ def test_headers_can_be_set(language: Language) -> None:
     sources = {
         "python": """
             def Run(engine):
-                engine.result.set("x", headers={"X-Thing": "café", "Cache-Control": "no-store", "X-Number": 5})
+                headers = {"X-Thing": "café", "Cache-Control": "no-store", "X-Number": 5}
+                engine.result.set("x", headers=headers)
         """
     }
     answer = language.call(sources)
@@ -132,8 +133,8 @@ def test_headers_that_are_the_servers_own_stay_the_servers(language: Language) -
             def Run(engine):
                 engine.result.set("12345", headers={
                     "Content-Length": "1", "transfer-encoding": "chunked", "X-Run-Id": "forged",
-                    "Set-Cookie": "session=1", "Connection": "close", "Date": "never", "Content-Type": "text/html",
-                    "Content-Security-Policy": "default-src *",
+                    "Set-Cookie": "session=1", "Connection": "close", "Date": "never",
+                    "Content-Type": "text/html", "Content-Security-Policy": "default-src *",
                 })
         """
     }
@@ -152,18 +153,14 @@ def test_headers_that_are_the_servers_own_stay_the_servers(language: Language) -
     ("location", "sent"), [("/there", True), ("https://example.com/x", True), ("javascript:alert(1)", False)]
 )
 def test_a_redirect_leads_to_web_addresses_only(language: Language, location: str, sent: bool) -> None:
-    sources = {
-        "python": f'def Run(engine):\n    engine.result.set("", 302, headers={{"Location": "{location}"}})'
-    }
+    sources = {"python": f'def Run(engine):\n    engine.result.set("", 302, headers={{"Location": "{location}"}})'}
     answer = language.call(sources)
     assert answer.status_code == 302
     assert answer.headers.get("location") == (location if sent else None)
 
 
 def test_every_answer_names_its_run_and_is_kept_from_acting_in_the_servers_name(language: Language) -> None:
-    answer = language.call(
-        {"python": 'def Run(engine):\n    engine.result.set("<script>", content_type="html")'}
-    )
+    answer = language.call({"python": 'def Run(engine):\n    engine.result.set("<script>", content_type="html")'})
     assert language.record(answer)["result"] == "<script>"
     assert answer.headers["content-security-policy"].startswith("sandbox ")
     assert "allow-same-origin" not in answer.headers["content-security-policy"]
@@ -229,7 +226,5 @@ def test_run_may_be_anything_that_can_be_called(python: Language, definition: st
 
 
 def test_text_with_characters_that_are_no_utf_8_goes_out_as_the_bytes_it_stands_for(python: Language) -> None:
-    sources = {
-        "python": r"def Run(engine):" + "\n" + r'    return b"a\xffb".decode("utf-8", "surrogateescape")'
-    }
+    sources = {"python": r"def Run(engine):" + "\n" + r'    return b"a\xffb".decode("utf-8", "surrogateescape")'}
     assert python.call(sources).content == b"a\xffb"

@@ -108,7 +108,8 @@ def _launch(server: socket.socket, config: LauncherConfig, tree: cgroups.CgroupT
             os.setresgid(0, 0, 0)
             os.setresuid(0, 0, 0)
             flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-            syscalls.mount("proc", "/proc", "proc", flags)
+            syscalls.mount(b"proc", b"/proc", b"proc", flags)
+            syscalls.set_hostname("sandbox")  # which every run's uts namespace begins with
             for slot in slots:
                 slot.network = _new_network()
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -53,9 +53,9 @@ def enter(exposed: tuple[str, ...], hidden: tuple[str, ...]) -> None:
     `exposed` paths that do not exist are left out. Raises `OSError`.
     """
     syscalls.unshare(syscalls.CLONE_NEWNS)
-    syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
+    syscalls.mount(b"none", b"/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     links, sources = _open_sources(exposed)
-    syscalls.mount("sandbox", _BUILD_AT, "tmpfs", syscalls.MS_NOSUID, "mode=0755,size=1m")
+    syscalls.mount(b"sandbox", _BUILD_AT.encode(), b"tmpfs", syscalls.MS_NOSUID, b"mode=0755,size=1m")
     for folder in ("dev", "etc", "proc", "tmp", "var", "run", ".empty"):
         os.mkdir(f"{_BUILD_AT}/{folder}", 0o755)
     for path, target in {**_LINKS, **links}.items():
@@ -73,7 +73,7 @@ def enter(exposed: tuple[str, ...], hidden: tuple[str, ...]) -> None:
         fd = os.open(f"/dev/{device}", os.O_PATH | os.O_CLOEXEC)
         _bind(fd, f"{_BUILD_AT}/dev/{device}", syscalls.MOUNT_ATTR_RDONLY)
     # A process in a user namespace may mount a new /proc only where it can see a whole one already.
-    syscalls.mount("/proc", f"{_BUILD_AT}/proc", flags=syscalls.MS_BIND | syscalls.MS_REC)
+    syscalls.mount(b"/proc", f"{_BUILD_AT}/proc".encode(), flags=syscalls.MS_BIND | syscalls.MS_REC)
     syscalls.set_mount_attributes(
         _BUILD_AT, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NODEV, recursive=False
     )
@@ -101,13 +101,13 @@ def _bind(fd: int, target: str, attributes: int) -> None:
     else:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         _write(target, "")
-    syscalls.mount(f"/proc/self/fd/{fd}", target, flags=syscalls.MS_BIND | syscalls.MS_REC)
+    syscalls.mount(f"/proc/self/fd/{fd}".encode(), os.fsencode(target), flags=syscalls.MS_BIND | syscalls.MS_REC)
     syscalls.set_mount_attributes(target, attributes | syscalls.MOUNT_ATTR_NOSUID)
     os.close(fd)
 
 
 def _bind_empty(target: str) -> None:
-    syscalls.mount(f"{_BUILD_AT}/.empty", target, flags=syscalls.MS_BIND)
+    syscalls.mount(f"{_BUILD_AT}/.empty".encode(), os.fsencode(target), flags=syscalls.MS_BIND)
     syscalls.set_mount_attributes(target, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NOSUID)
 
 

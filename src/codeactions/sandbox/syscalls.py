@@ -165,12 +165,9 @@ def setns(fd: int, kind: int) -> None:
     _checked(_libc.setns(fd, kind), "setns")
 
 
-def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+def mount(source: bytes, target: bytes, kind: bytes | None = None, flags: int = 0, options: bytes | None = None) -> None:
     """mount(2)."""
-    result = _libc.mount(
-        source.encode(), os.fsencode(target), kind.encode() or None, ctypes.c_ulong(flags), options.encode() or None
-    )
-    _checked(result, "mount", target)
+    _checked(_libc.mount(source, target, kind, ctypes.c_ulong(flags), options), "mount", os.fsdecode(target))
 
 
 def unmount(target: str) -> None:
@@ -211,21 +208,29 @@ def set_hostname(name: str) -> None:
     _checked(_libc.sethostname(name.encode(), ctypes.c_size_t(len(name))), "sethostname")
 
 
+_CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this thread
+_NO_CAPABILITIES = (ctypes.c_uint32 * 6)()
+
+
 def drop_capabilities() -> None:
     """Give up every capability of this thread, in all three sets."""
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this thread
-    empty = (ctypes.c_uint32 * 6)()
-    _checked(_libc.syscall(_long(_number("capset")), ctypes.byref(header), ctypes.byref(empty)), "capset")
+    result = _libc.syscall(_long(_number("capset")), ctypes.byref(_CAPABILITY_HEADER), ctypes.byref(_NO_CAPABILITIES))
+    _checked(result, "capset")
 
 
-def install_filter(program: bytes) -> None:
-    """Put this process and all its children under a seccomp filter (`program`: struct sock_filter[]), for good."""
-    buffer = ctypes.create_string_buffer(program, len(program))
-    header = ctypes.create_string_buffer(16)
-    ctypes.c_uint16.from_buffer(header, 0).value = len(program) // 8
-    ctypes.c_void_p.from_buffer(header, 8).value = ctypes.addressof(buffer)
-    result = _libc.prctl(PR_SET_SECCOMP, _long(SECCOMP_MODE_FILTER), ctypes.byref(header), _long(0), _long(0))
-    _checked(result, "prctl(PR_SET_SECCOMP)")
+class Filter:
+    """A seccomp filter, laid out for the kernel. `program` is a struct sock_filter[]."""
+
+    def __init__(self, program: bytes) -> None:
+        self._program = ctypes.create_string_buffer(program, len(program))
+        self._header = ctypes.create_string_buffer(16)  # struct sock_fprog
+        ctypes.c_uint16.from_buffer(self._header, 0).value = len(program) // 8
+        ctypes.c_void_p.from_buffer(self._header, 8).value = ctypes.addressof(self._program)
+
+    def install(self) -> None:
+        """Put this process and all its children under the filter, for good."""
+        result = _libc.prctl(PR_SET_SECCOMP, _long(SECCOMP_MODE_FILTER), self._header, _long(0), _long(0))
+        _checked(result, "prctl(PR_SET_SECCOMP)")
 
 
 def bring_up(sock: int, interface: str) -> None:

@@ -18,7 +18,15 @@ from codeactions.sandbox.rootfs import RUN_UID
 # The pipe a run reads its job from, and the one it answers on; 0, 1, 2 are /dev/null and the two output pipes.
 JOB_FD = 3
 FRAMES_FD = 4
-_NAMESPACES = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
+_RUN_FLAGS = (
+    syscalls.CLONE_PARENT
+    | syscalls.CLONE_NEWPID
+    | syscalls.CLONE_NEWNS
+    | syscalls.CLONE_NEWIPC
+    | syscalls.CLONE_NEWUTS
+)
+_TMP_FLAGS = syscalls.MS_NOSUID | syscalls.MS_NODEV
+_PROC_FLAGS = syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 _MEGABYTE = 1024 * 1024
 
 
@@ -29,32 +37,90 @@ class Slot:
     network: file descriptor of the slot's network namespace, in which only loopback exists; -1 for none.
     """
 
-    __slots__ = ("group", "index", "network", "uid")
+    __slots__ = ("group", "id_map", "index", "network", "uid")
 
     def __init__(self, index: int, uid: int, group: SlotGroup) -> None:
+        self.id_map = f"{RUN_UID} {uid} 1".encode()
         self.index = index
         self.uid = uid
         self.network = -1
         self.group = group
 
 
-def fork(slot: Slot, walls: bool) -> int:
-    """Fork a run: 0 in the run, which then has to `enter`; its pid in the caller, the zygote.
+class Walls:
+    """The walls of a zygote's runs: prepared once, put up in each run.
 
-    The new process is the launcher's child, not the zygote's, so that one process reaps every run.
+    What can be inherited is set in the zygote, and what a run needs to hand to the kernel is made there too: each
+    page of memory that a new process is the first to write costs it about 4 µs, more than most system calls.
     """
-    if not walls:
-        return syscalls.clone(syscalls.CLONE_PARENT)
-    syscalls.setns(slot.network, syscalls.CLONE_NEWNET)
-    return syscalls.clone(syscalls.CLONE_PARENT | _NAMESPACES, slot.group.folder)
 
+    def __init__(self, limits: Limits, *, walled: bool) -> None:
+        """walled=False (`--insecure-no-sandbox`): a process group of its own and rlimits, no wall at all."""
+        self._limits = limits
+        self._walled = walled
+        inodes = max(1024, limits.tmp_bytes // 4096)
+        self._tmp_options = f"size={limits.tmp_bytes},nr_inodes={inodes},mode=1777".encode()
+        self._filter = syscalls.Filter(seccomp.program()) if walled else None
 
-def enter(slot: Slot, limits: Limits, walls: bool) -> None:
-    """Wall the calling process, newly forked, in. Raises `OSError`: then it has to end."""
-    if walls:
-        _enter(slot, limits)
-    else:
-        _enter_unwalled(slot, limits)
+    def prepare(self) -> None:
+        """Limit the zygote itself as far as its runs inherit it."""
+        values = {
+            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_FSIZE: self._limits.tmp_bytes,
+            resource.RLIMIT_MEMLOCK: _MEGABYTE,
+            resource.RLIMIT_MSGQUEUE: _MEGABYTE,
+            resource.RLIMIT_SIGPENDING: 1024,
+        }
+        for kind, value in values.items():
+            _lower(kind, value)
+
+    def fork(self, slot: Slot) -> int:
+        """Fork a run: 0 in the run, which then has to `enter`; its pid in the caller, the zygote.
+
+        The new process is the launcher's child, not the zygote's, so that one process reaps every run.
+        """
+        if not self._walled:
+            return syscalls.clone(syscalls.CLONE_PARENT)
+        syscalls.setns(slot.network, syscalls.CLONE_NEWNET)
+        return syscalls.clone(_RUN_FLAGS, slot.group.folder)
+
+    def enter(self, slot: Slot) -> None:
+        """Wall the calling process, newly forked, in. Raises `OSError`: then it has to end."""
+        slot.group.enter()
+        if self._walled:
+            self._put_up(slot)
+        else:
+            os.setsid()
+            syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        # Counted in the run's own user namespace (Linux 5.14), so it is the run's alone.
+        _lower(resource.RLIMIT_NPROC, self._limits.processes)
+        if not slot.group.join and slot.group.folder < 0:
+            _lower(resource.RLIMIT_DATA, self._limits.memory_bytes)
+        if self._filter is not None:
+            syscalls.drop_capabilities()
+            syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+            self._filter.install()
+
+    def _put_up(self, slot: Slot) -> None:
+        """Take own files, own processes, the slot's identity, then a user namespace that owns nothing."""
+        syscalls.mount(b"tmpfs", b"/tmp", b"tmpfs", _TMP_FLAGS, self._tmp_options)
+        # The launcher's /proc, where the maps of the namespace to come can be written.
+        own = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY)
+        # Only processes: what /proc tells of the host (its load, interrupts, modules) is nobody's business here.
+        # Read-only: a run could otherwise take back that it is the first to go when the host is out of memory.
+        syscalls.mount(b"proc", b"/proc", b"proc", _PROC_FLAGS, b"subset=pid")
+        if slot.uid:  # 0: the launcher itself has but one id, the server's
+            os.setgroups(())
+            os.setresgid(slot.uid, slot.uid, slot.uid)
+            os.setresuid(slot.uid, slot.uid, slot.uid)
+            # A change of identity makes /proc/self root's; the maps could not be written.
+            syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
+        syscalls.unshare(syscalls.CLONE_NEWUSER)
+        for name, text in (("setgroups", b"deny"), ("uid_map", slot.id_map), ("gid_map", slot.id_map)):
+            fd = os.open(name, os.O_WRONLY, dir_fd=own)
+            os.write(fd, text)
+            os.close(fd)
+        os.chdir("/tmp")
 
 
 def wire(stdout: int, stderr: int, job: int, frames: int, open_files: int) -> None:
@@ -68,65 +134,7 @@ def wire(stdout: int, stderr: int, job: int, frames: int, open_files: int) -> No
     _lower(resource.RLIMIT_NOFILE, open_files)
 
 
-def _enter(slot: Slot, limits: Limits) -> None:
-    slot.group.enter()
-    options = f"size={limits.tmp_bytes},nr_inodes={max(1024, limits.tmp_bytes // 4096)},mode=1777"
-    syscalls.mount("tmpfs", "/tmp", "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, options)
-    # The launcher's /proc, where the maps of the namespace to come can be written.
-    self_folder = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY)
-    # Only processes: what /proc tells of the host (its load, interrupts, modules) is nobody's business here.
-    # Read-only: a run could otherwise take back that it is the first to go when the host is out of memory.
-    flags = syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-    syscalls.mount("proc", "/proc", "proc", flags, "subset=pid")
-    syscalls.set_hostname("sandbox")
-    _become(slot.uid, self_folder)
-    _set_rlimits(limits, by_rlimit_alone=not slot.group.join and slot.group.folder < 0)
-    syscalls.drop_capabilities()
-    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-    syscalls.install_filter(seccomp.program())
-    os.chdir("/tmp")
-
-
-def _become(uid: int, self_folder: int) -> None:
-    """Take the slot's identity, then a user namespace in which it is `RUN_UID` and which owns nothing."""
-    if uid:  # 0: the launcher itself has but one id, the server's
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
-        # A change of identity makes /proc/self root's; the maps below could not be written.
-        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
-    syscalls.unshare(syscalls.CLONE_NEWUSER)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{RUN_UID} {uid} 1"), ("gid_map", f"{RUN_UID} {uid} 1")):
-        fd = os.open(name, os.O_WRONLY, dir_fd=self_folder)
-        os.write(fd, text.encode())
-        os.close(fd)
-
-
-def _set_rlimits(limits: Limits, *, by_rlimit_alone: bool) -> None:
-    values = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: limits.tmp_bytes,
-        resource.RLIMIT_MEMLOCK: _MEGABYTE,
-        resource.RLIMIT_MSGQUEUE: _MEGABYTE,
-        resource.RLIMIT_SIGPENDING: 1024,
-        # Counted in the run's own user namespace (Linux 5.14), so it is the run's alone.
-        resource.RLIMIT_NPROC: limits.processes,
-    }
-    if by_rlimit_alone:
-        values[resource.RLIMIT_DATA] = limits.memory_bytes
-    for kind, value in values.items():
-        _lower(kind, value)
-
-
 def _lower(kind: int, value: int) -> None:
     _, hard = resource.getrlimit(kind)
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(kind, (value, value))
-
-
-def _enter_unwalled(slot: Slot, limits: Limits) -> None:
-    """`--insecure-no-sandbox`: a process group of its own and rlimits, no wall at all."""
-    os.setsid()
-    slot.group.enter()
-    _set_rlimits(limits, by_rlimit_alone=not slot.group.join)
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)

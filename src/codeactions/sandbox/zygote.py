@@ -14,7 +14,7 @@ import signal
 import socket
 from collections.abc import Callable
 
-from codeactions.sandbox import channel, seccomp, syscalls, walls
+from codeactions.sandbox import channel, syscalls, walls
 from codeactions.sandbox.config import Limits
 from codeactions.sandbox.walls import Slot
 
@@ -35,9 +35,10 @@ def serve(sock: socket.socket, module: str, slots: list[Slot], limits: Limits, w
     with contextlib.suppress(OSError):  # a run should be the kernel's first choice when the host is out of memory
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("500")
+    prepared = walls.Walls(limits, walled=walled)
+    prepared.prepare()
     runtime = importlib.import_module(module)
     runtime.preload()
-    seccomp.program()  # made once here, not in each run
     gc.collect()
     gc.freeze()  # or the first collection in each run would copy every page of what was just imported
     channel.send(sock, {"ready": True})
@@ -49,9 +50,9 @@ def serve(sock: socket.socket, module: str, slots: list[Slot], limits: Limits, w
         slot = slots[message["slot"]]
         answer: dict[str, Any] = {"slot": slot.index, "run": message["run"]}
         try:
-            pid = walls.fork(slot, walled)
+            pid = prepared.fork(slot)
             if pid == 0:
-                _run(slot, limits, walled, descriptors, runtime.run)
+                _run(prepared, slot, limits.open_files, descriptors, runtime.run)
             answer["pid"] = pid
         except OSError as error:
             answer["error"] = str(error)
@@ -60,12 +61,14 @@ def serve(sock: socket.socket, module: str, slots: list[Slot], limits: Limits, w
         channel.send(sock, answer)
 
 
-def _run(slot: Slot, limits: Limits, walled: bool, descriptors: list[int], main: Callable[[], None]) -> NoReturn:
+def _run(
+    prepared: walls.Walls, slot: Slot, open_files: int, descriptors: list[int], main: Callable[[], None]
+) -> NoReturn:
     """Be a run. Never returns into the loop above, whatever happens: this process will have held a user's code."""
     try:
         stdout, stderr, job, frames = descriptors
-        walls.enter(slot, limits, walled)
-        walls.wire(stdout, stderr, job, frames, limits.open_files)
+        prepared.enter(slot)
+        walls.wire(stdout, stderr, job, frames, open_files)
         main()
     except OSError as error:
         # A wall could not be put up: say so on the run's error output; the server sees no result.

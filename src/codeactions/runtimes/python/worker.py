@@ -22,7 +22,7 @@ _JOB_FD = 3
 _FRAMES_FD = 4
 # What most codes import. Each module here makes every fork dearer, each one missing makes its first import
 # cost milliseconds: docs/performance.md has the measurements.
-_PRELOADED = ("base64", "collections", "datetime", "enum", "functools", "json", "math", "random", "re", "string", "time", "uuid")
+_PRELOADED = ("base64", "collections", "datetime", "enum", "functools", "json", "math", "re", "string", "time", "uuid")
 _REHEARSALS = 20  # more than CPython 3.11 needs to specialise a function's bytecode
 _REHEARSED = """
 def Run(engine):

@@ -1,0 +1,26 @@
+"""After each attack the server is as well as before."""
+
+from collections.abc import Iterator
+
+import pytest
+from attacks.attacker import nothing_left
+from harness import Server, wait_until
+
+
+@pytest.fixture(autouse=True)
+def unharmed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test whose attack left the server unwell, a process alive, or a traceback in the server's own log."""
+    server: Server = request.getfixturevalue("server")
+    lines = len(server.output)
+    launcher_restarts = _launcher_restarts(server)
+    yield
+    assert server.process is not None
+    assert server.process.poll() is None, "the server died"
+    assert server.healthy()
+    assert _launcher_restarts(server) == launcher_restarts
+    wait_until(lambda: nothing_left(server), 10, "the end of every process of every run")
+    assert not [line for line in server.output[lines:] if "Traceback" in line or "Exception" in line]
+
+
+def _launcher_restarts(server: Server) -> int:
+    return int(server.client.get("/health").json()["parts"]["sandbox"]["launcher_restarts"])
