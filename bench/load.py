@@ -34,6 +34,7 @@ class Order:
     most: int
     seconds: float
     warmup: int = 0
+    pause: float = 0.0  # seconds that a connection rests after each answer
     check: bool = True
     status: int = 200
     samples: bool = False  # whether to answer with every single latency too
@@ -155,10 +156,12 @@ class _Connection(asyncio.Protocol):
         self._burst = None
         if complaint:
             burst.complain(complaint)
-        if burst.take():
-            self.begin(burst)
-        else:
+        if not burst.take():
             burst.leave()
+        elif self._order.pause:
+            asyncio.get_running_loop().call_later(self._order.pause, self.begin, burst)
+        else:
+            self.begin(burst)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")

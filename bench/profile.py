@@ -30,9 +30,12 @@ SELECT (extra ->> 'duration_ms')::float8, (extra ->> 'queue_ms')::float8, create
 FROM coderuns WHERE code_id = %s ORDER BY created_at, id
 """
 _WARMUP = 20
+_PAUSE = 0.02  # seconds; in which the sandbox that a call used up is replaced, and nothing else goes on
 
 
-def _ask(load: Child, server: Server, path: str, calls: int, *, status: int = 200, check: bool = False) -> Result:
+def _ask(
+    load: Child, server: Server, path: str, calls: int, *, status: int = 200, check: bool = False, pause: float = 0
+) -> Result:
     order = Order(
         host=server.host,
         port=server.port,
@@ -41,6 +44,7 @@ def _ask(load: Child, server: Server, path: str, calls: int, *, status: int = 20
         most=calls,
         seconds=30,
         warmup=_WARMUP,
+        pause=pause,
         check=check,
         status=status,
         samples=True,
@@ -105,12 +109,13 @@ def measure(server: Server, load: Child, rounds: int, calls: int) -> Profile:
         healthz = _ask(load, server, "/healthz", calls).p50_ms
         route = _ask(load, server, "/endpoint/no-id", calls, status=404).p50_ms
         lookup = _ask(load, server, f"/endpoint/{uuid4()}", calls, status=404).p50_ms
-        call = _ask(load, server, f"/endpoint/{code_id}", calls, check=True)
-        records = _records(server, code_id, seen + _WARMUP)
-        seen += call.calls
-        if len(records) != len(call.samples):
-            raise BenchError(f"{len(call.samples)} calls but {len(records)} records")
-        _split(profile, call.samples, records, route, lookup)
+        for title, pause in (("calls back to back", 0.0), (f"calls {_PAUSE * 1000:g} ms apart", _PAUSE)):
+            call = _ask(load, server, f"/endpoint/{code_id}", calls, check=True, pause=pause)
+            records = _records(server, code_id, seen + _WARMUP)
+            seen += call.calls
+            if len(records) != len(call.samples):
+                raise BenchError(f"{len(call.samples)} calls but {len(records)} records")
+            _split(profile, title, call.samples, records, route, lookup)
         alone = asyncio.run(_statements(server.database_url, bench_url, UUID(code_id), calls))
         profile.add("by itself: GET /healthz", healthz)
         profile.add("by itself: the select of the code, pool and all", alone["lookup"])
@@ -123,6 +128,7 @@ def measure(server: Server, load: Child, rounds: int, calls: int) -> Profile:
 
 def _split(
     profile: Profile,
+    title: str,
     totals: Sequence[float],
     records: Sequence[tuple[float, float, datetime, datetime]],
     route: float,
@@ -139,13 +145,13 @@ def _split(
     begun = [(updated - created).total_seconds() * 1000 - ran for ran, _, created, updated in records]
     outside = [total - ran - queue for total, (ran, queue, _, _) in zip(totals, records, strict=True)]
     rest = [left - route - (lookup - route) - wait for left, wait in zip(outside, begun, strict=True)]
-    profile.add("one call, seen by the client", median(totals))
-    profile.add("  HTTP, loopback, client: an endpoint that is no id", route)
-    profile.add("  code lookup: an endpoint that does not exist, less the above", lookup - route)
-    profile.add("  waiting for a slot (queue_ms)", median(waited))
-    profile.add("  job, run, result (duration_ms)", median(inside))
-    profile.add("  then still waiting for the begin to be written, and small things", median(begun))
-    profile.add("  the rest: the record's end committed, the answer", median(rest))
+    profile.add(f"{title}: one, seen by the client", median(totals))
+    profile.add(f"{title}:   HTTP, loopback, client: an endpoint that is no id", route)
+    profile.add(f"{title}:   code lookup: an endpoint that does not exist, less the above", lookup - route)
+    profile.add(f"{title}:   waiting for a slot (queue_ms)", median(waited))
+    profile.add(f"{title}:   job, run, result (duration_ms)", median(inside))
+    profile.add(f"{title}:   then still waiting for the begin to be written, and small things", median(begun))
+    profile.add(f"{title}:   the rest: the record's end committed, the answer", median(rest))
 
 
 def main() -> int:

@@ -30,6 +30,7 @@ from codeactions.sandbox.pool import Ended, Sandbox
 
 _READ_SIZE = 64 * 1024
 _LOG_FRAME_COST = 128  # bytes that a log frame counts for beside its text: a flood of empty ones is work as well
+_EXIT_GRACE = 0.02  # seconds from a run's answer to its exit
 _END_GRACE = 0.25  # seconds between a run's pipe closing and the kernel's word of how it ended
 _FROM_RUNS = tuple(ErrorType(name) for name in ("exception", "invalid_source", "memory", "output_limit"))
 
@@ -114,7 +115,11 @@ class SandboxedRun:
             outcome.answer = end
         if sandbox.ended.done():
             outcome.memory_peak = sandbox.ended.result().peak
-        sandbox.kill()
+        if outcome.answer is not None and not sandbox.ended.done():
+            # It is ending by itself, nearly always; what does not is killed.
+            self._loop.call_later(_EXIT_GRACE, sandbox.kill)
+        else:
+            sandbox.kill()
         sandbox.close()
         return outcome
 

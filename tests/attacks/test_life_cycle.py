@@ -1,0 +1,176 @@
+"""Attacks on the end of a run: dying without a word, staying alive after it, and losing those who wait for it."""
+
+import signal
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+from attacks.attacker import ATTEMPTS, RAW, failure, processes_named, run_processes, success
+from harness import TOKEN, Server, is_alive, wait_until
+
+DEATHS = {
+    "os._exit(0)": ("os._exit(0)", "exited with code 0"),
+    "os._exit(1)": ("os._exit(1)", "exited with code 1"),
+    "a segmentation fault": ("ctypes.string_at(0)", "SIGSEGV"),
+    "abort": ("os.abort()", "SIG"),
+    "a stack overflow in C": (
+        "sys.setrecursionlimit(10 ** 9)\n    class A:\n        def __repr__(self): return repr(self)\n    repr(A())",
+        "SIGSEGV",
+    ),
+    "an illegal instruction": (
+        "page = mmap.mmap(-1, 4096, prot=7); page.write(bytes([0x0f, 0x0b]) * 8)\n"
+        "    ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()",
+        "SIG",
+    ),
+    "execve of another program": ("os.execv('/bin/true', ['true'])", "exited with code 0"),
+    "closing its pipe": ("os.close(4); time.sleep(60)", "SIGKILL"),
+    "closing every descriptor": ("os.closerange(0, 10); time.sleep(60)", "SIGKILL"),
+    "handing its pipe to a child and leaving": ("if os.fork(): os._exit(0)\n    time.sleep(60)", "code 0"),
+}
+
+
+@pytest.mark.parametrize(("body", "message"), DEATHS.values(), ids=DEATHS)
+def test_a_death_without_a_result_is_told_as_killed(server: Server, body: str, message: str) -> None:
+    source = f"import ctypes, mmap, os, sys, time\ndef Run(engine):\n    {body}\n"
+    answer = server.call(source)
+    assert message in failure(server, answer, "killed")["message"]
+    assert server.record(answer)["extra"]["duration_ms"] < 5000
+
+
+@pytest.mark.parametrize("raised", ["SystemExit(0)", "KeyboardInterrupt", "GeneratorExit", "BaseException('x')"])
+def test_raising_what_is_meant_for_the_interpreter_is_an_exception_like_any(server: Server, raised: str) -> None:
+    for source in (f"raise {raised}\ndef Run(engine): pass\n", f"def Run(engine):\n    raise {raised}\n"):
+        failure(server, server.call(source), "exception")
+
+
+def test_dying_while_the_source_is_loaded_is_told_as_killed(server: Server) -> None:
+    failure(server, server.call("import os\nos._exit(0)\ndef Run(engine): pass\n"), "killed")
+
+
+LINGERING = {
+    "atexit": "import atexit; atexit.register(time.sleep, 60)",
+    "thread": "threading.Thread(target=time.sleep, args=(60,)).start()",
+    "__del__": "global kept\n    kept = type('A', (), {'__del__': lambda self: time.sleep(60)})()",
+    "multiprocessing": "import multiprocessing; multiprocessing.Process(target=time.sleep, args=(60,)).start()",
+    "a child that holds all its pipes": "os.fork() or time.sleep(60)",
+}
+
+
+@pytest.mark.parametrize("body", LINGERING.values(), ids=LINGERING)
+def test_nothing_delays_the_result(server: Server, body: str) -> None:
+    answer = success(server, server.call(f"import os, threading, time\ndef Run(engine):\n    {body}\n    return 1\n"))
+    assert answer.text == "1"
+    assert server.record(answer)["extra"]["duration_ms"] < 3000
+
+
+DAEMON = """
+def Run(engine):
+    if os.fork() == 0:
+        os.setsid()
+        for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_IGN)
+        if os.fork() == 0:
+            os.closerange(0, 256)
+            name_process("atk-daemon")
+            while True:
+                with open("/tmp/heartbeat", "a") as file:
+                    file.write("still here")
+                time.sleep(0.01)
+        os._exit(0)
+    time.sleep(float(engine.params.get("seconds")))
+    END
+"""
+
+
+@pytest.mark.parametrize("end", ["return 1", "os._exit(0)", "raise ValueError", "os.kill(os.getpid(), 9)"])
+def test_a_daemon_does_not_outlive_its_run(server: Server, end: str) -> None:
+    code_id = server.create(ATTEMPTS + DAEMON.replace("END", end))
+    call = threading.Thread(target=server.client.post, args=(f"/endpoint/{code_id}",), kwargs={"params": {"seconds": 0.4}})
+    call.start()
+    wait_until(lambda: processes_named("atk-daemon"), what="the daemon")  # or this test would prove nothing
+    call.join()
+    wait_until(lambda: not processes_named("atk-daemon"), what="the daemon's end")
+
+
+def test_work_after_the_result_is_not_waited_for_and_ended(server: Server) -> None:
+    source = ATTEMPTS + RAW + "def Run(engine):\n    name_process('atk-after')\n    send(result())\n    time.sleep(60)\n"
+    answer = success(server, server.call(source))
+    assert answer.text == "forged"
+    wait_until(lambda: not processes_named("atk-after"), what="the end of the run")
+
+
+def test_a_run_whose_client_hangs_up_is_finished_and_recorded(server: Server) -> None:
+    code_id = server.create("import time\ndef Run(engine):\n    time.sleep(0.5)\n    return 'done'\n")
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{server.base}/endpoint/{code_id}", timeout=0.2)
+
+    def runs() -> list[dict[str, object]]:
+        found = server.client.get("/coderun", params={"code_id": code_id}).json()["data"]
+        return [run for run in found if run["status"] == "completed"]
+
+    assert wait_until(runs)[0]["result"] == "done"
+
+
+ENDS = [
+    "return 1",
+    "raise ValueError",
+    "os._exit(3)",
+    "os.write(4, b'\\xff' * 10)",
+    "os.write(1, b'x' * (20 << 20))",
+    "os.close(4)",
+    "os.fork()",
+]
+
+
+# A descriptor lost with each odd end would stop the server after a day.
+def test_no_end_of_a_run_leaks_a_descriptor_of_the_server(server: Server) -> None:
+    ids = [server.create(f"import os\ndef Run(engine):\n    {end}\n") for end in ENDS]
+
+    def open_descriptors() -> int:
+        return len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
+
+    def call_all() -> None:
+        for code_id in ids:
+            server.client.post(f"/endpoint/{code_id}")
+
+    call_all()
+    before = open_descriptors()
+    for _ in range(5):
+        call_all()
+    wait_until(lambda: open_descriptors() <= before + 8, what="the descriptors of warm sandboxes to settle")
+
+
+# Of a server of its own: it is killed in mid-run.
+def test_runs_end_with_a_server_that_is_killed_and_are_recorded_as_lost(
+    database_url: str, tmp_path: Path
+) -> None:
+    source = ATTEMPTS + DAEMON.replace("END", "return 1")
+    server = Server(tmp_path, database_url, slots=4).start()
+    code_id = server.create(source)
+
+    def call() -> None:
+        headers = {"Authorization": f"Token {TOKEN}"}
+        with pytest.raises(httpx.TransportError):
+            httpx.post(f"{server.base}/endpoint/{code_id}", params={"seconds": 30}, headers=headers, timeout=60)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    wait_until(lambda: processes_named("atk-daemon"), what="the daemon")
+    processes = run_processes(server)
+    server.process.send_signal(signal.SIGKILL)  # type: ignore[union-attr]
+    server.process.wait()  # type: ignore[union-attr]
+    caller.join()
+    wait_until(lambda: not any(map(is_alive, processes)), what="the end of every run")
+    assert not processes_named("atk-daemon")
+
+    again = Server(tmp_path, database_url, slots=4).start()
+    try:
+        def lost() -> list[dict[str, object]]:
+            found = again.client.get("/coderun", params={"code_id": code_id}).json()["data"]
+            return [run["extra"]["error"] for run in found if run["status"] == "failed"]
+
+        assert wait_until(lost, 60)[0]["type"] == "lost"
+        assert again.healthy()
+    finally:
+        again.stop()
