@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench import database, machine, memory
-from bench.load import Order, Result
+from bench.orders import Order, Result
 from bench.peers import start
 from bench.processes import BenchError, Child, start_module
 from bench.server import HELLO, SLEEP, Server

@@ -77,9 +77,10 @@ class Server:
 
     def _read(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.output.append(line.rstrip("\n"))
-            self._lines.put(line.rstrip("\n") or " ")
+        with process.stdout:
+            for line in process.stdout:
+                self.output.append(line.rstrip("\n"))
+                self._lines.put(line.rstrip("\n") or " ")
         self._lines.put("")
 
     @property
@@ -93,13 +94,11 @@ class Server:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(timeout)
-        if self.process.stdout:
-            self.process.stdout.close()
-        return code
+        return self.process.wait(timeout)
 
     def kill(self) -> None:
         """kill -9."""
+        self.client.close()
         assert self.process is not None
         self.process.kill()
         self.process.wait(10)

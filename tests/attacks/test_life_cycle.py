@@ -1,6 +1,5 @@
 """Attacks on the end of a run: dying without a word, staying alive after it, and losing those who wait for it."""
 
-import signal
 import threading
 from pathlib import Path
 
@@ -86,7 +85,7 @@ def Run(engine):
 @pytest.mark.parametrize("end", ["return 1", "os._exit(0)", "raise ValueError", "os.kill(os.getpid(), 9)"])
 def test_a_daemon_does_not_outlive_its_run(server: Server, end: str) -> None:
     code_id = server.create(ATTEMPTS + DAEMON.replace("END", end))
-    call = threading.Thread(target=server.client.post, args=(f"/endpoint/{code_id}",), kwargs={"params": {"seconds": 0.4}})
+    call = threading.Thread(target=server.client.post, args=(f"/endpoint/{code_id}?seconds=0.4",))
     call.start()
     wait_until(lambda: processes_named("atk-daemon"), what="the daemon")  # or this test would prove nothing
     call.join()
@@ -94,8 +93,8 @@ def test_a_daemon_does_not_outlive_its_run(server: Server, end: str) -> None:
 
 
 def test_work_after_the_result_is_not_waited_for_and_ended(server: Server) -> None:
-    source = ATTEMPTS + RAW + "def Run(engine):\n    name_process('atk-after')\n    send(result())\n    time.sleep(60)\n"
-    answer = success(server, server.call(source))
+    source = "def Run(engine):\n    name_process('atk-after')\n    send(result())\n    time.sleep(60)\n"
+    answer = success(server, server.call(ATTEMPTS + RAW + source))
     assert answer.text == "forged"
     wait_until(lambda: not processes_named("atk-after"), what="the end of the run")
 
@@ -158,8 +157,8 @@ def test_runs_end_with_a_server_that_is_killed_and_are_recorded_as_lost(
     caller.start()
     wait_until(lambda: processes_named("atk-daemon"), what="the daemon")
     processes = run_processes(server)
-    server.process.send_signal(signal.SIGKILL)  # type: ignore[union-attr]
-    server.process.wait()  # type: ignore[union-attr]
+    server.kill()
+    server.stop()
     caller.join()
     wait_until(lambda: not any(map(is_alive, processes)), what="the end of every run")
     assert not processes_named("atk-daemon")

@@ -7,7 +7,7 @@ from harness import Server
 FLOODS = {
     "print": "while True: print('x' * 100)",
     "print without a line feed": "while True: print('x' * 100, end='')",
-    "print of nothing": "while True: print()",
+    "print of line feeds only": "while True: print('\\n' * 1000)",
     "sys.stderr": "while True: sys.stderr.write('x' * 1000 + '\\n')",
     "the log": "while True: engine.log.info('x' * 1000)",
     "one endless log line": "engine.log.info('x' * (20 << 20))",
@@ -107,7 +107,13 @@ def test_an_answer_that_has_no_body_cannot_be_given_one(server: Server, status: 
 
 ODD_LOGS = '''
 import os
-LINES = [b"\\xff\\xfe invalid", b"nul \\0 here", b"\\x1b[31mred\\x1b[0m", b"before\\r2026-01-01 forged", b"\\xed\\xa0\\x80 surrogate"]
+LINES = [
+    b"\\xff\\xfe invalid",
+    b"nul \\0 here",
+    b"\\x1b[31mred\\x1b[0m",
+    b"before\\r2026-01-01 forged",
+    b"\\xed\\xa0\\x80 surrogate",
+]
 
 def Run(engine):
     for line in LINES:

@@ -1,7 +1,6 @@
 """The embedded PostgreSQL, for real: as whoever runs the tests; if that is root, as an ordinary user too."""
 
 import contextlib
-import ctypes
 import importlib.util
 import os
 import pwd
@@ -15,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import ordinary_user
 import psycopg
 import pytest
 
@@ -524,42 +524,6 @@ def test_disk_full(data_dir: Path) -> None:
 # ---- as an ordinary user
 
 
-def show_to_others(*paths: Path) -> None:
-    """In a mount namespace of our own, make folders reachable that are below a private one."""
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def mount(source: str, target: Path, kind: str, flags: int, data: str = "") -> None:
-        flag = ctypes.c_ulong(flags)
-        if libc.mount(source.encode(), os.fsencode(target), kind.encode(), flag, data.encode()):
-            raise OSError(ctypes.get_errno(), f"mount {target}")
-
-    if libc.unshare(0x20000):
-        raise OSError(ctypes.get_errno(), "unshare")
-    mount("none", Path("/"), "", 0x84000)
-    opened = [(path, os.open(path, os.O_PATH)) for path in paths]
-    for path, file in opened:
-        closed = [folder for folder in reversed(path.parents) if not folder.stat().st_mode & 0o001]
-        if closed:
-            mount("tmpfs", closed[0], "tmpfs", 0, "mode=755")
-        if not path.exists():
-            path.mkdir(parents=True, mode=0o755)
-            mount(f"/proc/self/fd/{file}", path, "", 0x5000)
-
-
-def run_as_ordinary_user(home: Path) -> None:
-    """Run these tests again as `nobody`; called in a process of its own. Exits with their status."""
-    user = pwd.getpwnam("nobody")
-    repository = Path(__file__).parents[2]
-    show_to_others(Path(sys.base_prefix), Path(sys.prefix), repository)
-    os.setgroups([])
-    os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-    os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-    os.chdir(repository)
-    os.environ.update(HOME=str(home), PYTHONDONTWRITEBYTECODE="1", TMPDIR=str(home))
-    order = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
-    os.execv(order[0], [*order, f"--basetemp={home}/tests"])
-
-
 @as_root
 @pytest.mark.timeout(300)
 @pytest.mark.slow
@@ -568,9 +532,9 @@ def test_all_of_this_as_an_ordinary_user() -> None:
     home.mkdir(mode=0o700)
     os.chown(home, pwd.getpwnam("nobody").pw_uid, -1)
     try:
-        done = subprocess.run(
-            [sys.executable, __file__, str(home)], capture_output=True, text=True, timeout=280, check=False
-        )
+        tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, f"--basetemp={home}/tests"]
+        switch = [sys.executable, ordinary_user.__file__, str(home)]
+        done = subprocess.run([*switch, *tests], capture_output=True, text=True, timeout=280, check=False)
         if "OSError" in done.stderr and "unshare" in done.stderr:
             pytest.skip("no right to mount, so the interpreter may be out of reach of an ordinary user")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -578,6 +542,3 @@ def test_all_of_this_as_an_ordinary_user() -> None:
     finally:
         shutil.rmtree(home)
 
-
-if __name__ == "__main__":
-    run_as_ordinary_user(Path(sys.argv[1]))

@@ -1,0 +1,73 @@
+"""The parts of a running server as the host sees them, for tests that kill or count them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import Server, children_of, is_alive, wait_until
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Process ids. `runs` are the launcher's children that are no zygote: warm sandboxes and runs."""
+
+    guard: int
+    launcher: int
+    zygote: int
+    runs: list[int]
+    postmaster: int | None
+
+
+def command_of(pid: int) -> str:
+    """A process's command line; empty for one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def parts_of(server: Server) -> Parts:
+    """Look them up by who is whose child."""
+    direct = _children(server.pid)
+    guard = next(pid for pid in direct if "sandbox.guard" in command_of(pid))
+    postmaster = next((pid for pid in direct if "postgres" in command_of(pid)), None)
+    (launcher,) = _children(guard)
+    below = _children(launcher)
+    namespace = _namespace(launcher)
+    zygotes = [pid for pid in below if _namespace(pid) == namespace]
+    return Parts(guard, launcher, zygotes[0], [pid for pid in below if pid not in zygotes], postmaster)
+
+
+def wait_for_parts(server: Server) -> Parts:
+    """The same, once they are all there (again)."""
+
+    def look() -> Parts | None:
+        try:
+            return parts_of(server)
+        except (StopIteration, ValueError, IndexError, OSError):
+            return None
+
+    found = wait_until(look, 20, "every part of the server being there")
+    assert isinstance(found, Parts)
+    return found
+
+
+def wait_until_gone(pids: list[int], seconds: float = 15.0) -> None:
+    """Fail unless every process ends in time."""
+    wait_until(lambda: not [pid for pid in pids if is_alive(pid)], seconds, f"the end of processes {pids}")
+
+
+def everything_of(server: Server) -> list[int]:
+    """The server and every process below it."""
+    return [server.pid, *children_of(server.pid)]
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def _namespace(pid: int) -> str:
+    """The pid namespace a process is in."""
+    return str(Path(f"/proc/{pid}/ns/pid").readlink())
