@@ -8,7 +8,8 @@ import urllib.error
 
 from bench import report
 from bench.processes import BenchError, cleaning_up
-from bench.suite import PARTS, QUICK, Plan, measure
+from bench.results import PARTS, QUICK, Plan
+from bench.suite import measure
 
 
 def main() -> int:

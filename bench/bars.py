@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.peers import start
+from bench.results import OURS, Measured, ratios, rounds_median
 from bench.stats import Spread, number
-from bench.suite import OURS, Measured, ratios, rounds_median
 
 MB = 1024 * 1024
 

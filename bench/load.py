@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 
 import httptools
 import uvloop
@@ -81,7 +81,6 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
     def begin(self, burst: _Burst) -> None:
-        """Send a call, and further ones as long as the burst has some."""
         self._burst = burst
         self._attempts = 0
         _Connection._names += 1
@@ -169,7 +168,6 @@ class _Connection(asyncio.Protocol):
 
 
 async def carry_out(order: Order) -> Result:
-    """Do what the order says."""
     result = Result()
     connections = [_Connection(order) for _ in range(order.concurrency)]
     try:
@@ -195,8 +193,7 @@ async def carry_out(order: Order) -> Result:
 def main() -> None:
     """Serve orders until standard input ends."""
     for line in sys.stdin:
-        values: dict[str, Any] = json.loads(line)
-        print(json.dumps(asdict(uvloop.run(carry_out(Order(**values))))), flush=True)
+        print(json.dumps(asdict(uvloop.run(carry_out(Order(**json.loads(line)))))), flush=True)
 
 
 if __name__ == "__main__":

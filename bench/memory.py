@@ -54,7 +54,7 @@ def idle(server: Server) -> dict[str, Size]:
         "first zygote": [found.zygote],
         "together": [found.server, found.guard, found.launcher, found.zygote],
         f"{len(found.sandboxes)} warm sandboxes": list(found.sandboxes),
-        f"PostgreSQL, {len(found.postgres)} processes": list(found.postgres),
+        f"PostgreSQL, {len(found.postgres)} processes, the peers' connections too": list(found.postgres),
     }
     return {name: _size(pids) for name, pids in parts.items()}
 

@@ -134,7 +134,10 @@ def _show(size: int, found: Sequence[tuple[dict[str, float], dict[str, float]]])
         line = f"  {step:<7} with {_three(spread(with_key))}   without {_three(spread(without_key))}"
         print(f"{line}   ratio {_three(ratio)}")
     cost = spread([(a - b) / size * 1000 for a, b in zip(with_key, without_key, strict=True)])
-    verdict = "over 5 %, drop it" if ratio.median > _RULE else "within 5 %, keep it"
+    if ratio.low <= _RULE <= ratio.high:
+        verdict = "undecided, the rounds lie on both sides of 5 %"
+    else:
+        verdict = "over 5 %, drop it" if ratio.median > _RULE else "within 5 %, keep it"
     print(
         f"  both together, the reference costs {(ratio.median - 1) * 100:+.1f} %, {cost.median:.0f} µs a run: {verdict}"
     )

@@ -6,8 +6,8 @@ from typing import Any
 
 from bench.bars import MB, bars, floor_ratio, latency_ratio, rate_ratio
 from bench.peers.start import PEERS
+from bench.results import HTTP, OURS, Measured
 from bench.stats import spread
-from bench.suite import HTTP, OURS, Measured
 
 
 def data(measured: Measured) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def data(measured: Measured) -> dict[str, Any]:
     floor = measured.floor
     return {
         "machine": measured.machine,
-        "plan": {"rounds": plan.rounds, "levels": list(plan.levels), "seconds": plan.seconds, "most": plan.most},
+        "plan": {"rounds": measured.rounds, "levels": list(plan.levels), "seconds": plan.seconds, "most": plan.most},
         "servers": {
             name: {str(level): series.sums() for level, series in levels.items()}
             for name, levels in measured.series.items()
@@ -67,7 +67,7 @@ def _machine(measured: Measured) -> str:
         f"PostgreSQL {found['postgresql']} on {found['data_on']}\n"
         f"sandbox {found['sandbox']} (cgroup {found['cgroup']}), {found['slots']} slots, {found['warm']} warm; "
         f"load average at start {found['load_average']}\n"
-        f"{measured.plan.rounds} interleaved rounds: the median of the rounds (lowest–highest)"
+        f"{measured.rounds} interleaved rounds: the median of the rounds (lowest–highest)"
     )
 
 

@@ -1,98 +1,21 @@
 """One run of the bench: everything is started, measured in interleaved rounds, counted, and stopped."""
 
 import contextlib
-import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+import time
+from collections.abc import Callable
+from dataclasses import asdict
 
 from bench import database, machine, memory
 from bench.orders import Order, Result
 from bench.peers import start
 from bench.processes import BenchError, Child, start_module
+from bench.results import HTTP, OURS, Measured, Plan, Recorded, Series
 from bench.server import HELLO, SLEEP, Server
 from bench.smaps import rollup
-from bench.stats import Spread, spread
+from bench.stats import spread
 
-OURS = "codeactions"
-HTTP = (OURS, *start.PEERS)
-PARTS = (*HTTP, "floor", "memory")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How much is measured. A phase ends with its calls or its seconds, whichever comes first."""
-
-    rounds: int = 3
-    levels: tuple[int, ...] = (1, 16, 64)
-    seconds: float = 2.5
-    most: int = 2000  # calls in a phase, at any concurrency
-    floor_count: int = 200
-    sleepers: int = 3
-    only: frozenset[str] = frozenset(PARTS)
-
-
-QUICK = Plan(rounds=1, levels=(1, 4), seconds=0.5, most=8, floor_count=20, sleepers=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One server at one level of concurrency: a result from each round."""
-
-    results: tuple[Result, ...]
-
-    def values(self, what: str) -> list[float]:
-        """`p50_ms`, `p99_ms` or `per_second` of each round."""
-        return [getattr(result, what) for result in self.results]
-
-    def sums(self) -> dict[str, Any]:
-        """As plain data."""
-        numbers: dict[str, Any] = {
-            name: asdict(spread(self.values(name))) for name in ("p50_ms", "p99_ms", "per_second")
-        }
-        for name in ("calls", "measured", "wrong", "reconnects"):
-            numbers[name] = sum(getattr(result, name) for result in self.results)
-        return {**numbers, "complaints": [text for result in self.results for text in result.complaints][:3]}
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """Calls that were made, and what the database holds of them."""
-
-    calls: int
-    completed: int
-    other: int
-
-    @property
-    def ok(self) -> bool:
-        """Whether every call is on record as completed, and nothing else is."""
-        return self.calls == self.completed and self.other == 0
-
-
-@dataclass(slots=True)
-class Measured:
-    """Everything that a run of the bench found."""
-
-    plan: Plan
-    machine: dict[str, Any]
-    series: dict[str, dict[int, Series]] = field(default_factory=dict)
-    fork: list[float] = field(default_factory=list)  # p50 of each round, ms
-    commit: list[float] = field(default_factory=list)
-    fork_sizes: dict[str, int] = field(default_factory=dict)
-    idle_before: dict[str, memory.Size] = field(default_factory=dict)
-    idle_after: dict[str, memory.Size] = field(default_factory=dict)
-    run_private: Spread | None = None
-    recorded: dict[str, Recorded] = field(default_factory=dict)
-
-    @property
-    def floor(self) -> Spread | None:
-        """A fork and a commit, one after the other."""
-        return spread([a + b for a, b in zip(self.fork, self.commit, strict=True)]) if self.fork else None
-
-    @property
-    def answers_right(self) -> bool:
-        """Whether no call was answered wrongly."""
-        return not any(r.wrong for levels in self.series.values() for s in levels.values() for r in s.results)
+# One wave of it takes so long that it is measured in the first round alone.
+_ONCE = (start.IMPORTS, 64)
 
 
 def measure(plan: Plan, stack: contextlib.ExitStack, say: Callable[[str], None]) -> Measured:
@@ -144,17 +67,30 @@ def _run_rounds(
         commits = database.Commits(server.database_url)
         stack.callback(commits.close)
         measured.fork_sizes = {"zygote_rss": zygote["Rss"], "zygote_anonymous": zygote["Anonymous"]}
+    began = time.monotonic()
     for number in range(1, plan.rounds + 1):
+        round_began = time.monotonic()
+        once = 0.0
         for level in plan.levels:
             for name in names:
+                if number > 1 and (name, level) == _ONCE:
+                    continue
+                phase_began = time.monotonic()
                 result = _phase(load, plan, orders[name], level)
+                if (name, level) == _ONCE:
+                    once = time.monotonic() - phase_began
                 results[name, level].append(result)
-                say(f"round {number}, {level} at a time, {name}: {result.p50_ms:.2f} ms, {result.per_second:.0f}/s")
+                say(f"round {number}, {level} at a time, {name}: {result.p50_ms:.2f} ms, {result.per_second:.3g}/s")
         if forks is not None and commits is not None:
             answer = forks.ask({"forks": plan.floor_count})
             measured.fork.append(answer["p50_ms"])
             measured.fork_sizes |= {"rss": answer["rss"], "anonymous": answer["anonymous"]}
             measured.commit.append(commits.p50_ms(plan.floor_count))
+        measured.rounds = number
+        now = time.monotonic()
+        if number < plan.rounds and now - began + (now - round_began - once) > plan.budget:
+            say(f"the machine is too busy for more than {number} rounds in {plan.budget:g} s")
+            break
     for name in names:
         measured.series[name] = {level: Series(tuple(results[name, level])) for level in plan.levels}
 
@@ -168,7 +104,7 @@ def _phase(load: Child, plan: Plan, address: tuple[str, int, str], level: int) -
         concurrency=level,
         most=max(plan.most // 2 if level == 1 else plan.most, level),
         seconds=plan.seconds,
-        warmup=2,
+        warmup=1,
     )
     return Result(**load.ask(asdict(order)))
 
@@ -181,13 +117,3 @@ def _recorded(url: str, code_id: str, calls: int) -> Recorded:
     counts = database.count_runs(url, code_id)
     completed = counts.pop("completed", 0)
     return Recorded(calls, completed, sum(counts.values()))
-
-
-def ratios(upper: Sequence[float], lower: Sequence[float]) -> Spread:
-    """The ratio of two series, round by round: what both met in the same minute cancels out."""
-    return spread([a / b for a, b in zip(upper, lower, strict=True)])
-
-
-def rounds_median(values: Sequence[float]) -> float:
-    """The median of the rounds' values."""
-    return statistics.median(values)

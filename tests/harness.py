@@ -42,6 +42,7 @@ class Server:
         if database_url:
             environment["DATABASE_URL"] = database_url
         self._environment = environment
+        self.command = [sys.executable, "-m", "codeactions", "serve"]
         self._lines: queue.Queue[str] = queue.Queue()
         self.output: list[str] = []
         self.process: subprocess.Popen[str] | None = None
@@ -51,7 +52,7 @@ class Server:
     def start(self, timeout: float = 60.0) -> "Server":
         """Start it and wait until it serves. Fails with its output when it does not."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "codeactions", "serve"],
+            self.command,
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

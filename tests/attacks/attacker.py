@@ -32,7 +32,7 @@ def name_process(name):
 '''
 
 # Goes past the engine: writes whatever bytes it likes to the server.
-RAW = '''
+RAW = """
 import json, os, struct, time
 FRAMES = 4
 JOB, LOG, RESULT, FAILURE = 1, 2, 3, 4
@@ -51,7 +51,7 @@ def described(kind, meta, body=b""):
 def result(body=b"forged", **meta):
     values = {"status_code": 200, "content_type": "text/plain", "headers": []}
     return described(RESULT, {**values, **meta}, body)
-'''
+"""
 
 
 def failure(server: Server, answer: httpx.Response, error_type: str, status: int = 500) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import codeactions
 
 READING = """
 def Run(engine):
-    return {path: attempt(os.listdir if engine.params.get("folders") else lambda p: open(p, "rb").read(1) and None, path)
-            for path in engine.body.split("\\n")}
+    look = os.listdir if engine.params.get("folders") else lambda path: open(path, "rb").read(1) and None
+    return {path: attempt(look, path) for path in engine.body.split("\\n")}
 """
 
 
@@ -43,7 +43,16 @@ def test_no_secret_file_of_the_host_can_be_read(server: Server) -> None:
 
 
 def test_no_folder_of_the_host_is_to_be_seen(server: Server) -> None:
-    paths = ["/home", "/sys", "/sys/fs/cgroup", "/var/lib", "/var/log", "/etc/ssh", str(server.data_dir), "/mnt", "/media"]
+    paths = [
+        "/home",
+        "/sys",
+        "/sys/fs/cgroup",
+        "/var/lib",
+        "/var/log",
+        "/etc/ssh",
+        "/mnt",
+        str(server.data_dir),
+    ]
     site_packages = [path for path in sys.path if path.endswith("-packages")]
     found = findings(
         server, ATTEMPTS + READING, params={"folders": 1}, content="\n".join(paths + site_packages)
@@ -86,8 +95,8 @@ def Run(engine):
         found[f"utime {folder}"] = attempt(os.utime, folder)
         found[f"rename {folder}"] = attempt(os.rename, folder, folder + "-gone")
         found[f"xattr {folder}"] = attempt(os.setxattr, folder, "user.poison", b"1")
-    for path in (standard.__file__, standard.__cached__ or "/etc/passwd", "/etc/passwd", "/etc/hosts", "/etc/resolv.conf",
-                 "/usr/bin/env", sys.executable):
+    for path in (standard.__file__, standard.__cached__ or "/etc/passwd", "/etc/passwd", "/etc/hosts",
+                 "/etc/resolv.conf", "/usr/bin/env", sys.executable):
         for mode in ("r+b", "ab", "wb"):
             found[f"open {path} {mode}"] = attempt(open, path, mode)
         found[f"unlink {path}"] = attempt(os.unlink, path)
@@ -119,7 +128,8 @@ def Run(engine):
 """
 FINDING = """
 def Run(engine):
-    return {place: os.listdir(folder) for place in engine.body.split() if os.path.isdir(folder := os.path.expanduser(place))}
+    folders = {place: os.path.expanduser(place) for place in engine.body.split()}
+    return {place: os.listdir(folder) for place, folder in folders.items() if os.path.isdir(folder)}
 """
 
 

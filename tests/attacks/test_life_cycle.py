@@ -37,8 +37,12 @@ def test_a_death_without_a_result_is_told_as_killed(server: Server, body: str, m
     assert server.record(answer)["extra"]["duration_ms"] < 5000
 
 
-@pytest.mark.parametrize("raised", ["SystemExit(0)", "KeyboardInterrupt", "GeneratorExit", "BaseException('x')"])
-def test_raising_what_is_meant_for_the_interpreter_is_an_exception_like_any(server: Server, raised: str) -> None:
+@pytest.mark.parametrize(
+    "raised", ["SystemExit(0)", "KeyboardInterrupt", "GeneratorExit", "BaseException('x')"]
+)
+def test_raising_what_is_meant_for_the_interpreter_is_an_exception_like_any(
+    server: Server, raised: str
+) -> None:
     for source in (f"raise {raised}\ndef Run(engine): pass\n", f"def Run(engine):\n    raise {raised}\n"):
         failure(server, server.call(source), "exception")
 
@@ -58,7 +62,9 @@ LINGERING = {
 
 @pytest.mark.parametrize("body", LINGERING.values(), ids=LINGERING)
 def test_nothing_delays_the_result(server: Server, body: str) -> None:
-    answer = success(server, server.call(f"import os, threading, time\ndef Run(engine):\n    {body}\n    return 1\n"))
+    answer = success(
+        server, server.call(f"import os, threading, time\ndef Run(engine):\n    {body}\n    return 1\n")
+    )
     assert answer.text == "1"
     assert server.record(answer)["extra"]["duration_ms"] < 3000
 
@@ -140,8 +146,8 @@ def test_no_end_of_a_run_leaks_a_descriptor_of_the_server(server: Server) -> Non
     wait_until(lambda: open_descriptors() <= before + 8, what="the descriptors of warm sandboxes to settle")
 
 
-# Of a server of its own: it is killed in mid-run.
-def test_runs_end_with_a_server_that_is_killed_and_are_recorded_as_lost(
+# Of a server of its own; what becomes of the records, tests/acceptance/test_kill.py looks at.
+def test_runs_and_their_daemons_end_with_a_server_that_is_killed(
     database_url: str, tmp_path: Path
 ) -> None:
     source = ATTEMPTS + DAEMON.replace("END", "return 1")
@@ -151,7 +157,9 @@ def test_runs_end_with_a_server_that_is_killed_and_are_recorded_as_lost(
     def call() -> None:
         headers = {"Authorization": f"Token {TOKEN}"}
         with pytest.raises(httpx.TransportError):
-            httpx.post(f"{server.base}/endpoint/{code_id}", params={"seconds": 30}, headers=headers, timeout=60)
+            httpx.post(
+                f"{server.base}/endpoint/{code_id}", params={"seconds": 30}, headers=headers, timeout=60
+            )
 
     caller = threading.Thread(target=call)
     caller.start()
@@ -162,14 +170,3 @@ def test_runs_end_with_a_server_that_is_killed_and_are_recorded_as_lost(
     caller.join()
     wait_until(lambda: not any(map(is_alive, processes)), what="the end of every run")
     assert not processes_named("atk-daemon")
-
-    again = Server(tmp_path, database_url, slots=4).start()
-    try:
-        def lost() -> list[dict[str, object]]:
-            found = again.client.get("/coderun", params={"code_id": code_id}).json()["data"]
-            return [run["extra"]["error"] for run in found if run["status"] == "failed"]
-
-        assert wait_until(lost, 60)[0]["type"] == "lost"
-        assert again.healthy()
-    finally:
-        again.stop()

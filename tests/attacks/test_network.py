@@ -56,8 +56,23 @@ def test_services_on_the_hosts_loopback_are_out_of_reach(server: Server, listene
         listener.accept()
 
 
-METADATA = ["169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fe80::a9fe:a9fe"]
-ELSEWHERE = ["192.0.2.1", "198.51.100.7", "203.0.113.9", "2001:db8::1", "10.0.0.1", "172.16.0.1", "192.168.0.1"]
+METADATA = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "100.100.100.200",
+    "168.63.129.16",
+    "fd00:ec2::254",
+    "fe80::a9fe:a9fe",
+]
+ELSEWHERE = [
+    "192.0.2.1",
+    "198.51.100.7",
+    "203.0.113.9",
+    "2001:db8::1",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.0.1",
+]
 
 
 # Refused in the run's own namespace, without a packet: there is no route to anywhere.

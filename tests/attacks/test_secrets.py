@@ -50,8 +50,8 @@ def test_where_on_the_host_the_server_lives_is_not_told(server: Server) -> None:
 DESCRIPTORS = """
 import stat
 def kind(fd):
-    mode = os.fstat(fd).st_mode
-    return next(name for name in ("FIFO", "SOCK", "CHR", "REG", "DIR", "BLK", "LNK") if getattr(stat, "S_IS" + name)(mode))
+    kinds = ("FIFO", "SOCK", "CHR", "REG", "DIR", "BLK", "LNK")
+    return next(name for name in kinds if getattr(stat, "S_IS" + name)(os.fstat(fd).st_mode))
 
 def Run(engine):
     open_ones = [fd for fd in range(4096) if attempt(os.fstat, fd) != "EBADF"]
@@ -194,6 +194,8 @@ def Run(engine):
 def test_no_two_runs_draw_the_same_random_numbers(server: Server) -> None:
     code_id = server.create(RANDOMNESS)
     with ThreadPoolExecutor(4) as pool:
-        drawn = list(pool.map(lambda _: success(server, server.client.post(f"/endpoint/{code_id}")).json(), range(8)))
+        drawn = list(
+            pool.map(lambda _: success(server, server.client.post(f"/endpoint/{code_id}")).json(), range(8))
+        )
     for values in zip(*drawn, strict=True):
         assert len(set(values)) == len(drawn), values

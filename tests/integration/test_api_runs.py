@@ -45,11 +45,11 @@ def test_what_does_not_exist_cannot_be_run(server: Server) -> None:
     unknown = uuid4()
     assert refused(server.client.post(f"/run/{unknown}"), 404, "not_found") == f"there is no code {unknown}"
     assert str(unknown) in refused(server.client.get(f"/endpoint/{unknown}"), 404, "not_found")
-    for malformed in ("nope", "1", "%00", "x" * 300, f"{unknown}0", "../code"):
+    for malformed in ("nope", "1", "%00", "x" * 300, f"{unknown}0"):
         assert refused(server.client.get(f"/endpoint/{malformed}/x"), 404, "not_found")
 
 
-def test_a_failed_run_is_told_without_the_users_words(server: Server) -> None:
+def test_a_failed_run_answers_its_record_without_the_traceback(server: Server) -> None:
     code_id = server.create("def Run(engine):\n    raise ValueError('mine')\n", type="flow")
     answer = server.client.post(f"/run/{code_id}")
     assert answer.status_code == 500
@@ -213,6 +213,8 @@ def test_the_history_is_filtered_by_time(server: Server, history: tuple[str, lis
         ("code_id={id}&after=yesterday", "after"),
         ("code_id={id}&after=2026-11-23T06:00:00", "after"),
         ("code_id={id}&before=2026-11-23", "before"),
+        ("code_id={id}&before=1764000000", "before"),
+        ("code_id={id}&after=-1.5", "after"),
         ("code_id={id}&before=2026-13-23T06:00:00Z", "before"),
         ("code_id={id}&pages=2", "pages"),
     ],

@@ -36,6 +36,7 @@ def test_a_quick_run_measures_every_part_and_its_counts_add_up(temporary, enviro
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
 
+    assert found["plan"]["rounds"] == 1
     assert set(found["servers"]) == SERVERS
     for levels in found["servers"].values():
         assert set(levels) == {str(level) for level in found["plan"]["levels"]}

@@ -57,21 +57,15 @@ class Node:
 
     async def _start(self) -> Services:
         settings = self._settings
+        # The sandbox first: a host that has none must not have its database touched.
+        pool = await self._start_sandbox()
         url = await self._start_database()
         is_new = (await asyncio.to_thread(inspect, url)).version == NIL_VERSION
         version = await asyncio.to_thread(upgrade, url, progress=self._say)
         self._say(f"schema at version {version}")
         database = Database(url)
-        await database.open()
         self._stack.push_async_callback(database.close)
-
-        pool = SandboxPool(settings.launcher(insecure=self._insecure), warm=settings.warm)
-        self._stack.push_async_callback(pool.stop)
-        await pool.start()
-        if not self._insecure:
-            await check_walls(pool)
-        assert pool.level is not None
-        self._say(f"sandbox: {pool.level.name} ({describe_level(pool)})")
+        await database.open()
 
         recorder = Recorder(url, patience=settings.record_seconds)
         self._stack.push_async_callback(recorder.stop)
@@ -115,6 +109,19 @@ class Node:
         if settings.examples and is_new:
             await _deploy_examples(services)
         return services
+
+    async def _start_sandbox(self) -> SandboxPool:
+        pool = SandboxPool(self._settings.launcher(insecure=self._insecure), warm=self._settings.warm)
+        self._stack.push_async_callback(pool.stop)
+        try:
+            await pool.start()
+            if not self._insecure:
+                await check_walls(pool)
+        except Error as error:
+            raise Error(error.code, f"{error.message}; `codeactions doctor` shows what this host is missing") from error
+        assert pool.level is not None
+        self._say(f"sandbox: {pool.level.name} ({describe_level(pool)})")
+        return pool
 
     async def _start_database(self) -> str:
         if self._settings.database_url:

@@ -21,6 +21,7 @@ def create_app(services: Services) -> Front:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
     )
     api.state.services = services
     errors.install(api, services.metrics)

@@ -6,7 +6,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from codeactions.domain.code import SOURCE_LIMIT, TIMEOUT_LEAST, TIMEOUT_MOST, changed_code, new_code
+from codeactions.domain.code import (
+    LANGUAGES,
+    SOURCE_LIMIT,
+    TIMEOUT_LEAST,
+    TIMEOUT_MOST,
+    TYPES,
+    changed_code,
+    new_code,
+)
 from codeactions.domain.errors import invalid
 from codeactions.http.parameters import Id
 from codeactions.http.requests import read_body
@@ -21,13 +29,13 @@ _Type = Literal["flow", "endpoint"]
 _Language = Literal["python", "go", "javascript"]
 _Timeout = Annotated[int | None, Query(ge=TIMEOUT_LEAST, le=TIMEOUT_MOST, description="Seconds")]
 _FIELDS = {
-    "name": {"type": "string"},
-    "language": {"type": "string"},
-    "type": {"type": "string"},
-    "project_uuid": {"type": "string"},
-    "timeout": {"type": "integer"},
-    "url": {"type": ["string", "null"]},
-    "source": {"type": "string"},
+    "name": {"type": "string", "minLength": 1, "maxLength": 255},
+    "language": {"type": "string", "enum": list(LANGUAGES)},
+    "type": {"type": "string", "enum": list(TYPES)},
+    "project_uuid": {"type": "string", "minLength": 1, "maxLength": 255},
+    "timeout": {"type": "integer", "minimum": TIMEOUT_LEAST, "maximum": TIMEOUT_MOST},
+    "url": {"type": ["string", "null"], "maxLength": 512, "description": "http:// or https://; null takes it away"},
+    "source": {"type": "string", "minLength": 1},
 }
 _BODY = {
     "requestBody": {

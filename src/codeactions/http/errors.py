@@ -1,5 +1,6 @@
 """The one shape of an error answer, and the one place where a code becomes a status."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -70,9 +71,18 @@ def _as_error(error: Exception, request: Request) -> tuple[Error, int | None, di
             return Error(ErrorCode.NOT_FOUND, f"there is nothing at {request.url.path}"), None, headers
         message = error.detail or HTTPStatus(error.status_code).phrase
         if error.status_code == 405:
+            headers |= _allowed(request)
             message = f"{request.method} is not possible at {request.url.path}"
         return Error(ErrorCode.INVALID, message), error.status_code, headers
     return Error(ErrorCode.INTERNAL, "the server made a mistake; its log says which"), None, None
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """The Allow header for a path. The router's own names the methods of the first of several routes only."""
+    for template, operations in request.app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), request.url.path):
+            return {"Allow": ", ".join(sorted(method.upper() for method in operations))}
+    return {}
 
 
 def _first_mistake(error: RequestValidationError) -> str:

@@ -10,19 +10,23 @@ from starlette.responses import JSONResponse, Response
 from codeactions import __version__
 from codeactions.domain.errors import Error
 from codeactions.http.services import Services
+from codeactions.http.shapes import ERRORS, errors
 
 router = APIRouter(tags=["health"])
 metrics_router = APIRouter(tags=["health"])
+_WRONG = {400: ERRORS[400]}  # an unknown parameter
 _CHECK_TIMEOUT = 5.0  # seconds
 
 
-@router.get("/healthz", response_model=dict[str, str])
+@router.get("/healthz", response_model=dict[str, str], responses=_WRONG)
 async def live() -> dict[str, str]:
     """Whether the process answers at all."""
     return {"status": "ok"}
 
 
-@router.get("/health", response_model=dict[str, Any], responses={503: {"description": "A part is down"}})
+@router.get(
+    "/health", response_model=dict[str, Any], responses={**_WRONG, 503: {"description": "A part is down"}}
+)
 async def health(request: Request) -> JSONResponse:
     """Every part with its state and latency; 503 when one is down."""
     services: Services = request.app.state.services
@@ -45,7 +49,9 @@ async def _check(services: Services, name: str) -> dict[str, Any]:
     return {**found, "latency_ms": round((time.perf_counter() - began) * 1000, 3)}
 
 
-@metrics_router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@metrics_router.get(
+    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **errors()}
+)
 async def metrics(request: Request) -> Response:
     """Counters and gauges in Prometheus' text format."""
     services: Services = request.app.state.services

@@ -5,11 +5,24 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Path, Query, Request
+from pydantic import BeforeValidator
 
 from codeactions.domain.errors import invalid
 
+
+def _refuse_number(value: object) -> object:
+    """Pydantic takes a bare number for seconds or milliseconds, by its size; nobody means that here."""
+    if isinstance(value, str) and value.strip().lstrip("+-").replace(".", "", 1).isdigit():
+        raise ValueError("write it as 2026-11-23T06:00:00Z")
+    return value
+
+
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000, description="Counted from 1")]
-Moment = Annotated[datetime | None, Query(description="A time with its zone, such as 2026-11-23T06:00:00Z")]
+Moment = Annotated[
+    datetime | None,
+    BeforeValidator(_refuse_number),
+    Query(description="A time with its zone, such as 2026-11-23T06:00:00Z"),
+]
 Id = Annotated[UUID, Path(description="A UUID")]
 
 

@@ -42,8 +42,8 @@ def read_call(
 ) -> Call:
     """The call that a run gets to see. Raises `Error` (invalid, too_large).
 
-    The administrator's token is never among it: on a route that asks for it the whole header is left out, on a
-    public one only if that is what it holds. `without` names query parameters that are the route's own.
+    The administrator's token is never among it: headers that hold it are left out, and on a route that asks for it
+    Authorization altogether. `without` names query parameters that are the route's own.
     """
     if sum(len(name) + len(value) for name, value in request.headers.raw) > _MOST_HEADER_BYTES:
         raise Error(ErrorCode.TOO_LARGE, f"the headers must have at most {_MOST_HEADER_BYTES} bytes")
@@ -63,7 +63,8 @@ def read_call(
         headers=tuple(
             (name, value)
             for name, value in request.headers.items()
-            if name != "authorization" or (public and not is_administrator(value, token))
+            if token not in value
+            and (name != "authorization" or (public and not is_administrator(value, token)))
         ),
         body=body,
     )

@@ -18,6 +18,10 @@ router = APIRouter(tags=["runs"])
 # /run takes any parameter, since they are the code's; only the history has a closed set.
 run_router = APIRouter(tags=["runs"])
 
+_Wait = Annotated[
+    bool,
+    Query(description="Only `true` for now: wait until the run is over", json_schema_extra={"enum": [True]}),
+]
 _ANY_BODY = {"requestBody": {"content": {"*/*": {"schema": {}}}, "description": "The run's `engine.body`"}}
 
 
@@ -27,7 +31,7 @@ _ANY_BODY = {"requestBody": {"content": {"*/*": {"schema": {}}}, "description": 
 async def run_code(
     request: Request,
     code_id: Id,
-    wait: Annotated[bool, Query(description="Only `true` for now: the answer comes when the run is over")] = True,
+    wait: _Wait = True,
 ) -> Response:
     """Run a code of either type with the request's other query parameters, headers and body."""
     services: Services = request.app.state.services

@@ -60,7 +60,7 @@ class Database:
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]] = AsyncConnectionPool(
             url,
             kwargs={"autocommit": True, "row_factory": dict_row, "application_name": "codeactions"},
-            min_size=1,
+            min_size=connections,
             max_size=connections,
             timeout=timeout,
             configure=_configure,

@@ -13,6 +13,7 @@ from enum import IntEnum
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 HEADER = struct.Struct("!BI")
@@ -77,10 +78,12 @@ class Reader:
         self._bounds = bounds
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
-        """Take more bytes; return the frames now complete. Raises `Malformed`."""
+    def feed(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
+        """Take more bytes and yield the frames now complete. Raises `Malformed` when it comes to what is none.
+
+        Nothing is taken until the caller iterates; who stops early leaves the rest unread.
+        """
         self._buffer += data
-        frames = []
         while len(self._buffer) >= HEADER.size:
             number, length = HEADER.unpack_from(self._buffer)
             bound = self._bounds.get(number)
@@ -90,6 +93,6 @@ class Reader:
                 raise Malformed(f"a {Kind(number).name} frame of {length} bytes is over {bound}")
             if len(self._buffer) < HEADER.size + length:
                 break
-            frames.append((Kind(number), bytes(self._buffer[HEADER.size : HEADER.size + length])))
+            payload = bytes(self._buffer[HEADER.size : HEADER.size + length])
             del self._buffer[: HEADER.size + length]
-        return frames
+            yield Kind(number), payload

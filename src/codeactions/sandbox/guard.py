@@ -39,7 +39,7 @@ def main(descriptor: int) -> None:
         _serve(server, LauncherConfig.from_json(server.recv(65536)))
     except channel.Closed:
         pass
-    except OSError as error:
+    except (OSError, ImportError) as error:
         with contextlib.suppress(channel.Closed):
             channel.send(server, {"fatal": str(error)})
 

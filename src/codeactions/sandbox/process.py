@@ -67,7 +67,7 @@ class LauncherProcess:
         try:
             message = await asyncio.wait_for(waiting, timeout)
         except asyncio.CancelledError:
-            self._close()  # it ends by itself then
+            await self.stop()
             raise
         except TimeoutError:
             await self.stop()

@@ -1,0 +1,309 @@
+"""The pool on its own: who gets a slot, what happens when any of its processes dies, and what it leaves behind."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from harness import children_of, is_alive
+
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.run import Outcome
+from codeactions.execution.sandboxed import OutputLimits, SandboxedRun
+from codeactions.runtimes.python import runtime as python
+from codeactions.sandbox.config import LauncherConfig
+from codeactions.sandbox.pool import Sandbox, SandboxPool
+
+
+def config(**changes: Any) -> LauncherConfig:
+    values = {"slots": 3, "exposed": python.exposed_paths(), "hidden": python.hidden_paths()}
+    return LauncherConfig(**{**values, "zygotes": {python.NAME: python.ZYGOTE_MODULE}, **changes})
+
+
+@pytest_asyncio.fixture
+async def pool() -> AsyncIterator[SandboxPool]:
+    """Three slots, none of them kept warm."""
+    pool = SandboxPool(config(), warm=0)
+    await pool.start()
+    yield pool
+    await pool.stop()
+
+
+async def acquire(pool: SandboxPool, timeout: float = 10.0, most_waiting: int = 10) -> Sandbox:
+    return await pool.acquire(python.NAME, timeout, most_waiting)
+
+
+async def run(sandbox: Sandbox, source: str = "def Run(engine):\n    return 'done'\n") -> Outcome:
+    job = {"run_id": "test", "source": source, "method": "GET", "path": "/", "params": [], "headers": []}
+    return await SandboxedRun(sandbox, OutputLimits()).outcome(job, b"", 10)
+
+
+async def ended(sandbox: Sandbox) -> int | None:
+    async with asyncio.timeout(10):
+        return (await asyncio.shield(sandbox.ended)).status
+
+
+async def until(condition: Callable[[], Any]) -> Any:
+    async with asyncio.timeout(20):
+        while not (value := condition()):  # noqa: ASYNC110 - most of it happens in other processes
+            await asyncio.sleep(0.01)
+        return value
+
+
+def depth(pid: int) -> int:
+    """In how many pid namespaces a process is."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return len(next(line for line in lines if line.startswith("NSpid:")).split()) - 1
+
+
+def launcher_of(pool: SandboxPool) -> int:
+    """The launcher itself, the only child of its guard."""
+    assert pool.launcher_pid is not None
+    (launcher,) = [pid for pid in children_of(pool.launcher_pid) if Path(f"/proc/{pid}/stat").exists()][:1]
+    return launcher
+
+
+def zygote_of(pool: SandboxPool) -> int:
+    launcher = launcher_of(pool)
+    (zygote,) = [pid for pid in children_of(launcher) if depth(pid) == depth(launcher)]
+    return zygote
+
+
+def runs_of(pool: SandboxPool) -> list[int]:
+    launcher = launcher_of(pool)
+    return [pid for pid in children_of(launcher) if depth(pid) == depth(launcher) + 1]
+
+
+async def test_a_sandbox_serves_one_run_and_frees_its_slot(pool: SandboxPool) -> None:
+    sandbox = await acquire(pool)
+    assert pool.busy == 1
+    outcome = await run(sandbox)
+    assert outcome.answer is not None
+    assert outcome.answer.body == b"done"
+    await ended(sandbox)
+    assert pool.busy == 0
+    assert repr(pool) == "<SandboxPool 0 busy, 0 warm, 3 free, 0 waiting>"
+
+
+async def test_all_slots_can_be_used_again_and_again(pool: SandboxPool) -> None:
+    for _ in range(4):
+        outcomes = await asyncio.gather(*[run(await acquire(pool)) for _ in range(3)])
+        assert all(outcome.answer is not None for outcome in outcomes)
+
+
+async def test_callers_get_slots_in_the_order_they_came(pool: SandboxPool) -> None:
+    sandboxes = [await acquire(pool) for _ in range(3)]
+    served: list[int] = []
+
+    async def wait(number: int) -> None:
+        sandboxes.append(await acquire(pool))
+        served.append(number)
+
+    waiters = [asyncio.create_task(wait(number)) for number in range(5)]
+    await until(lambda: pool.waiting == 5)
+    for number in range(5):
+        sandboxes[number].kill()
+        await until(lambda: len(served) > number)  # noqa: B023 - awaited at once
+    assert served == [0, 1, 2, 3, 4]
+    assert pool.waiting == 0
+    await asyncio.gather(*waiters)
+
+
+# A newcomer must not take the slot that somebody waited for.
+async def test_a_newcomer_does_not_overtake_who_waits(pool: SandboxPool) -> None:
+    held = [await acquire(pool) for _ in range(3)]
+    first = asyncio.create_task(acquire(pool))
+    await until(lambda: pool.waiting == 1)
+    newcomers: list[asyncio.Task[Sandbox]] = []
+
+    def come(_: object) -> None:  # the slot is free, and `first`, whose turn it is, has not taken it yet
+        newcomers.append(asyncio.create_task(acquire(pool)))
+
+    held[0].ended.add_done_callback(come)
+    held[0].kill()
+    assert (await first).slot == held[0].slot
+    await until(lambda: pool.waiting == 1)
+    assert not newcomers[0].done()
+    held[1].kill()
+    assert (await newcomers[0]).slot == held[1].slot
+
+
+async def test_too_many_waiting_callers_are_refused_at_once(pool: SandboxPool) -> None:
+    for _ in range(3):
+        await acquire(pool)
+    waiter = asyncio.create_task(acquire(pool))
+    await until(lambda: pool.waiting == 1)
+    with pytest.raises(Error) as refused:
+        await acquire(pool, most_waiting=1)
+    assert refused.value.code is ErrorCode.BUSY
+    assert "1 callers wait" in refused.value.message
+    waiter.cancel()
+    await asyncio.wait([waiter])
+    assert pool.waiting == 0
+
+
+async def test_a_caller_waits_no_longer_than_it_says(pool: SandboxPool) -> None:
+    for _ in range(3):
+        await acquire(pool)
+    with pytest.raises(Error) as refused:
+        await acquire(pool, timeout=0.1)
+    assert refused.value.code is ErrorCode.BUSY
+    assert "within 0.1 s" in refused.value.message
+    assert pool.waiting == 0
+
+
+# Otherwise the slot stays free, and the next in line waits until another one ends.
+async def test_who_gives_up_in_the_moment_of_its_turn_passes_it_on(pool: SandboxPool) -> None:
+    held = [await acquire(pool) for _ in range(3)]
+    quitter, patient = asyncio.create_task(acquire(pool)), asyncio.create_task(acquire(pool, timeout=5))
+    await until(lambda: pool.waiting == 2)
+    held[0].ended.add_done_callback(lambda _: quitter.cancel())
+    held[0].kill()
+    async with asyncio.timeout(2):
+        await patient
+
+
+async def test_a_killed_sandbox_is_gone_with_all_that_it_started(pool: SandboxPool) -> None:
+    sandbox = await acquire(pool)
+    source = "import os, time\ndef Run(engine):\n    for _ in range(5): os.fork()\n    time.sleep(60)\n"
+    task = asyncio.create_task(run(sandbox, source))
+    await until(lambda: len(runs_of(pool)) == 32)
+    sandbox.kill()
+    sandbox.kill()
+    outcome = await task
+    assert outcome.error is not None
+    assert outcome.error.type == "killed"
+    assert await ended(sandbox) == -signal.SIGKILL
+    assert runs_of(pool) == []
+
+
+@pytest.mark.parametrize("part", ["guard", "launcher"])
+async def test_a_dead_launcher_loses_its_runs_and_is_replaced(pool: SandboxPool, part: str) -> None:
+    sandboxes = [await acquire(pool) for _ in range(2)]
+    sleeping = [asyncio.create_task(run(s, "import time\ndef Run(engine): time.sleep(60)\n")) for s in sandboxes]
+    await until(lambda: len(runs_of(pool)) == 2)
+    assert pool.launcher_pid is not None
+    old = [pool.launcher_pid, *children_of(pool.launcher_pid)]
+    os.kill(pool.launcher_pid if part == "guard" else launcher_of(pool), signal.SIGKILL)
+    for outcome in await asyncio.gather(*sleeping):
+        assert outcome.error is not None
+        assert outcome.error.type == "lost"
+    assert [await ended(sandbox) for sandbox in sandboxes] == [None, None]
+    outcome = await run(await acquire(pool))
+    assert outcome.answer is not None
+    assert pool.restarts == 1
+    await until(lambda: not any(map(is_alive, old)))
+
+
+async def test_a_dead_zygote_is_replaced_and_runs_go_on(pool: SandboxPool) -> None:
+    source = "import time\ndef Run(engine):\n    time.sleep(0.5)\n    return 'survived'\n"
+    running = asyncio.create_task(run(await acquire(pool), source))
+    await until(lambda: len(runs_of(pool)) == 1)
+    zygote = zygote_of(pool)
+    os.kill(zygote, signal.SIGKILL)
+    await until(lambda: python.NAME not in pool.ready_zygotes)
+    await until(lambda: python.NAME in pool.ready_zygotes)
+    assert zygote_of(pool) != zygote
+    assert (await run(await acquire(pool))).answer is not None
+    outcome = await running
+    assert outcome.answer is not None
+    assert outcome.answer.body == b"survived"
+    assert pool.restarts == 0
+
+
+async def test_warm_sandboxes_serve_runs_and_dead_ones_are_replaced() -> None:
+    pool = SandboxPool(config(), warm=2)
+    await pool.start()
+    try:
+        assert pool.warm == 2
+        sandbox = await acquire(pool)
+        assert (pool.warm, pool.busy) == (1, 1)
+        assert (await run(sandbox)).answer is not None
+        await until(lambda: (pool.warm, pool.busy) == (2, 0))
+        for pid in await until(lambda: len(found := runs_of(pool)) == 2 and found):
+            os.kill(pid, signal.SIGKILL)
+        await until(lambda: pool.warm == 0)
+        assert (await run(await acquire(pool))).answer is not None
+        await until(lambda: pool.warm == 2)
+    finally:
+        await pool.stop()
+
+
+# More warm ones than slots would leave nothing for runs.
+async def test_warm_sandboxes_never_exceed_the_slots() -> None:
+    pool = SandboxPool(config(slots=2), warm=10)
+    await pool.start()
+    try:
+        assert pool.warm == 2
+        outcomes = await asyncio.gather(*[run(await acquire(pool)) for _ in range(2)])
+        assert all(outcome.answer is not None for outcome in outcomes)
+    finally:
+        await pool.stop()
+
+
+@pytest.mark.parametrize("module", ["codeactions.no_such_module", "this"], ids=["not there", "no zygote's"])
+async def test_a_zygote_that_cannot_start_is_a_clear_error(module: str) -> None:
+    pool = SandboxPool(config(zygotes={"broken": module}), warm=0)
+    try:
+        with pytest.raises(Error) as failed:
+            await pool.start(timeout=10)
+        assert failed.value.code is ErrorCode.INTERNAL
+        assert "launcher" in failed.value.message
+        assert module in failed.value.message or "zygote" in failed.value.message
+    finally:
+        await pool.stop()
+
+
+def cgroups_of(pid: int) -> set[str]:
+    """The names of the group trees that a process's launcher made."""
+    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    return {part for line in lines for part in line.split("/") if part.startswith("codeactions-")}
+
+
+def existing_cgroups(names: set[str]) -> list[Path]:
+    return [folder for folder in Path("/sys/fs/cgroup").glob("**/codeactions-*") if folder.name in names]
+
+
+async def test_a_stopped_pool_leaves_no_process_no_cgroup_and_no_descriptor() -> None:
+    await asyncio.to_thread(lambda: None)  # the loop's own threads and descriptors are there from now on
+    before = sorted(os.listdir("/proc/self/fd"))
+    pool = SandboxPool(config(), warm=2)
+    await pool.start()
+    running = asyncio.create_task(run(await acquire(pool), "import time\ndef Run(engine): time.sleep(60)\n"))
+    await until(lambda: len(runs_of(pool)) == 2)
+    names = {name for pid in runs_of(pool) for name in cgroups_of(pid)}
+    assert pool.launcher_pid is not None
+    processes = [pool.launcher_pid, *children_of(pool.launcher_pid)]
+    await pool.stop()
+    outcome = await running
+    assert outcome.error is not None
+    assert outcome.error.type == "lost"
+    assert not [pid for pid in processes if is_alive(pid)]
+    assert await asyncio.to_thread(existing_cgroups, names) == []
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+# The launcher that is just being started must not stay behind.
+async def test_a_pool_stopped_while_it_replaces_its_launcher_leaves_nothing() -> None:
+    pool = SandboxPool(config(), warm=0)
+    await pool.start()
+    assert pool.launcher_pid is not None
+    os.kill(pool.launcher_pid, signal.SIGKILL)
+    await until(lambda: pool.launcher_pid is None)
+    mine = await until(lambda: [pid for pid in children_of(os.getpid()) if _is_guard(pid)])
+    await pool.stop()
+    await until(lambda: not any(map(is_alive, mine)))
+
+
+def _is_guard(pid: int) -> bool:
+    try:
+        return b"sandbox.guard" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
