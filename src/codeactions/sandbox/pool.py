@@ -94,6 +94,7 @@ class SandboxPool:
         self._warm_target = min(warm, config.slots)
         self._warm_zygote = warm_zygote or next(iter(config.zygotes), "")
         self._launcher: LauncherProcess | None = None
+        self._gone: LauncherProcess | None = None  # the last one that died, until it is waited for
         self._free: set[int] = set()
         self._alive: dict[int, Sandbox] = {}  # slot → sandbox, warm ones included
         self._warm: collections.deque[Sandbox] = collections.deque()
@@ -154,6 +155,8 @@ class SandboxPool:
             self._restarting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._restarting
+        if self._gone:
+            await self._gone.stop()
         if self._launcher:
             launcher, self._launcher = self._launcher, None
             await launcher.stop()
@@ -249,7 +252,9 @@ class SandboxPool:
             self._warm.remove(sandbox)
             sandbox.close()  # nobody took it, so nobody else will
             # It should have waited for a job. Whatever ended it would end the next one as soon.
-            self._not_warm_before = asyncio.get_running_loop().time() + _WARM_AFTER_FAILURE
+            loop = asyncio.get_running_loop()
+            self._not_warm_before = loop.time() + _WARM_AFTER_FAILURE
+            loop.call_later(_WARM_AFTER_FAILURE, self._keep_warm)
         if not sandbox.ended.done():
             sandbox.ended.set_result(ended)
 
@@ -268,7 +273,7 @@ class SandboxPool:
     def _on_gone(self, launcher: LauncherProcess) -> None:
         if self._launcher is not launcher:
             return
-        self._launcher = None
+        self._launcher, self._gone = None, launcher
         self.ready_zygotes.clear()
         self._zygote_ready.set()
         self._lose_all("the sandbox launcher died")
