@@ -18,7 +18,7 @@ from codeactions.sandbox.pool import SandboxPool
 def run_file(file: Path, *, params: list[str], headers: list[str], body: str, method: str, timeout: int) -> int:
     """Run it and print; 0 when it completed, 1 when it failed. Raises `Error` for what cannot be run."""
     settings = read_settings()
-    job = {
+    job: dict[str, object] = {
         "run_id": "local",
         "source": _read_source(file),
         "method": method.upper(),

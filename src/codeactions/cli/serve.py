@@ -60,6 +60,8 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
         )
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.005)  # uvicorn offers nothing to wait for
         _introduce(settings, listener, token)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         _say("stopping")

@@ -19,8 +19,9 @@ def new_id() -> UUID:
 def parse_id(text: str, name: str = "id") -> UUID:
     """Read an id that a caller sent. Raises `Error` (invalid) that names the field."""
     try:
-        if len(text) == 36:
-            return UUID(text)
+        found = UUID(text)
+        if str(found) == text.lower():  # UUID itself also takes braces, white space and underscores
+            return found
     except ValueError:
         pass
     raise Error(ErrorCode.INVALID, f"{name} must be a UUID such as 0190a5d8-7f3c-7cc0-8f00-3a1b2c3d4e5f")

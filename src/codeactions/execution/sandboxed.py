@@ -32,7 +32,7 @@ _READ_SIZE = 64 * 1024
 _LOG_FRAME_COST = 128  # bytes that a log frame counts for beside its text: a flood of empty ones is work as well
 _EXIT_GRACE = 0.02  # seconds from a run's answer to its exit
 _END_GRACE = 0.25  # seconds between a run's pipe closing and the kernel's word of how it ended
-_FROM_RUNS = tuple(ErrorType(name) for name in ("exception", "invalid_source", "memory", "output_limit"))
+_FROM_RUNS = {name: ErrorType(name) for name in ("exception", "invalid_source", "memory", "output_limit")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,14 +249,10 @@ class SandboxedRun:
 
 def _read_failure(meta: dict[str, Any]) -> RunError:
     """What a run says of its own failure. It may name only those types that are its own to name."""
-    try:
-        kind = ErrorType(meta.get("type"))
-    except ValueError:
-        kind = ErrorType.EXCEPTION
-    if kind not in _FROM_RUNS:
-        kind = ErrorType.EXCEPTION
-    message, trace = (text if isinstance(text := meta.get(name), str) else "" for name in ("message", "traceback"))
-    return RunError(kind, message, trace)
+    kind, message, trace = (
+        text if isinstance(text := meta.get(name), str) else "" for name in ("type", "message", "traceback")
+    )
+    return RunError(_FROM_RUNS.get(kind, ErrorType.EXCEPTION), message, trace)
 
 
 def _death(ended: Ended) -> RunError:

@@ -14,7 +14,7 @@ from codeactions.http.shapes import ERRORS, errors
 
 router = APIRouter(tags=["health"])
 metrics_router = APIRouter(tags=["health"])
-_WRONG = {400: ERRORS[400]}  # an unknown parameter
+_WRONG: dict[int | str, dict[str, Any]] = {400: ERRORS[400]}  # an unknown parameter
 _CHECK_TIMEOUT = 5.0  # seconds
 
 

@@ -12,9 +12,10 @@ import os
 from codeactions.sandbox.config import Limits
 
 _PREFIX = "codeactions-"
-# All runs of a node together weigh as two ordinary processes against the server and the database.
-_CPU_SHARES_V1 = 2048
-_CPU_WEIGHT_V2 = 200
+# All runs of a node together weigh as a quarter of one ordinary process against the server and the database: these
+# have little to do, and a call waits for it. Measured: docs/performance.md.
+_CPU_SHARES_V1 = 256
+_CPU_WEIGHT_V2 = 25
 
 
 class SlotGroup:

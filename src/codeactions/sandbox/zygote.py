@@ -37,6 +37,7 @@ def serve(sock: socket.socket, module: str, slots: list[Slot], limits: Limits, w
             file.write("500")
     prepared = walls.Walls(limits, walled=walled)
     prepared.prepare()
+    os.nice(5)  # forking ahead must not be in the way of calls under way; inherited where there is no cpu cgroup
     runtime = importlib.import_module(module)
     runtime.preload()
     gc.collect()

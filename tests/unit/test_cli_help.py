@@ -1,0 +1,96 @@
+"""The command line: its help is on the page, its errors are one line."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from codeactions import __version__
+
+DOCS = Path(__file__).parents[2] / "docs"
+COMMANDS = ("", "serve", "run", "doctor")
+
+
+def codeactions(*words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command line."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CODEACTIONS_") and k != "DATABASE_URL"}
+    environment |= {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", **variables}
+    command = [sys.executable, "-m", "codeactions", *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    """docs/cli.md."""
+    return (DOCS / "cli.md").read_text()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_is_on_the_page(page: str, command: str) -> None:
+    done = codeactions(*filter(None, [command]), "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.rstrip() for line in done.stdout.replace("python -m codeactions", "codeactions").strip().splitlines()]
+    title = f"codeactions {command}".strip()
+    assert f"\n## {title}\n\n```\n" + "\n".join(lines) + "\n```\n" in page, "run `python docs/generate.py`"
+
+
+def test_the_page_has_every_command_there_is(page: str) -> None:
+    listed = codeactions("--help").stdout.partition("Commands:\n")[2]
+    commands = {line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "}
+    assert commands == set(COMMANDS) - {""}
+    assert page.count("\n## ") == len(COMMANDS)
+
+
+def test_the_page_is_what_its_generator_makes(page: str) -> None:
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.cli_page() == page
+
+
+def test_the_version_is_shown() -> None:
+    assert codeactions("--version").stdout == f"codeactions {__version__}\n"
+
+
+def test_errors_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    latin = tmp_path / "latin.py"
+    latin.write_bytes(b"x = '\xff'")
+    large = tmp_path / "large.py"
+    large.write_bytes(b"#" * (1024 * 1024 + 1))
+    file = tmp_path / "a.py"
+    file.write_text("def Run(engine): pass\n")
+    secret = "s3cret-in-a-variable"
+    cases = [
+        (("run", str(tmp_path / "absent.py")), {}, "cannot be read: No such file or directory"),
+        (("run", str(tmp_path)), {}, "cannot be read: Is a directory"),
+        (("run", str(latin)), {}, "is not UTF-8: byte 5"),
+        (("run", str(large)), {}, "has 1048577 bytes; a source may have 1048576"),
+        (("run", str(file), "--param", "x"), {}, "--param 'x': write it as name=value"),
+        (("run", str(file), "--header", "x"), {}, "--header 'x': write it as 'Name: value'"),
+        (("run", str(file), "--body", f"@{tmp_path}/absent"), {}, "absent cannot be read"),
+        (("run", str(file)), {"CODEACTIONS_MEMORY_MB": secret}, "CODEACTIONS_MEMORY_MB: "),
+        (("serve",), {"CODEACTIONS_PORT": secret}, "CODEACTIONS_PORT: "),
+        (("serve", "--host", "no.such.host.invalid"), {}, "'no.such.host.invalid' is no address of this host"),
+        (("serve", "--port", "70000"), {}, "CODEACTIONS_PORT: "),
+    ]
+    for words, variables, message in cases:
+        done = codeactions(*words, **{"CODEACTIONS_DATA_DIR": str(tmp_path / "data"), **variables})
+        assert done.returncode == 1, (words, done.stderr)
+        assert done.stdout == ""
+        [line] = done.stderr.splitlines()
+        assert line.startswith("codeactions: ")
+        assert message in line
+        assert secret not in line
+
+
+@pytest.mark.parametrize("words", [("nothing",), ("run",), ("run", "x.py", "--timeout", "0"), ("serve", "--nope")])
+def test_a_command_line_that_cannot_be_understood_is_exit_code_2(words: tuple[str, ...]) -> None:
+    done = codeactions(*words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "Usage: " in done.stderr

@@ -1,0 +1,108 @@
+"""Settings: the page that lists them, and what a bad value is told."""
+
+import importlib.util
+import os
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from codeactions.cli.settings import Settings, read_settings, variable
+from codeactions.domain.errors import Error, ErrorCode
+
+DOCS = Path(__file__).parents[2] / "docs"
+SECRET = "s3cret-that-nobody-may-see"
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("CODEACTIONS_") or name == "DATABASE_URL":
+            monkeypatch.delenv(name)
+
+
+def generator() -> ModuleType:
+    """docs/generate.py, which is in no package."""
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_settings_is_up_to_date() -> None:
+    assert (DOCS / "settings.md").read_text() == generator().settings_page(), "run `python docs/generate.py`"
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_on_the_page_with_its_default_and_description(name: str) -> None:
+    [row] = [line for line in (DOCS / "settings.md").read_text().splitlines() if f"| `{variable(name)}` |" in line]
+    field = Settings.model_fields[name]
+    assert field.description
+    assert field.description in row
+    if name not in ("data_dir", "node") and field.default is not None:
+        default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        assert f"| `{default}` |" in row
+
+
+def test_the_page_lists_nothing_else() -> None:
+    listed = re.findall(r"^\| `(\w+)` \|", (DOCS / "settings.md").read_text(), re.MULTILINE)
+    assert listed == [variable(name) for name in Settings.model_fields]
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    default = Settings.model_fields[name].default
+    given = {"log_format": "json", "examples": "false", "auth_token": "x" * 16, "data_dir": "/elsewhere"}
+    value = given.get(name, str(default + 1) if isinstance(default, int | float) else "other")
+    monkeypatch.setenv(variable(name), value)
+    assert str(getattr(read_settings(), name)).lower() == value.lower() or float(
+        getattr(read_settings(), name)
+    ) == float(value)
+
+
+BAD = {
+    "port": "65536", "slots": "0", "warm": "-1", "memory_mb": "1", "processes": "0", "tmp_mb": "0", "open_files": "1",
+    "result_mb": "0", "log_lines": "-1", "log_characters": "79", "log_mb": "0", "body_mb": "600", "body_seconds": "0",
+    "queue": "-1", "queue_seconds": "0", "requests": "0", "record_seconds": "-1", "stop_seconds": "-1",
+    "log_format": "xml", "examples": "perhaps", "auth_token": "too-short", "node": "x" * 256,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("kind", ["out of bounds", "nonsense"])
+def test_a_bad_value_gives_one_line_with_the_variable_and_without_the_value(
+    name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = BAD[name] if kind == "out of bounds" else SECRET
+    if kind == "nonsense" and name in ("auth_token", "node"):
+        value = "\t" * 5 if name == "auth_token" else SECRET * 20
+    monkeypatch.setenv(variable(name), value)
+    with pytest.raises(Error) as caught:
+        read_settings()
+    assert caught.value.code is ErrorCode.INVALID
+    assert caught.value.message.startswith(f"{variable(name)}: ")
+    assert "\n" not in caught.value.message
+    assert SECRET not in caught.value.message
+    assert "too-short" not in caught.value.message
+
+
+def test_arguments_go_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEACTIONS_PORT", "1")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://environment/x")
+    settings = read_settings(port=2, database_url="postgresql://argument/x", host=None)
+    assert (settings.port, settings.database_url) == (2, "postgresql://argument/x")
+
+
+def test_empty_is_absent_for_the_token_and_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEACTIONS_AUTH_TOKEN", "")
+    monkeypatch.setenv("DATABASE_URL", "")
+    settings = read_settings()
+    assert (settings.auth_token, settings.database_url) == (None, None)
+
+
+def test_masked_headers_are_a_list_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEACTIONS_MASKED_HEADERS", " X-One,,cookie ")
+    assert read_settings().masked_header_names() == {"x-one", "cookie"}
