@@ -159,14 +159,23 @@ class SandboxedRun:
             self._add_line(LOG_LEVELS[payload[0]], payload[1:])
         elif kind == Kind.RESULT:
             self._flush_pipes()
-            answer = read_answer(*unpack_described(payload, META_LIMIT))
+            meta, body = unpack_described(payload, META_LIMIT)
+            answer = read_answer(meta, body)
             if len(answer.body) > self._limits.result_bytes:
                 raise Malformed("a result over the limit")
+            self._add_held_back(meta)
             self.end(answer)
         else:
             self._flush_pipes()
             meta, _ = unpack_described(payload, META_LIMIT)
+            self._add_held_back(meta)
             self.end(_read_failure(meta))
+
+    def _add_held_back(self, meta: dict[str, Any]) -> None:
+        """Lines over the limit need not be sent; the engine counts them. It may lie, to nobody's harm but its own."""
+        count = meta.get("held_back")
+        if type(count) is int and 0 < count <= self._limits.log_bytes:
+            self._dropped += count
 
     def _on_output(self, pipe: int) -> None:
         """Raw output: of other programs, or of libraries that write past Python's own streams."""
@@ -185,10 +194,8 @@ class SandboxedRun:
         else:  # none is kept any more, so they need not be cut out
             lines, rest = [], data[data.rfind(b"\n") + 1 :]
             self._dropped += data.count(b"\n")
-        if len(rest) > 4 * self._limits.log_characters:
-            lines.append(rest)
-            rest = b""
-        self._partial[pipe] = rest
+        # Of a line without end its head is enough: what is cut away would not be kept either.
+        self._partial[pipe] = rest[: 4 * self._limits.log_characters + 4]
         for line in lines:
             self._add_line(self._levels[pipe], line)
 

@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
 
-_LONGEST_PARTIAL = 65536  # bytes without a line feed after which a line is sent all the same
+_LONGEST_PARTIAL = 400_004  # bytes kept of a line without end; no setting keeps more of one
 
 
 class OutputLimitError(BaseException):
@@ -29,6 +29,7 @@ class Output:
     def set_limits(self, *, lines: int, characters: int, size: int) -> None:
         """Keep `lines` of at most `characters`; end the run after `size` characters in all."""
         self._lines_left = lines
+        self.held_back = 0
         self._characters = characters
         self._size_left = size
 
@@ -39,20 +40,24 @@ class Output:
             view = view[os.write(self._descriptor, view) :]
 
     def line(self, level: str, text: str) -> None:
-        """Send a log line. Raises `OutputLimitError` when the run has written far more than is kept."""
-        self._size_left -= len(text) + 1
-        if self._size_left < 0:
-            raise OutputLimitError("the run wrote more to its log than may be read")
-        # One more than is kept: how the server learns that lines were left out.
-        if self._lines_left < 0:
+        """Send a log line, or hold it back when enough are sent. Raises `OutputLimitError` as `spend` does."""
+        self.spend(len(text) + 1)
+        if self._lines_left <= 0:
+            self.held_back += 1  # told with the run's end
             return
         self._lines_left -= 1
         content = text[: self._characters + 1].encode("utf-8", "backslashreplace")
         self.send(pack(Kind.LOG, bytes([LOG_LEVELS.index(level)]), content))
 
+    def spend(self, size: int) -> None:
+        """Count what a run writes. Raises `OutputLimitError` when it is far more than is kept."""
+        self._size_left -= size
+        if self._size_left < 0:
+            raise OutputLimitError("the run wrote more to its log than may be read")
+
     def stream(self, level: str) -> io.TextIOWrapper:
         """A text stream whose lines become log lines; stands in for sys.stdout and sys.stderr."""
-        raw = _LineWriter(lambda line: self.line(level, line.decode("utf-8", "backslashreplace")))
+        raw = _LineWriter(lambda line: self.line(level, line.decode("utf-8", "backslashreplace")), self.spend)
         return io.TextIOWrapper(
             io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
@@ -68,8 +73,9 @@ def finish(stream: Any) -> None:
 
 
 class _LineWriter(io.RawIOBase):
-    def __init__(self, emit: Callable[[bytes], None]) -> None:
+    def __init__(self, emit: Callable[[bytes], None], spend: Callable[[int], None]) -> None:
         self._emit = emit
+        self._spend = spend
         self._partial = b""
 
     def writable(self) -> bool:
@@ -80,7 +86,8 @@ class _LineWriter(io.RawIOBase):
         for line in lines:
             self._emit(line)
         if len(self._partial) > _LONGEST_PARTIAL:
-            self.finish()
+            self._spend(len(self._partial) - _LONGEST_PARTIAL)
+            self._partial = self._partial[:_LONGEST_PARTIAL]
         return len(data)
 
     def finish(self) -> None:

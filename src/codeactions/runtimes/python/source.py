@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MODULE = "action"
 FILE = "action.py"
+_NO_LINE_ENDS = dict.fromkeys(map(ord, "\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 _MOST_FRAMES = 50  # of a traceback, the innermost
 
 
@@ -24,10 +25,13 @@ class InvalidSourceError(Exception):
 
 
 class _Loader:
-    """Gives tracebacks and `inspect` the user's lines, which are in no file. linecache asks for it by this method."""
+    """Gives tracebacks and `inspect` the user's lines, which are in no file. linecache asks for it by this method.
+
+    linecache splits at characters that do not end a line for Python; the line numbers would not fit.
+    """
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        self._source = source.translate(_NO_LINE_ENDS)
 
     def get_source(self, name: str) -> str:
         """The source of the one module there is."""
@@ -59,9 +63,9 @@ def load(source: str) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
-def finish_async(value: Any) -> Any:
-    """Finish an async `Run`. Importing asyncio costs 35 ms; a coroutine that never really waits needs no loop."""
-    if "asyncio" in sys.modules or not hasattr(value, "send"):
+def finish_async(value: Any, source: str) -> Any:
+    """Finish an async `Run`. Importing asyncio costs 35 ms; a coroutine that can never wait needs no loop."""
+    if not hasattr(value, "send") or any(word in source for word in ("await", "async for", "async with")):
         import asyncio
 
         async def main() -> Any:
@@ -72,7 +76,7 @@ def finish_async(value: Any) -> Any:
         value.send(None)
     except StopIteration as stop:
         return stop.value
-    raise RuntimeError("Run awaits something that needs an event loop of a library other than asyncio")
+    raise RuntimeError("Run waits for something although its source has no await")
 
 
 def describe(error: BaseException) -> tuple[str, str]:

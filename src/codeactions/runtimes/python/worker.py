@@ -113,7 +113,7 @@ def _execute(text: str, engine: Engine, result_bytes: int) -> bytes:
         function = source.load(text)
         value = function(engine)
         if hasattr(value, "__await__"):
-            value = source.finish_async(value)
+            value = source.finish_async(value, text)
         if not engine.result.is_set and value is not None:
             engine.result.set(value)
         return _result(engine, result_bytes)
@@ -131,7 +131,12 @@ def _result(engine: Engine, limit: int) -> bytes:
     result = engine.result
     if len(result.body) > limit:
         raise OutputLimitError(f"the result has {len(result.body)} bytes; the limit is {limit}")
-    meta = {"status_code": result.status_code, "content_type": result.content_type, "headers": result.headers}
+    meta = {
+        "status_code": result.status_code,
+        "content_type": result.content_type,
+        "headers": result.headers,
+        "held_back": _output.held_back,
+    }
     frame = pack_described(Kind.RESULT, meta, result.body)
     if len(frame) - len(result.body) > META_LIMIT:
         raise OutputLimitError(f"the result's headers are over {META_LIMIT} bytes")
@@ -143,4 +148,5 @@ def _failure(kind: str, message: str, trace: str = "") -> bytes:
     room = META_LIMIT // 40
     if len(trace) > 2 * room:
         trace = f"{trace[:room]}\n… {len(trace) - 2 * room} characters left out …\n{trace[-room:]}"
-    return pack_described(Kind.FAILURE, {"type": kind, "message": message[:room], "traceback": trace}, b"")
+    meta = {"type": kind, "message": message[:room], "traceback": trace, "held_back": _output.held_back}
+    return pack_described(Kind.FAILURE, meta, b"")
