@@ -1,2 +1,2 @@
 DROP TRIGGER codes_notify_change ON codes;
-DROP FUNCTION notify_code_change();
+DROP FUNCTION codes_notify_change();

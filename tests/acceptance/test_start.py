@@ -110,7 +110,9 @@ def test_a_dirty_or_newer_database_is_left_alone(
     database_url: str, tmp_path: Path, version: int, dirty: bool, words: list[str]
 ) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)")
+        connection.execute(
+            "CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)"
+        )
         connection.execute("INSERT INTO schema_migrations VALUES (%s, %s)", (version, dirty))
     line = serve_and_fail(CODEACTIONS_DATA_DIR=str(tmp_path), DATABASE_URL=database_url)
     for word in words:

@@ -54,9 +54,7 @@ def test_no_folder_of_the_host_is_to_be_seen(server: Server) -> None:
         str(server.data_dir),
     ]
     site_packages = [path for path in sys.path if path.endswith("-packages")]
-    found = findings(
-        server, ATTEMPTS + READING, params={"folders": 1}, content="\n".join(paths + site_packages)
-    )
+    found = findings(server, ATTEMPTS + READING, params={"folders": 1}, content="\n".join(paths + site_packages))
     for path, outcome in found.items():
         assert outcome == "ENOENT" or (path in site_packages and outcome == []), (path, outcome)
 

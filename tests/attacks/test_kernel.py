@@ -92,9 +92,7 @@ def Run(engine):
     return {number: syscall(int(number), 0, 0, 0, 0, 0, 0) for number in engine.body.split()}
 """
     found = findings(server, ATTEMPTS + source, content=" ".join(map(str, calls.values())))
-    assert {
-        name: found[str(number)] for name, number in calls.items() if found[str(number)] != "ENOSYS"
-    } == {}
+    assert {name: found[str(number)] for name, number in calls.items() if found[str(number)] != "ENOSYS"} == {}
 
 
 NAMESPACES = {

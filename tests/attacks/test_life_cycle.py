@@ -37,12 +37,8 @@ def test_a_death_without_a_result_is_told_as_killed(server: Server, body: str, m
     assert server.record(answer)["extra"]["duration_ms"] < 5000
 
 
-@pytest.mark.parametrize(
-    "raised", ["SystemExit(0)", "KeyboardInterrupt", "GeneratorExit", "BaseException('x')"]
-)
-def test_raising_what_is_meant_for_the_interpreter_is_an_exception_like_any(
-    server: Server, raised: str
-) -> None:
+@pytest.mark.parametrize("raised", ["SystemExit(0)", "KeyboardInterrupt", "GeneratorExit", "BaseException('x')"])
+def test_raising_what_is_meant_for_the_interpreter_is_an_exception_like_any(server: Server, raised: str) -> None:
     for source in (f"raise {raised}\ndef Run(engine): pass\n", f"def Run(engine):\n    raise {raised}\n"):
         failure(server, server.call(source), "exception")
 
@@ -62,9 +58,7 @@ LINGERING = {
 
 @pytest.mark.parametrize("body", LINGERING.values(), ids=LINGERING)
 def test_nothing_delays_the_result(server: Server, body: str) -> None:
-    answer = success(
-        server, server.call(f"import os, threading, time\ndef Run(engine):\n    {body}\n    return 1\n")
-    )
+    answer = success(server, server.call(f"import os, threading, time\ndef Run(engine):\n    {body}\n    return 1\n"))
     assert answer.text == "1"
     assert server.record(answer)["extra"]["duration_ms"] < 3000
 
@@ -147,9 +141,7 @@ def test_no_end_of_a_run_leaks_a_descriptor_of_the_server(server: Server) -> Non
 
 
 # Of a server of its own; what becomes of the records, tests/acceptance/test_kill.py looks at.
-def test_runs_and_their_daemons_end_with_a_server_that_is_killed(
-    database_url: str, tmp_path: Path
-) -> None:
+def test_runs_and_their_daemons_end_with_a_server_that_is_killed(database_url: str, tmp_path: Path) -> None:
     source = ATTEMPTS + DAEMON.replace("END", "return 1")
     server = Server(tmp_path, database_url, slots=4).start()
     code_id = server.create(source)
@@ -157,9 +149,7 @@ def test_runs_and_their_daemons_end_with_a_server_that_is_killed(
     def call() -> None:
         headers = {"Authorization": f"Token {TOKEN}"}
         with pytest.raises(httpx.TransportError):
-            httpx.post(
-                f"{server.base}/endpoint/{code_id}", params={"seconds": 30}, headers=headers, timeout=60
-            )
+            httpx.post(f"{server.base}/endpoint/{code_id}", params={"seconds": 30}, headers=headers, timeout=60)
 
     caller = threading.Thread(target=call)
     caller.start()

@@ -26,9 +26,7 @@ FLOODS = {
 
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
 def test_a_flood_of_output_ends_its_run(server: Server, flood: str) -> None:
-    answer = server.call(
-        f"import os, subprocess, sys, time\ndef Run(engine):\n    {flood}\n", timeout_seconds=20
-    )
+    answer = server.call(f"import os, subprocess, sys, time\ndef Run(engine):\n    {flood}\n", timeout_seconds=20)
     failure(server, answer, "output_limit")
     lines = server.logs(answer)
     assert len(lines) <= 1000

@@ -143,9 +143,7 @@ NOT_A_RUNS = {
 
 @pytest.mark.parametrize("way", ["raw", "engine"])
 def test_headers_that_are_the_servers_own_cannot_be_set(server: Server, way: str) -> None:
-    spelled = (
-        dict(NOT_A_RUNS) | {name.upper(): value for name, value in NOT_A_RUNS.items()} | {"X-Own": "kept"}
-    )
+    spelled = dict(NOT_A_RUNS) | {name.upper(): value for name, value in NOT_A_RUNS.items()} | {"X-Own": "kept"}
     if way == "raw":
         answer = call_raw(server, f"send(result(headers={[list(pair) for pair in spelled.items()]!r}))")
     else:
@@ -206,9 +204,7 @@ def test_lines_after_the_end_are_not_in_the_log(server: Server) -> None:
 
 # From a child it is still the run's own word, once.
 def test_an_end_sent_by_a_child_is_the_runs_end(server: Server) -> None:
-    answer = call_raw(
-        server, "if os.fork() == 0: send(result(b'of the child')); time.sleep(60)", "time.sleep(60)"
-    )
+    answer = call_raw(server, "if os.fork() == 0: send(result(b'of the child')); time.sleep(60)", "time.sleep(60)")
     assert success(server, answer).text == "of the child"
 
 

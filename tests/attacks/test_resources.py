@@ -21,9 +21,7 @@ FORK_BOMBS = {
 def test_a_fork_bomb_meets_the_limit_of_processes(server: Server, bomb: str) -> None:
     source = f"import os, threading, time\ndef Run(engine):\n    {bomb}\n"
     error = failure(server, server.call(source), "exception")
-    assert (
-        "Resource temporarily unavailable" in error["message"] or "can't start new thread" in error["message"]
-    )
+    assert "Resource temporarily unavailable" in error["message"] or "can't start new thread" in error["message"]
 
 
 MEMORY_BOMBS = {
@@ -150,9 +148,7 @@ def Run(engine):
         pytest.param(6, {"ENOSPC"}, id="deep folders"),
     ],
 )
-def test_the_disk_of_a_run_is_bounded_in_bytes_and_inodes(
-    server: Server, number: int, outcomes: set[str]
-) -> None:
+def test_the_disk_of_a_run_is_bounded_in_bytes_and_inodes(server: Server, number: int, outcomes: set[str]) -> None:
     answer = success(server, server.call(ATTEMPTS + TMP_ATTACKS, params={"number": number}))
     assert answer.text in outcomes
 

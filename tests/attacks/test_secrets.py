@@ -194,8 +194,6 @@ def Run(engine):
 def test_no_two_runs_draw_the_same_random_numbers(server: Server) -> None:
     code_id = server.create(RANDOMNESS)
     with ThreadPoolExecutor(4) as pool:
-        drawn = list(
-            pool.map(lambda _: success(server, server.client.post(f"/endpoint/{code_id}")).json(), range(8))
-        )
+        drawn = list(pool.map(lambda _: success(server, server.client.post(f"/endpoint/{code_id}")).json(), range(8)))
     for values in zip(*drawn, strict=True):
         assert len(set(values)) == len(drawn), values

@@ -286,9 +286,7 @@ def test_start_at_once_after_the_server_was_killed(postgres: EmbeddedPostgres, d
         postgres.stop()
 
 
-@pytest.mark.parametrize(
-    "moment", ["postgres.lock", "postgres.new/global", "postgres", "postgres/postmaster.pid"]
-)
+@pytest.mark.parametrize("moment", ["postgres.lock", "postgres.new/global", "postgres", "postgres/postmaster.pid"])
 def test_server_killed_while_starting(postgres: EmbeddedPostgres, data_dir: Path, moment: str) -> None:
     with server(data_dir) as process:
         eventually((data_dir / moment).exists)
@@ -541,4 +539,3 @@ def test_all_of_this_as_an_ordinary_user() -> None:
         print(done.stdout)
     finally:
         shutil.rmtree(home)
-

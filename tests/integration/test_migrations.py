@@ -23,7 +23,7 @@ from codeactions.migrate.state import Standing, inspect
 from codeactions.migrate.version import Recorded
 
 DIRECTORY = Path(__file__).parents[2] / "migrations"
-LATEST = 7
+LATEST = 8
 
 # Each column as "name type not-null default", each index as PostgreSQL writes it without its name and
 # table. What a migration changes here it also changes in migrations/README.md.
@@ -267,7 +267,7 @@ class TestSchema:
         functions = migrated.execute(one.format("proname", "pg_proc " + schema.format("pro"))).fetchone()
         triggers = migrated.execute(one.format("tgname", "pg_trigger WHERE NOT tgisinternal")).fetchone()
         extensions = migrated.execute(one.format("extname", "pg_extension")).fetchone()
-        assert functions == triggers == (["coderuns_protect_states"],)
+        assert functions == triggers == (["coderuns_protect_states", "codes_notify_change"],)
         assert extensions == (["plpgsql"],)
 
     def test_down_takes_each_step_back_to_where_it_came_from(
@@ -324,8 +324,7 @@ class TestRules:
         self.check(
             migrated,
             rule,
-            "INSERT INTO codes (name, type, source, language, project_uuid, timeout) "
-            "VALUES ('n', %s, '', %s, 'p', %s)",
+            "INSERT INTO codes (name, type, source, language, project_uuid, timeout) VALUES ('n', %s, '', %s, 'p', %s)",
             (kind, language, timeout),
         )
 
@@ -378,18 +377,14 @@ class TestRules:
         self.check(migrated, "idx_projects_uuid", insert, ("u",))
 
     def test_codelogs(self, migrated: psycopg.Connection[Any]) -> None:
-        insert = (
-            "INSERT INTO codelogs (run_id, code_id, type, content) VALUES (%s, gen_random_uuid(), %s, '')"
-        )
+        insert = "INSERT INTO codelogs (run_id, code_id, type, content) VALUES (%s, gen_random_uuid(), %s, '')"
         run_id = run(migrated, "started")
         for kind in ("debug", "info", "error"):
             self.check(migrated, None, insert, (run_id, kind))
         self.check(migrated, "codelogs_type_check", insert, (run_id, "warning"))
         self.check(migrated, "codelogs_run_id_fkey", insert, (uuid4(), "info"))
 
-    def test_deleting_a_code_takes_its_runs_and_their_logs_along(
-        self, migrated: psycopg.Connection[Any]
-    ) -> None:
+    def test_deleting_a_code_takes_its_runs_and_their_logs_along(self, migrated: psycopg.Connection[Any]) -> None:
         code_id = code(migrated)
         for status in ("started", "completed"):
             migrated.execute(
@@ -401,9 +396,7 @@ class TestRules:
             assert migrated.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
     @staticmethod
-    def check(
-        database: psycopg.Connection[Any], rule: str | None, statement: str, values: tuple[object, ...]
-    ) -> None:
+    def check(database: psycopg.Connection[Any], rule: str | None, statement: str, values: tuple[object, ...]) -> None:
         """The statement is refused by exactly this rule; None: it is taken."""
         if rule is None:
             database.execute(statement, values)
@@ -418,9 +411,7 @@ class TestStates:
     @pytest.mark.parametrize(
         "change", ["status = 'started'", "status = 'failed'", "result = 'x'", "updated_at = now()", "id = id"]
     )
-    def test_a_finished_run_never_changes(
-        self, migrated: psycopg.Connection[Any], terminal: str, change: str
-    ) -> None:
+    def test_a_finished_run_never_changes(self, migrated: psycopg.Connection[Any], terminal: str, change: str) -> None:
         run_id = run(migrated, terminal)
         with pytest.raises(psycopg.Error, match=f"run {run_id} is {terminal} and a finished run") as caught:
             migrated.execute(f"UPDATE coderuns SET {change} WHERE id = %s", (run_id,))
@@ -461,7 +452,7 @@ def test_a_database_of_the_go_service_takes_the_later_migrations(
     run_id = run(database, "started", uuid4())
     lines: list[str] = []
     assert upgrade(database_url, progress=lines.append) == LATEST
-    assert [line.split()[0] for line in lines] == ["6/u", "7/u"]
+    assert [line.split()[0] for line in lines] == ["6/u", "7/u", "8/u"]
     database.execute(
         "INSERT INTO codelogs (run_id, code_id, type, content) VALUES (%s, %s, 'info', 'x')",
         (run_id, uuid4()),
@@ -469,7 +460,7 @@ def test_a_database_of_the_go_service_takes_the_later_migrations(
     database.execute("UPDATE coderuns SET status = 'completed' WHERE id = %s", (run_id,))
     with pytest.raises(psycopg.Error, match="never changes"):
         database.execute("UPDATE coderuns SET status = 'failed' WHERE id = %s", (run_id,))
-    assert main(["-database", database_url, "down", "2"]) == 0
+    assert main(["-database", database_url, "down", "3"]) == 0
     assert rows(database) == [(5, False)]
     assert "codelogs" not in relations(database)
 
@@ -486,31 +477,27 @@ class TestState:
         assert inspect(database_url).standing is Standing.CURRENT
         assert upgrade(database_url) == LATEST
 
-    def test_dirty_stops_the_upgrade_until_forced(
-        self, database_url: str, migrated: psycopg.Connection[Any]
-    ) -> None:
+    def test_dirty_stops_the_upgrade_until_forced(self, database_url: str, migrated: psycopg.Connection[Any]) -> None:
         migrated.execute("UPDATE schema_migrations SET dirty = true")
         assert inspect(database_url).standing is Standing.DIRTY
-        with pytest.raises(MigrationError, match="dirty at version 7") as caught:
+        with pytest.raises(MigrationError, match="dirty at version 8") as caught:
             upgrade(database_url)
         assert caught.value.code is ErrorCode.CONFLICT
+        assert "`migrate force 8`" in caught.value.message
         assert "`migrate force 7`" in caught.value.message
-        assert "`migrate force 6`" in caught.value.message
-        assert main(["-database", database_url, "force", "7"]) == 0
+        assert main(["-database", database_url, "force", "8"]) == 0
         assert upgrade(database_url) == LATEST
 
     def test_ahead_stops_the_upgrade(self, database_url: str, migrated: psycopg.Connection[Any]) -> None:
-        migrated.execute("UPDATE schema_migrations SET version = 8")
+        migrated.execute("UPDATE schema_migrations SET version = 9")
         assert inspect(database_url).standing is Standing.AHEAD
-        with pytest.raises(MigrationError, match=r"version 8, newer than the latest here \(7\)") as caught:
+        with pytest.raises(MigrationError, match=r"version 9, newer than the latest here \(8\)") as caught:
             upgrade(database_url)
         assert caught.value.code is ErrorCode.CONFLICT
         assert "`migrate down N`" in caught.value.message
 
     def test_unreachable(self) -> None:
-        with pytest.raises(
-            MigrationError, match=r"cannot connect to the database at 127\.0\.0\.1:1"
-        ) as caught:
+        with pytest.raises(MigrationError, match=r"cannot connect to the database at 127\.0\.0\.1:1") as caught:
             upgrade("postgres://u:s3cret@127.0.0.1:1/d")
         assert caught.value.code is ErrorCode.INTERNAL
         assert "\n" not in caught.value.message
@@ -521,9 +508,7 @@ class TestState:
         with pytest.raises(MigrationError, match="there are no migrations"):
             upgrade(database_url, directory=tmp_path)
 
-    def test_search_path_decides_the_schema(
-        self, database_url: str, database: psycopg.Connection[Any]
-    ) -> None:
+    def test_search_path_decides_the_schema(self, database_url: str, database: psycopg.Connection[Any]) -> None:
         database.execute("CREATE SCHEMA app")
         separator = "&" if "?" in database_url else "?"
         assert upgrade(f"{database_url}{separator}search_path=app") == LATEST
@@ -676,9 +661,7 @@ class TestTogether:
         database.execute("SELECT pg_advisory_unlock(%s)", (key,))
         assert upgrade(database_url) == LATEST
 
-    def test_a_current_database_is_not_waited_for(
-        self, database_url: str, migrated: psycopg.Connection[Any]
-    ) -> None:
+    def test_a_current_database_is_not_waited_for(self, database_url: str, migrated: psycopg.Connection[Any]) -> None:
         with session.opened(database_url) as other, lock.held(other.connection, other.lock_number, 1):
             assert upgrade(database_url, lock_timeout=0) == LATEST
 

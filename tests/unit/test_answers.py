@@ -38,9 +38,7 @@ def test_anything_else_is_no_status_code(status: object) -> None:
         read_answer({**GOOD, "status_code": status}, b"")
 
 
-@pytest.mark.parametrize(
-    "content_type", [None, 1, b"a", ["a"], "a\r\nb", "a\nb", "\0", "\x7f", "\u0100", "x" * 8193]
-)
+@pytest.mark.parametrize("content_type", [None, 1, b"a", ["a"], "a\r\nb", "a\nb", "\0", "\x7f", "\u0100", "x" * 8193])
 def test_a_content_type_is_one_line_of_latin_1(content_type: object) -> None:
     with pytest.raises(Malformed, match="content type"):
         read_answer({**GOOD, "content_type": content_type}, b"")
@@ -94,13 +92,9 @@ def test_headers_that_are_the_servers_own_are_left_out_in_any_case(name: str) ->
     assert read_answer({**GOOD, "headers": headers}, b"").headers == (("X-Kept", "y"),)
 
 
-@pytest.mark.parametrize(
-    "location", ["/here", "other", "?x=1", "//host/x", "https://host/", "HTTP://host", ""]
-)
+@pytest.mark.parametrize("location", ["/here", "other", "?x=1", "//host/x", "https://host/", "HTTP://host", ""])
 def test_a_redirect_to_a_page_is_kept(location: str) -> None:
-    assert read_answer({**GOOD, "headers": [["Location", location]]}, b"").headers == (
-        ("Location", location),
-    )
+    assert read_answer({**GOOD, "headers": [["Location", location]]}, b"").headers == (("Location", location),)
 
 
 @pytest.mark.parametrize(

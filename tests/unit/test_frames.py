@@ -19,9 +19,7 @@ from codeactions.runtimes.frames import (
 
 BOUNDS = {Kind.LOG: 100, Kind.RESULT: 1000, Kind.FAILURE: 500}
 frames = some.lists(
-    some.one_of(
-        *(some.tuples(some.just(kind), some.binary(max_size=bound)) for kind, bound in BOUNDS.items())
-    ),
+    some.one_of(*(some.tuples(some.just(kind), some.binary(max_size=bound)) for kind, bound in BOUNDS.items())),
     max_size=10,
 )
 json_values = some.recursive(

@@ -23,6 +23,7 @@ TITLES = [
     "create_projects_table",
     "create_codelogs_table",
     "protect_coderuns_states",
+    "notify_code_changes",
 ]
 
 
@@ -39,9 +40,7 @@ def folder(path: Path, *names: str) -> Path:
 class TestOurFiles:
     def test_each_version_has_both_halves_under_the_agreed_name(self) -> None:
         expected = [
-            f"{number:06}_{title}.{half}.sql"
-            for number, title in enumerate(TITLES, 1)
-            for half in ("down", "up")
+            f"{number:06}_{title}.{half}.sql" for number, title in enumerate(TITLES, 1) for half in ("down", "up")
         ]
         assert [path.name for path in scripts()] == expected
 
@@ -95,13 +94,9 @@ class TestNames:
         with pytest.raises(MigrationError) as caught:
             files.read_directory(folder(tmp_path, *names))
         assert caught.value.code is ErrorCode.INVALID
-        assert caught.value.tool == (
-            f'failed to open source, "file://{tmp_path}": duplicate migration file: {culprit}'
-        )
+        assert caught.value.tool == (f'failed to open source, "file://{tmp_path}": duplicate migration file: {culprit}')
 
-    def test_a_version_beyond_bigint_is_an_error_and_one_beyond_any_number_is_none(
-        self, tmp_path: Path
-    ) -> None:
+    def test_a_version_beyond_bigint_is_an_error_and_one_beyond_any_number_is_none(self, tmp_path: Path) -> None:
         assert files.read_directory(folder(tmp_path, f"{2**64}_a.up.sql")).items == ()
         with pytest.raises(MigrationError, match="version too large"):
             files.read_directory(folder(tmp_path, f"{2**63}_a.up.sql"))
@@ -121,9 +116,7 @@ class TestNames:
 
 class TestPlan:
     def test_up_takes_what_is_above_and_down_what_is_not(self, tmp_path: Path) -> None:
-        found = files.read_directory(
-            folder(tmp_path, "1_a.up.sql", "3_c.up.sql", "3_c.down.sql", "7_g.up.sql")
-        )
+        found = files.read_directory(folder(tmp_path, "1_a.up.sql", "3_c.up.sql", "3_c.down.sql", "7_g.up.sql"))
         assert [str(step) for step in plan.up(found, -1)] == ["1/u a", "3/u c", "7/u g"]
         assert [str(step) for step in plan.up(found, 3)] == ["7/u g"]
         assert [(str(step), step.target) for step in plan.down(found, 3)] == [

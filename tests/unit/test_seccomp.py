@@ -85,12 +85,8 @@ ONLY_SOME = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "place", "refused", "allowed"), ONLY_SOME, ids=[case[0] for case in ONLY_SOME]
-)
-def test_arguments_that_decide(
-    architecture: str, name: str, place: int, refused: set[int], allowed: set[int]
-) -> None:
+@pytest.mark.parametrize(("name", "place", "refused", "allowed"), ONLY_SOME, ids=[case[0] for case in ONLY_SOME])
+def test_arguments_that_decide(architecture: str, name: str, place: int, refused: set[int], allowed: set[int]) -> None:
     program, number = seccomp.program(architecture), ALLOWED[architecture][name]
 
     def decided(value: int) -> int:

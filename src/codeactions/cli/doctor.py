@@ -83,7 +83,9 @@ def _user_namespaces() -> Finding:
 
 def _seccomp() -> Finding:
     actions = _text("/proc/sys/kernel/seccomp/actions_avail")
-    return Finding("seccomp", "kill_process" in actions, "filters" if actions else "none", "a kernel with seccomp filters")
+    return Finding(
+        "seccomp", "kill_process" in actions, "filters" if actions else "none", "a kernel with seccomp filters"
+    )
 
 
 def _cgroups() -> Finding:
@@ -98,11 +100,17 @@ def _cgroups() -> Finding:
     wanted = {"memory", "pids"}
     if not wanted <= set(controllers):
         help_text = "memory and processes will be limited by rlimits alone; mount cgroups with these controllers"
-        return Finding("cgroups", False, f"{version}, without {', '.join(sorted(wanted - set(controllers)))}", help_text)
+        return Finding(
+            "cgroups", False, f"{version}, without {', '.join(sorted(wanted - set(controllers)))}", help_text
+        )
     if folder is None or not os.access(folder, os.W_OK):
         help_text = "start as root, or with systemd's Delegate=yes; until then rlimits alone limit memory and processes"
         return Finding("cgroups", False, f"{version}, not writable at {folder}", help_text)
-    return Finding("cgroups", True, f"{version} with {', '.join(name for name in controllers if name in ('memory', 'pids', 'cpu'))}")
+    return Finding(
+        "cgroups",
+        True,
+        f"{version} with {', '.join(name for name in controllers if name in ('memory', 'pids', 'cpu'))}",
+    )
 
 
 async def _try() -> tuple[str, str]:

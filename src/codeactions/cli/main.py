@@ -43,7 +43,8 @@ def serve(
         str | None, typer.Option(help="PostgreSQL to use instead of the embedded one (DATABASE_URL).")
     ] = None,
     insecure_no_sandbox: Annotated[
-        bool, typer.Option("--insecure-no-sandbox", help="Serve even where no sandbox is possible. Never in production.")
+        bool,
+        typer.Option("--insecure-no-sandbox", help="Serve even where no sandbox is possible. Never in production."),
     ] = False,
 ) -> None:
     """Serve the API, endpoints and runs until Ctrl-C or SIGTERM."""

@@ -21,9 +21,9 @@ from codeactions.http.services import Services
 from codeactions.migrate.apply import upgrade
 from codeactions.migrate.failure import NIL_VERSION
 from codeactions.migrate.state import inspect
+from codeactions.postgres.codecache import CodeCache
 from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.coderuns import RunStore
-from codeactions.postgres.codecache import CodeCache
 from codeactions.postgres.codes import CodeStore
 from codeactions.postgres.database import Database
 from codeactions.postgres.embedded import EmbeddedPostgres
@@ -161,8 +161,7 @@ async def _keep_running(embedded: EmbeddedPostgres) -> None:
 
 
 async def _check_database(database: Database) -> dict[str, Any]:
-    row = await database.fetch_one("SELECT current_setting('server_version') AS version")
-    return {"version": row["version"] if row else ""}
+    return {"version": await database.version()}
 
 
 async def _check_sandbox(pool: SandboxPool) -> dict[str, Any]:

@@ -60,8 +60,7 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
         )
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.005)  # uvicorn offers nothing to wait for
+        await server.ready.wait()
         _introduce(settings, listener, token)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         _say("stopping")
@@ -74,6 +73,15 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and tell."""
+        await super().startup(sockets)
+        self.ready.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone: uvicorn would end the process after its own part, before sandboxes and database."""

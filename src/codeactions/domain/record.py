@@ -26,7 +26,9 @@ def pairs_to_object(pairs: Iterable[tuple[str, str]], masked: frozenset[str] = f
     return result
 
 
-def start_extra(code: Code, call: Call, *, node: str, instance: int, queue_ms: float, body_encoding: str | None) -> dict[str, Any]:
+def start_extra(
+    code: Code, call: Call, *, node: str, instance: int, queue_ms: float, body_encoding: str | None
+) -> dict[str, Any]:
     """What `extra` holds of a run from its start on. The hash names the version of the source that ran."""
     extra: dict[str, Any] = {
         "node": node,

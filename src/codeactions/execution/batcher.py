@@ -112,7 +112,7 @@ class Batcher(Generic[_Item, _Result]):
                 done.set_exception(unavailable())
 
     def _take(self) -> list[tuple[_Item, float, "asyncio.Future[_Result]"]]:
-        batch = []
+        batch: list[tuple[_Item, float, asyncio.Future[_Result]]] = []
         room = self._most_bytes
         while self._waiting and len(batch) < _MOST_ITEMS and (room > 0 or not batch):
             entry = self._waiting.popleft()
@@ -120,9 +120,7 @@ class Batcher(Generic[_Item, _Result]):
             batch.append(entry)
         return batch
 
-    async def _send(
-        self, connection: _Connection, batch: list[tuple[_Item, float, "asyncio.Future[_Result]"]]
-    ) -> None:
+    async def _send(self, connection: _Connection, batch: list[tuple[_Item, float, "asyncio.Future[_Result]"]]) -> None:
         try:
             results = await self._write(connection, [item for item, _, _ in batch])
         except psycopg.OperationalError:

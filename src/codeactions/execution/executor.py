@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.ids import new_id
@@ -140,9 +139,7 @@ class Executor:
             at=self._now(),
         )
 
-    async def _record(
-        self, code: Code, start: RunStart, begun: "asyncio.Future[None]", outcome: Outcome
-    ) -> Finished:
+    async def _record(self, code: Code, start: RunStart, begun: "asyncio.Future[None]", outcome: Outcome) -> Finished:
         try:
             with translated():
                 await begun
@@ -150,9 +147,7 @@ class Executor:
             self._recorder.abandon(start.id)
             raise
         result, extra = end_extra(outcome)
-        end = RunEnd(
-            id=start.id, status=outcome.status, result=result, extra=extra, logs=outcome.logs, at=self._now()
-        )
+        end = RunEnd(id=start.id, status=outcome.status, result=result, extra=extra, logs=outcome.logs, at=self._now())
         if not await self._recorder.finish(start, end):
             outcome = Outcome(error=RunError(ErrorType.LOST, "the run was taken for lost while it ran"))
             result, extra = end_extra(outcome)

@@ -12,10 +12,10 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import DictRow
 
+from codeactions.execution.batcher import Batcher
 from codeactions.postgres import coderuns
 from codeactions.postgres.coderuns import RunEnd, RunStart
 from codeactions.postgres.database import translated
-from codeactions.execution.batcher import Batcher
 
 _Connection = psycopg.AsyncConnection[DictRow]
 

@@ -11,7 +11,7 @@ from codeactions.execution.sandboxed import OutputLimits, SandboxedRun
 from codeactions.sandbox.pool import SandboxPool
 
 # Each attempt returns True when it got through.
-_ATTEMPTS = '''
+_ATTEMPTS = """
 import ctypes, os, signal, socket
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -64,7 +64,7 @@ ATTEMPTS = {
 
 def Run(engine):
     return [name for name, attempt in ATTEMPTS.items() if succeeds(attempt)]
-'''
+"""
 _TIMEOUT = 10.0  # seconds
 
 

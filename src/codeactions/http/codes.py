@@ -42,9 +42,7 @@ _BODY = {
         "description": "The source, or a JSON object with the parameters' names and `source`",
         "content": {
             "text/plain": {"schema": {"type": "string"}},
-            "application/json": {
-                "schema": {"type": "object", "properties": _FIELDS, "additionalProperties": False}
-            },
+            "application/json": {"schema": {"type": "object", "properties": _FIELDS, "additionalProperties": False}},
         },
     }
 }

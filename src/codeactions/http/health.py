@@ -24,9 +24,7 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get(
-    "/health", response_model=dict[str, Any], responses={**_WRONG, 503: {"description": "A part is down"}}
-)
+@router.get("/health", response_model=dict[str, Any], responses={**_WRONG, 503: {"description": "A part is down"}})
 async def health(request: Request) -> JSONResponse:
     """Every part with its state and latency; 503 when one is down."""
     services: Services = request.app.state.services
@@ -49,9 +47,7 @@ async def _check(services: Services, name: str) -> dict[str, Any]:
     return {**found, "latency_ms": round((time.perf_counter() - began) * 1000, 3)}
 
 
-@metrics_router.get(
-    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **errors()}
-)
+@metrics_router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **errors()})
 async def metrics(request: Request) -> Response:
     """Counters and gauges in Prometheus' text format."""
     services: Services = request.app.state.services

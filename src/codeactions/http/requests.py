@@ -63,8 +63,7 @@ def read_call(
         headers=tuple(
             (name, value)
             for name, value in request.headers.items()
-            if token not in value
-            and (name != "authorization" or (public and not is_administrator(value, token)))
+            if token not in value and (name != "authorization" or (public and not is_administrator(value, token)))
         ),
         body=body,
     )

@@ -9,9 +9,9 @@ from uuid import UUID
 from codeactions.domain.ids import new_id
 from codeactions.execution.executor import Executor
 from codeactions.http.metrics import Metrics
+from codeactions.postgres.codecache import CodeCache
 from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.coderuns import RunStore
-from codeactions.postgres.codecache import CodeCache
 from codeactions.postgres.codes import CodeStore
 
 # A part's name → a check that returns what there is to say of it, or raises `Error`.

@@ -92,6 +92,4 @@ def _table(options: dict[str, str]) -> tuple[str | None, str]:
 
 def _refused(reason: str, *, scheme: bool = False) -> MigrationError:
     prefix = "failed to parse scheme from database URL: " if scheme else "failed to open database: "
-    return MigrationError(
-        ErrorCode.INVALID, f"the database URL: {reason}; see DATABASE_URL", tool=prefix + reason
-    )
+    return MigrationError(ErrorCode.INVALID, f"the database URL: {reason}; see DATABASE_URL", tool=prefix + reason)

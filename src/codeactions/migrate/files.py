@@ -41,6 +41,7 @@ class Migration:
 
     @property
     def title(self) -> str:
+        """The words between the number and the direction in its file's name."""
         script = self.up or self.down
         return script.title if script else ""
 
@@ -53,6 +54,7 @@ class Migrations:
 
     @property
     def latest(self) -> int:
+        """The highest version that has a file; NIL_VERSION in an empty folder."""
         return self.items[-1].version if self.items else NIL_VERSION
 
     def find(self, version: int) -> Migration | None:

@@ -22,9 +22,7 @@ class Step:
 
 def up(migrations: Migrations, version: int) -> list[Step]:
     """Everything above `version`. A file below it that never ran stays unnoticed, as in golang-migrate."""
-    return [
-        Step(item.version, "u", item.up, item.version) for item in migrations.items if item.version > version
-    ]
+    return [Step(item.version, "u", item.up, item.version) for item in migrations.items if item.version > version]
 
 
 def down(migrations: Migrations, version: int) -> list[Step]:

@@ -69,8 +69,7 @@ def _connect(where: address.Address) -> psycopg.Connection[Any]:
         reason = " ".join(str(error).split())
         raise MigrationError(
             ErrorCode.INTERNAL,
-            f"cannot connect to the database at {where.place}: {reason}; "
-            "see DATABASE_URL, and try `pg_isready`",
+            f"cannot connect to the database at {where.place}: {reason}; see DATABASE_URL, and try `pg_isready`",
             tool=f"failed to open database: {reason}",
         ) from None  # the cause's frames hold the password
 

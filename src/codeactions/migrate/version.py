@@ -11,9 +11,7 @@ from codeactions.migrate.failure import NIL_VERSION, MigrationError
 
 # IF NOT EXISTS alone would ask for the right to create even where the table is there already.
 EXISTS = sql.SQL("SELECT count(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = %s")
-CREATE = sql.SQL(
-    "CREATE TABLE IF NOT EXISTS {} (version bigint not null primary key, dirty boolean not null)"
-)
+CREATE = sql.SQL("CREATE TABLE IF NOT EXISTS {} (version bigint not null primary key, dirty boolean not null)")
 READ = sql.SQL("SELECT version, dirty FROM {} LIMIT 1")
 # Not TRUNCATE, as the Go tool does: it would wait for every reader, a running pg_dump for instance.
 CLEAR = sql.SQL("DELETE FROM {}")
@@ -53,9 +51,7 @@ class VersionTable:
         if row is None:
             return Recorded(NIL_VERSION, False)
         if row[0] < NIL_VERSION:
-            raise MigrationError(
-                ErrorCode.CONFLICT, f"{self._name} holds version {row[0]}: run `migrate force N`"
-            )
+            raise MigrationError(ErrorCode.CONFLICT, f"{self._name} holds version {row[0]}: run `migrate force N`")
         return Recorded(row[0], row[1])
 
     def claim(self, expected: Recorded) -> None:

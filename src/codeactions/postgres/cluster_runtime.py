@@ -77,4 +77,4 @@ def _base(user: ClusterUser | None) -> Path:
     run = Path("/run")
     if user and run.is_dir() and os.access(run, os.W_OK) and run.stat().st_mode & 0o001:
         return run
-    return Path("/tmp")  # noqa: S108  # the folder in it is checked to be ours
+    return Path("/tmp")

@@ -120,7 +120,9 @@ def _end_values(end: RunEnd) -> dict[str, Any]:
     }
 
 
-async def statuses(connection: psycopg.AsyncConnection[DictRow], ids: Sequence[UUID]) -> dict[UUID, tuple[str, dict[str, Any]]]:
+async def statuses(
+    connection: psycopg.AsyncConnection[DictRow], ids: Sequence[UUID]
+) -> dict[UUID, tuple[str, dict[str, Any]]]:
     """Status and `extra` of those runs that have a row. Raises the driver's errors."""
     cursor = await connection.execute(_SQL["statuses"], {"ids": list(ids)})
     return {row["id"]: (row["status"], row["extra"]) for row in await cursor.fetchall()}
@@ -164,9 +166,7 @@ class InstanceLocks:
 
     async def hold(self, instance: int) -> bool:
         """Take an instance's lock on this connection; False when somebody holds it, so that it is alive."""
-        cursor = await self._connection.execute(
-            _SQL["try_lock_instance"], {"space": _LOCK_SPACE, "instance": instance}
-        )
+        cursor = await self._connection.execute(_SQL["try_lock_instance"], {"space": _LOCK_SPACE, "instance": instance})
         row = await cursor.fetchone()
         return bool(row and row["locked"])
 

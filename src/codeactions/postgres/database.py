@@ -11,6 +11,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.postgres import queries
 
 _UNREACHABLE = "the database cannot be reached; try again shortly"
 _STATEMENT_TIMEOUT = 30_000  # milliseconds: nothing the server asks takes a fraction of it
@@ -80,6 +81,11 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
+
+    async def version(self) -> str:
+        """The database server's version. Raises `Error` (busy) while it is away."""
+        row = await self.fetch_one(queries.load("database")["version"])
+        return str(row["version"]) if row else ""
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[DictRow]]:

@@ -28,7 +28,7 @@ def send(sock: socket.socket, message: dict[str, Any], descriptors: tuple[int, .
 
 
 def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """Take one message and its descriptors (close-on-exec). Raises `Closed`, and `BlockingIOError` as the socket does."""
+    """Take one message and its descriptors (close-on-exec). Raises `Closed`, and what the socket raises."""
     try:
         data, ancillary, _, _ = sock.recvmsg(
             _LARGEST, socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS), socket.MSG_CMSG_CLOEXEC

@@ -74,9 +74,7 @@ def enter(exposed: tuple[str, ...], hidden: tuple[str, ...]) -> None:
         _bind(fd, f"{_BUILD_AT}/dev/{device}", syscalls.MOUNT_ATTR_RDONLY)
     # A process in a user namespace may mount a new /proc only where it can see a whole one already.
     syscalls.mount(b"/proc", f"{_BUILD_AT}/proc".encode(), flags=syscalls.MS_BIND | syscalls.MS_REC)
-    syscalls.set_mount_attributes(
-        _BUILD_AT, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NODEV, recursive=False
-    )
+    syscalls.set_mount_attributes(_BUILD_AT, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NODEV, recursive=False)
     syscalls.pivot_root(_BUILD_AT)
 
 

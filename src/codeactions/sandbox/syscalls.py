@@ -165,7 +165,9 @@ def setns(fd: int, kind: int) -> None:
     _checked(_libc.setns(fd, kind), "setns")
 
 
-def mount(source: bytes, target: bytes, kind: bytes | None = None, flags: int = 0, options: bytes | None = None) -> None:
+def mount(
+    source: bytes, target: bytes, kind: bytes | None = None, flags: int = 0, options: bytes | None = None
+) -> None:
     """mount(2)."""
     _checked(_libc.mount(source, target, kind, ctypes.c_ulong(flags), options), "mount", os.fsdecode(target))
 

@@ -19,11 +19,7 @@ from codeactions.sandbox.rootfs import RUN_UID
 JOB_FD = 3
 FRAMES_FD = 4
 _RUN_FLAGS = (
-    syscalls.CLONE_PARENT
-    | syscalls.CLONE_NEWPID
-    | syscalls.CLONE_NEWNS
-    | syscalls.CLONE_NEWIPC
-    | syscalls.CLONE_NEWUTS
+    syscalls.CLONE_PARENT | syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
 )
 _TMP_FLAGS = syscalls.MS_NOSUID | syscalls.MS_NODEV
 _PROC_FLAGS = syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC

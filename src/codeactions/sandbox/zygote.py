@@ -32,9 +32,9 @@ def serve(sock: socket.socket, module: str, slots: list[Slot], limits: Limits, w
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-    with contextlib.suppress(OSError):  # a run should be the kernel's first choice when the host is out of memory
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("500")
+    # A run should be the kernel's first choice when the host is out of memory.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("500")
     prepared = walls.Walls(limits, walled=walled)
     prepared.prepare()
     os.nice(5)  # forking ahead must not be in the way of calls under way; inherited where there is no cpu cgroup

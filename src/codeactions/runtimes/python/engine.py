@@ -203,9 +203,7 @@ def _shown(value: object) -> str:
 class Request:
     """The call as it came in."""
 
-    def __init__(
-        self, method: str, path: str, params: Params, header: Headers, content: bytes
-    ) -> None:
+    def __init__(self, method: str, path: str, params: Params, header: Headers, content: bytes) -> None:
         self.method = method
         self.path = path
         self.params = params

@@ -56,7 +56,7 @@ def _rehearse() -> None:
     _output = Output(nowhere)
     sys.stdout, sys.stderr = _output.stream("info"), _output.stream("error")
     limits = {"result_bytes": 1000, "log_lines": 9, "log_characters": 99, "log_bytes": 9999}
-    job = {"source": _REHEARSED, "method": "GET", "path": "/", "limits": limits}
+    job: dict[str, Any] = {"source": _REHEARSED, "method": "GET", "path": "/", "limits": limits}
     job |= {"params": [["name", "x"]], "headers": [["x", "y"]]}
     for _ in range(_REHEARSALS):
         _output.send(_perform(*unpack_described(pack_described(Kind.JOB, job, b"")[HEADER.size :])))
@@ -94,9 +94,7 @@ def _receive(length: int) -> bytes:
 def _perform(job: dict[str, Any], body: bytes) -> bytes:
     """Execute a job; returns the frame that ends the run."""
     limits = job["limits"]
-    _output.set_limits(
-        lines=limits["log_lines"], characters=limits["log_characters"], size=limits["log_bytes"]
-    )
+    _output.set_limits(lines=limits["log_lines"], characters=limits["log_characters"], size=limits["log_bytes"])
     request = Request(job["method"], job["path"], Params(job["params"]), Headers(job["headers"]), body)
     engine = Engine(request, Log(_output.line))
     try:

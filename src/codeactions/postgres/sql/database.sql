@@ -1,0 +1,4 @@
+-- The server itself.
+
+-- name: version
+SELECT current_setting('server_version') AS version
