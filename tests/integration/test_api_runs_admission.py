@@ -2,6 +2,7 @@
 
 import json
 import socket
+import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -103,11 +104,19 @@ def test_a_run_goes_on_and_is_recorded_when_its_caller_hangs_up(server: Server) 
 
 
 def test_runs_in_parallel_share_commits(server: Server) -> None:
-    rounds, callers = 6, 32
-    code_id = server.create("def Run(engine):\n    engine.log.info('x')\n    return engine.params['n']\n")
+    callers = 16  # the server's slots: all run at the same time, and end at the same moment
+    source = """
+        import time
+        def Run(engine):
+            engine.log.info("x")
+            time.sleep(max(0, float(engine.params["end"]) - time.time()))
+            return engine.params["n"]
+    """
+    code_id = server.create(textwrap.dedent(source))
+    end = time.time() + 1.5
     with ThreadPoolExecutor(callers) as threads:
-        numbers = [str(n) for n in range(rounds * callers)]
-        answers = list(threads.map(lambda n: server.client.get(f"/endpoint/{code_id}?n={n}"), numbers))
+        numbers = [str(n) for n in range(callers)]
+        answers = list(threads.map(lambda n: server.client.get(f"/endpoint/{code_id}?n={n}&end={end}"), numbers))
     assert [answer.text for answer in answers] == numbers, "each caller gets the answer of its own run"
     # xmin is the transaction that wrote a row as it stands: the run's end, and its log lines.
     ends = "SELECT xmin::text FROM coderuns WHERE code_id = %s AND status = 'completed'"
@@ -116,7 +125,7 @@ def test_runs_in_parallel_share_commits(server: Server) -> None:
         transactions = [row[0] for row in connection.execute(ends, [code_id])]
         together = connection.execute(logs, [code_id]).fetchone()
     assert len(transactions) == len(numbers)
-    assert len(set(transactions)) < 0.8 * len(numbers)
+    assert len(set(transactions)) < len(numbers)
     assert together == (len(numbers),), "a run's log is written in the same transaction as its end"
 
 
