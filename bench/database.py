@@ -8,8 +8,8 @@ import psycopg
 
 from bench.stats import percentile
 from codeactions.migrate.apply import upgrade
-from codeactions.postgres.cluster_runtime import DATABASE, RuntimeFolder
-from codeactions.postgres.cluster_user import find_or_create
+from codeactions.postgres.embedded.runtime_folder import DATABASE, RuntimeFolder
+from codeactions.postgres.embedded.user import find_or_create
 
 
 def embedded_url(data_dir: Path) -> str:

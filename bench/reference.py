@@ -28,7 +28,7 @@ from codeactions.domain.run import RunStatus
 from codeactions.postgres import coderuns
 from codeactions.postgres.coderuns import RunEnd, RunStart
 from codeactions.postgres.database import connect
-from codeactions.postgres.embedded import EmbeddedPostgres
+from codeactions.postgres.embedded.server import EmbeddedPostgres
 
 _CONSTRAINT = "coderuns_code_id_fkey"
 _BATCHES = (1, 16)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from harness import Server, running_server
 
-from codeactions.postgres.embedded import EmbeddedPostgres
+from codeactions.postgres.embedded.server import EmbeddedPostgres
 
 _numbers = itertools.count(1)
 

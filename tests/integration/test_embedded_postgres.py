@@ -19,9 +19,9 @@ import psycopg
 import pytest
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.postgres.cluster import processes_in
-from codeactions.postgres.cluster_log import LIMIT
-from codeactions.postgres.embedded import EmbeddedPostgres
+from codeactions.postgres.embedded.cluster import processes_in
+from codeactions.postgres.embedded.log import LIMIT
+from codeactions.postgres.embedded.server import EmbeddedPostgres
 
 ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not ROOT, reason="needs root")
@@ -32,7 +32,7 @@ SERVER = """
 import signal, sys
 from pathlib import Path
 from codeactions.domain.errors import Error
-from codeactions.postgres.embedded import EmbeddedPostgres
+from codeactions.postgres.embedded.server import EmbeddedPostgres
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 postgres = EmbeddedPostgres(Path(sys.argv[1]))
 try:
@@ -201,7 +201,7 @@ def test_stop_of_one_that_hangs(postgres: EmbeddedPostgres, data_dir: Path) -> N
     assert postgres.pid
     os.kill(postgres.pid, signal.SIGSTOP)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("codeactions.postgres.postmaster.QUIT_PATIENCE", 0.1)
+        patch.setattr("codeactions.postgres.embedded.postmaster.QUIT_PATIENCE", 0.1)
         postgres.stop(timeout=0.1)
     assert processes_in(data_dir / "postgres") == []
     postgres.start()

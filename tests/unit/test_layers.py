@@ -26,7 +26,7 @@ BELOW = {
 # Words that only SQL begins a text with. A session's own SET and LISTEN change no data and stay where they are.
 SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|TRUNCATE|MERGE)\s+[\w*('\"]")
 # Makes the very database that everything else is in; there is nothing yet that a .sql file could be for.
-MAKES_THE_DATABASE = "postgres/postmaster.py"
+MAKES_THE_DATABASE = "postgres/embedded/postmaster.py"
 MOST_LINES = 400
 
 

@@ -26,7 +26,7 @@ from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.coderuns import RunStore
 from codeactions.postgres.codes import CodeStore
 from codeactions.postgres.database import Database
-from codeactions.postgres.embedded import EmbeddedPostgres
+from codeactions.postgres.embedded.server import EmbeddedPostgres
 from codeactions.sandbox.pool import SandboxPool
 
 _WATCH_INTERVAL = 0.5  # seconds between two looks at the embedded database

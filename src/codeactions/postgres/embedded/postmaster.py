@@ -11,9 +11,9 @@ import psycopg
 import structlog
 
 from codeactions.domain.errors import Error
-from codeactions.postgres.cluster import Cluster, disk_full, processes_in
-from codeactions.postgres.cluster_runtime import DATABASE, RuntimeFolder
-from codeactions.postgres.cluster_spawner import Spawner
+from codeactions.postgres.embedded.cluster import Cluster, disk_full, processes_in
+from codeactions.postgres.embedded.runtime_folder import DATABASE, RuntimeFolder
+from codeactions.postgres.embedded.spawner import Spawner
 
 log = structlog.get_logger()
 

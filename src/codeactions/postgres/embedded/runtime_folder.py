@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.postgres.cluster_user import ClusterUser
+from codeactions.postgres.embedded.user import ClusterUser
 
 DATABASE = "codeactions"
 SOCKET_FILES = (".s.PGSQL.5432", ".s.PGSQL.5432.lock")
@@ -18,7 +18,7 @@ class RuntimeFolder:
     """A short path (a unix socket's has at most 107 bytes), the same at each start of one data folder.
 
     Connections need no password, so nobody else may enter or own it: `socket/` is the cluster's user's alone.
-    `stage/`, only as root, stays empty; `cluster_exec` mounts over it in a namespace of its own.
+    `stage/`, only as root, stays empty; `stage.py` mounts over it in a namespace of its own.
     """
 
     def __init__(self, data_dir: Path, user: ClusterUser | None) -> None:

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.postgres.cluster_log import ClusterLog
-from codeactions.postgres.cluster_spawner import Spawner
-from codeactions.postgres.cluster_user import ClusterUser
+from codeactions.postgres.embedded.log import ClusterLog
+from codeactions.postgres.embedded.spawner import Spawner
+from codeactions.postgres.embedded.user import ClusterUser
 
 MAJOR = "18"
 ADVICE = "or set CODEACTIONS_DATA_DIR to another folder"

@@ -11,12 +11,12 @@ from pathlib import Path
 import structlog
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.postgres.cluster import ADVICE, Cluster, disk_full
-from codeactions.postgres.cluster_runtime import RuntimeFolder
-from codeactions.postgres.cluster_spawner import PROGRAMS, Spawner, package_dir
-from codeactions.postgres.cluster_user import find_or_create
-from codeactions.postgres.folder_lock import FolderLock
-from codeactions.postgres.postmaster import Postmaster
+from codeactions.postgres.embedded.cluster import ADVICE, Cluster, disk_full
+from codeactions.postgres.embedded.folder_lock import FolderLock
+from codeactions.postgres.embedded.postmaster import Postmaster
+from codeactions.postgres.embedded.runtime_folder import RuntimeFolder
+from codeactions.postgres.embedded.spawner import PROGRAMS, Spawner, package_dir
+from codeactions.postgres.embedded.user import find_or_create
 
 log = structlog.get_logger()
 

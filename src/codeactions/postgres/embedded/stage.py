@@ -1,4 +1,4 @@
-"""Becomes PostgreSQL. Run as a script (`python -I -S`) by `cluster_spawner`, so only the standard library.
+"""Becomes PostgreSQL. Run as a script (`python -I -S`) by spawner.py, so only the standard library.
 
 What has to happen between fork and exec (mounts, change of user, parent-death signal) happens here, in a
 process of its own, because a fork of a threaded server must not run Python before it execs.
