@@ -60,9 +60,8 @@ async def create_code(
 ) -> Any:
     """Make a code. The body is its source, or a JSON object that holds everything."""
     services: Services = request.app.state.services
-    fields = await _fields(request, services)
-    given = {"name": name, "language": language, "type": type, "project_uuid": project_uuid}
-    fields |= {key: value for key, value in {**given, "timeout": timeout, "url": url}.items() if value is not None}
+    given = {"name": name, "language": language, "type": type, "project_uuid": project_uuid, "timeout": timeout}
+    fields = await _fields(request, services, **given, url=url)
     code = new_code(fields, id=services.new_code_id(), now=services.now())
     await services.codes.create(code)
     return code
@@ -99,9 +98,8 @@ async def change_code(
 ) -> Any:
     """Change what is given, and only that. A body, if there is one, is the new source."""
     services: Services = request.app.state.services
-    fields = await _fields(request, services)
-    given = {"name": name, "language": language, "type": type, "project_uuid": project_uuid}
-    fields |= {key: value for key, value in {**given, "timeout": timeout, "url": url}.items() if value is not None}
+    given = {"name": name, "language": language, "type": type, "project_uuid": project_uuid, "timeout": timeout}
+    fields = await _fields(request, services, **given, url=url)
     read = await services.codes.get(code_id)
     code = changed_code(read, fields, now=services.now())
     try:
@@ -122,8 +120,14 @@ async def delete_code(request: Request, code_id: Id) -> Response:
     return Response(status_code=204)
 
 
-async def _fields(request: Request, services: Services) -> dict[str, Any]:
-    """What the body gives: the source as it is, or every field by name when it is JSON."""
+async def _fields(request: Request, services: Services, **given: Any) -> dict[str, Any]:
+    """What the body gives, and over it what the query parameters give."""
+    fields = await _body_fields(request, services)
+    return fields | {name: value for name, value in given.items() if value is not None}
+
+
+async def _body_fields(request: Request, services: Services) -> dict[str, Any]:
+    """The source as it is, or every field by name when the body is JSON."""
     # In JSON a character of source may take six bytes, and the other fields come on top.
     is_json = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
     limit = 6 * SOURCE_LIMIT + 65536 if is_json else SOURCE_LIMIT

@@ -23,13 +23,15 @@ class SlotGroup:
 
     join: files to which a process writes "0" to move itself in (v1).
     folder: the group's folder, for clone3 (v2), else -1.
+    limits_memory: whether memory is among what the group limits; if not, an rlimit has to do.
     """
 
-    __slots__ = ("_seen_kills", "events", "folder", "join", "peak")
+    __slots__ = ("_seen_kills", "events", "folder", "join", "limits_memory", "peak")
 
     def __init__(self, folder: int = -1) -> None:
         self.join: tuple[int, ...] = ()
         self.folder = folder
+        self.limits_memory = False
         self.events = -1
         self.peak = -1
         self._seen_kills = 0
@@ -140,6 +142,7 @@ def _create_v1(tree: CgroupTree, folders: dict[str, str], limits: Limits, slots:
                 _write(f"{folder}/memory.limit_in_bytes", limits.memory_bytes)
                 with contextlib.suppress(FileNotFoundError):  # a kernel that does not account swap
                     _write(f"{folder}/memory.memsw.limit_in_bytes", limits.memory_bytes)
+                group.limits_memory = True
                 group.events = os.open(f"{folder}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
                 group.peak = os.open(f"{folder}/memory.max_usage_in_bytes", os.O_RDWR | os.O_CLOEXEC)
             else:
@@ -173,6 +176,7 @@ def _create_v2(tree: CgroupTree, own: str, limits: Limits, slots: int) -> None:
             with contextlib.suppress(FileNotFoundError):  # a kernel without swap
                 _write(f"{folder}/memory.swap.max", 0)
             _write(f"{folder}/memory.oom.group", 1)
+            group.limits_memory = True
             group.events = os.open(f"{folder}/memory.events", os.O_RDONLY | os.O_CLOEXEC)
             with contextlib.suppress(FileNotFoundError):  # since Linux 5.19; writable since 6.12
                 group.peak = os.open(f"{folder}/memory.peak", os.O_RDWR | os.O_CLOEXEC)

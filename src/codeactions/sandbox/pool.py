@@ -138,12 +138,15 @@ class SandboxPool:
     async def start(self, timeout: float = 30.0) -> Level:
         """Start the launcher and wait for its zygotes. Raises `Error` (internal): what the host is missing."""
         await self._start_launcher(timeout)
-        async with asyncio.timeout(timeout):
-            while len(self.ready_zygotes) < len(self.config.zygotes):
-                self._zygote_ready.clear()
-                await self._zygote_ready.wait()
-                if self._launcher is None:
-                    raise Error(ErrorCode.INTERNAL, "the sandbox launcher died while its zygotes were starting")
+        try:
+            async with asyncio.timeout(timeout):
+                while len(self.ready_zygotes) < len(self.config.zygotes):
+                    self._zygote_ready.clear()
+                    await self._zygote_ready.wait()
+                    if self._launcher is None:
+                        raise Error(ErrorCode.INTERNAL, "the sandbox launcher died while its zygotes were starting")
+        except TimeoutError:
+            raise Error(ErrorCode.INTERNAL, f"the zygotes were not ready within {timeout:g} s") from None
         assert self.level is not None
         self._keep_warm()
         return self.level

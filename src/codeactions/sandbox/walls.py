@@ -90,7 +90,7 @@ class Walls:
             syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         # Counted in the run's own user namespace (Linux 5.14), so it is the run's alone.
         _lower(resource.RLIMIT_NPROC, self._limits.processes)
-        if not slot.group.join and slot.group.folder < 0:
+        if not slot.group.limits_memory:
             _lower(resource.RLIMIT_DATA, self._limits.memory_bytes)
         if self._filter is not None:
             syscalls.drop_capabilities()
