@@ -154,7 +154,9 @@ os.execv(sys.executable, [sys.executable, "-m", "codeactions", *sys.argv[1:]])
 """
 
 
-def test_without_a_sandbox_the_server_refuses_unless_told_otherwise(new_server: Callable[..., Server]) -> None:
+def test_without_a_sandbox_the_server_refuses_unless_told_otherwise(
+    new_server: Callable[..., Server], database_url: str
+) -> None:
     server = new_server()
     server.command = [sys.executable, "-c", WITHOUT_NAMESPACES, "serve"]
     with pytest.raises(AssertionError, match="ended while starting"):
@@ -164,7 +166,8 @@ def test_without_a_sandbox_the_server_refuses_unless_told_otherwise(new_server: 
     assert "doctor" in line
     assert not (server.data_dir / "postgres").exists()
 
-    server = new_server()
+    # Somebody else's database: without namespaces the embedded one needs programs that every user can reach.
+    server = new_server(database_url=database_url)
     server.command = [sys.executable, "-c", WITHOUT_NAMESPACES, "serve", "--insecure-no-sandbox"]
     server.start()
     assert "NO WALLS" in "\n".join(server.output)

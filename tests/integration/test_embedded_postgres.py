@@ -470,6 +470,10 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 @as_root
+@pytest.mark.skipif(
+    not all(folder.stat().st_mode & 0o001 for folder in Path(sys.prefix, "lib").parents),
+    reason="the virtual environment is below a folder closed to others, where nothing but a mount would help",
+)
 def test_without_the_right_to_mount(tmp_path: Path) -> None:
     """As in most containers: the data is still reached, though the user may not enter the folder above."""
     (tmp_path / "private").mkdir(mode=0o700)

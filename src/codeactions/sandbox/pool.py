@@ -268,7 +268,11 @@ class SandboxPool:
     async def _start_launcher(self, timeout: float) -> None:
         self.ready_zygotes.clear()
         launcher = LauncherProcess(self._on_message, lambda: self._on_gone(launcher))
-        self.level = await launcher.start(self.config, timeout)
+        try:
+            self.level = await launcher.start(self.config, timeout)
+        except asyncio.CancelledError:  # the pool stops while it replaces a launcher
+            await launcher.stop()
+            raise
         self.cgroup_reason = launcher.cgroup_reason
         self._free = set(range(self.config.slots))
         self._launcher = launcher
