@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 import psycopg
+import structlog
 from psycopg.rows import DictRow
 
 from codeactions.postgres.database import connect, unavailable
@@ -16,6 +17,7 @@ _Result = TypeVar("_Result")
 _Connection = psycopg.AsyncConnection[DictRow]
 _MOST_ITEMS = 64
 _RETRY_DELAY = 0.2  # seconds between attempts to reach the database
+_log = structlog.get_logger()
 
 
 class Batcher(Generic[_Item, _Result]):
@@ -123,11 +125,14 @@ class Batcher(Generic[_Item, _Result]):
     async def _send(self, connection: _Connection, batch: list[tuple[_Item, float, "asyncio.Future[_Result]"]]) -> None:
         try:
             results = await self._write(connection, [item for item, _, _ in batch])
-        except psycopg.OperationalError:
-            # The connection is lost: first in line again, in the same order, until their time is up.
+        except psycopg.OperationalError as error:
+            # The database went away, or its disk is full: first in line again, in the same order, until their
+            # time is up.
+            _log.warning("record_delayed", what=self._name, items=len(batch), error=type(error).__name__)
             await connection.close()
             self._waiting.extendleft(reversed(batch))
             self._give_up_on_expired()
+            await asyncio.sleep(_RETRY_DELAY)
         except psycopg.Error as error:
             if len(batch) == 1:
                 _fail(batch[0][2], error)
