@@ -8,8 +8,6 @@ from bench.processes import BenchError
 from bench.server import Server
 from bench.smaps import children, command_line, private, rollup
 
-_SETTLED = 64 * 1024  # a warm sandbox that waits does not grow by more
-
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -66,19 +64,14 @@ def _size(pids: list[int]) -> Size:
 
 def of_a_run(server: Server, code_id: str) -> int:
     """Private bytes of a run in the middle of its second of sleep."""
-    before = {pid: private(pid) for pid in find(server.pid).sandboxes}
     right: list[bool] = []
     call = threading.Thread(target=lambda: right.append(server.call(code_id, "sleeper")))
     call.start()
     try:
         time.sleep(0.6)
-        after = {pid: private(pid) for pid in find(server.pid).sandboxes}
+        sizes = [private(pid) for pid in find(server.pid).sandboxes]
     finally:
         call.join()
     if right != [True]:
         raise BenchError("a run that sleeps answered wrongly")
-    # The run was a warm sandbox that has grown since; without warm ones it is the largest of the new ones.
-    grown = {pid: size - before[pid] for pid, size in after.items() if pid in before}
-    if grown and max(grown.values()) > _SETTLED:
-        return after[max(grown, key=lambda pid: grown[pid])]
-    return max(size for pid, size in after.items() if pid not in before)
+    return max(sizes)  # the run: warm sandboxes, which wait, are no larger

@@ -18,6 +18,7 @@ from codeactions.sandbox.process import LauncherProcess
 
 _RESTART_DELAYS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before each further attempt to replace a launcher
 _WARM_AFTER_FAILURE = 1.0  # seconds
+_WARM_AFTER_TAKING = 0.02  # seconds: longer than most runs, so that forking is not in their way
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,8 @@ class SandboxPool:
         while self._warm and self._warm_zygote == zygote:
             sandbox = self._warm.popleft()
             if not sandbox.ended.done():
+                # Runs that end make room for new warm ones; should this one last, its place is taken a little later.
+                asyncio.get_running_loop().call_later(_WARM_AFTER_TAKING, self._keep_warm)
                 return sandbox
         return self._start_sandbox(zygote)
 
