@@ -128,8 +128,9 @@ class Node:
             return self._settings.database_url
         self._say(f"starting the embedded PostgreSQL in {self._settings.data_dir}")
         embedded = EmbeddedPostgres(self._settings.data_dir)
-        await asyncio.to_thread(embedded.start)
+        # First what ends it: Ctrl-C may come while it starts, in a thread that nothing stops.
         self._stack.push_async_callback(asyncio.to_thread, embedded.stop)
+        await asyncio.to_thread(embedded.start)
         watcher = asyncio.create_task(_keep_running(embedded), name="embedded PostgreSQL")
         self._stack.push_async_callback(_cancel, watcher)
         return embedded.url
