@@ -72,7 +72,8 @@ def counts(server: Server) -> dict[str, object]:
         **{f"descriptors of the {name}": len(os.listdir(f"/proc/{pid}/fd")) for name, pid in owned.items()},
         **{f"mounts of the {name}": mounts(pid) for name, pid in owned.items()},
         "mounts of the host": mounts(os.getpid()),
-        "namespaces": namespaces(below),
+        # Without the zygote, whose network namespace is that of the slot it forked into last.
+        "namespaces": namespaces([pid for pid in below if pid != parts.zygote]),
         "cgroups": cgroups(parts.runs[0]),
         "temporary files": sorted(name for name in os.listdir("/tmp") if "pytest" not in name),
         "files of the server": sorted(os.listdir(server.data_dir)),

@@ -112,6 +112,7 @@ def _launch(server: socket.socket, config: LauncherConfig, tree: cgroups.CgroupT
             syscalls.set_hostname("sandbox")  # which every run's uts namespace begins with
             for slot in slots:
                 slot.network = _new_network()
+            syscalls.unshare(syscalls.CLONE_NEWNET)  # the launcher itself is in no slot's
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         level = Level(
             namespaces=not config.insecure,
