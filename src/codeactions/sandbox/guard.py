@@ -66,6 +66,7 @@ def _serve(server: socket.socket, config: LauncherConfig) -> None:
 
 
 def _fork_walled(server: socket.socket, config: LauncherConfig, tree: cgroups.CgroupTree, as_root: bool) -> int:
+    base = None
     if as_root:
         base = _free_uids(config.slots + 1)
         mapping = f"0 {base} {config.slots + 1}"
@@ -73,7 +74,7 @@ def _fork_walled(server: socket.socket, config: LauncherConfig, tree: cgroups.Cg
     else:
         _become_namespace_root()
         mapping = "0 0 1"
-    rootfs.enter(config.exposed, config.hidden)
+    rootfs.enter(config.exposed, config.hidden, owner=base, slots=config.slots)
     told, tell = os.pipe()
     pid = syscalls.clone(_LAUNCHER_NAMESPACES)
     if pid == 0:

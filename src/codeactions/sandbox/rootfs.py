@@ -5,6 +5,7 @@ It is built once, before the launcher enters its user namespace. The kernel then
 """
 
 import os
+import stat
 
 from codeactions.sandbox import syscalls
 
@@ -44,13 +45,15 @@ _FILES = {
     "/etc/resolv.conf": "",
     "/etc/hostname": "sandbox\n",
 }
+SLOT_DEVICES = "/.devices"  # a folder for each slot, by its number
 _BUILD_AT = "/tmp"  # exists everywhere, and what it hides stays reachable through the opened sources
 
 
-def enter(exposed: tuple[str, ...], hidden: tuple[str, ...]) -> None:
+def enter(exposed: tuple[str, ...], hidden: tuple[str, ...], *, owner: int | None, slots: int) -> None:
     """Build the root in a mount namespace of the caller's own and make it the caller's root.
 
-    `exposed` paths that do not exist are left out. Raises `OSError`.
+    `exposed` paths that do not exist are left out. `owner` is the launcher's user id, and None without root: then no
+    device can be made, and all slots share the host's. Raises `OSError`.
     """
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount(b"none", b"/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
@@ -74,8 +77,31 @@ def enter(exposed: tuple[str, ...], hidden: tuple[str, ...]) -> None:
         _bind(fd, f"{_BUILD_AT}/dev/{device}", syscalls.MOUNT_ATTR_RDONLY)
     # A process in a user namespace may mount a new /proc only where it can see a whole one already.
     syscalls.mount(b"/proc", f"{_BUILD_AT}/proc".encode(), flags=syscalls.MS_BIND | syscalls.MS_REC)
+    os.mkdir(_BUILD_AT + SLOT_DEVICES, 0o700)
+    if owner is not None:
+        _make_devices(owner, slots)
     syscalls.set_mount_attributes(_BUILD_AT, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NODEV, recursive=False)
     syscalls.pivot_root(_BUILD_AT)
+
+
+def _make_devices(owner: int, slots: int) -> None:
+    """A /dev for each slot. Locks belong to a node: on shared ones two runs could signal each other with them.
+
+    Runs cannot enter the folder, which is the launcher's; they get their own by a mount (walls.py).
+    """
+    root = _BUILD_AT + SLOT_DEVICES
+    syscalls.mount(b"devices", root.encode(), b"tmpfs", syscalls.MS_NOSUID, b"mode=0700,size=1m")
+    os.chown(root, owner, owner)
+    for slot in range(slots):
+        folder = f"{root}/{slot}"
+        os.mkdir(folder, 0o755)
+        for device in _DEVICES:
+            os.mknod(f"{folder}/{device}", stat.S_IFCHR, os.stat(f"/dev/{device}").st_rdev)
+            os.chmod(f"{folder}/{device}", 0o666)  # noqa: S103 - as these devices are everywhere
+        for path, target in _LINKS.items():
+            if path.startswith("/dev/"):
+                os.symlink(target, folder + path.removeprefix("/dev"))
+    syscalls.set_mount_attributes(root, syscalls.MOUNT_ATTR_RDONLY)
 
 
 def _open_sources(exposed: tuple[str, ...]) -> tuple[dict[str, str], dict[str, int]]:

@@ -13,7 +13,7 @@ import signal
 from codeactions.sandbox import seccomp, syscalls
 from codeactions.sandbox.cgroups import SlotGroup
 from codeactions.sandbox.config import Limits
-from codeactions.sandbox.rootfs import RUN_UID
+from codeactions.sandbox.rootfs import RUN_UID, SLOT_DEVICES
 
 # The pipe a run reads its job from, and the one it answers on; 0, 1, 2 are /dev/null and the two output pipes.
 JOB_FD = 3
@@ -33,9 +33,10 @@ class Slot:
     network: file descriptor of the slot's network namespace, in which only loopback exists; -1 for none.
     """
 
-    __slots__ = ("group", "id_map", "index", "network", "uid")
+    __slots__ = ("devices", "group", "id_map", "index", "network", "uid")
 
     def __init__(self, index: int, uid: int, group: SlotGroup) -> None:
+        self.devices = f"{SLOT_DEVICES}/{index}".encode()
         self.id_map = f"{RUN_UID} {uid} 1".encode()
         self.index = index
         self.uid = uid
@@ -106,6 +107,7 @@ class Walls:
         # Read-only: a run could otherwise take back that it is the first to go when the host is out of memory.
         syscalls.mount(b"proc", b"/proc", b"proc", _PROC_FLAGS, b"subset=pid")
         if slot.uid:  # 0: the launcher itself has but one id, the server's
+            syscalls.mount(slot.devices, b"/dev", flags=syscalls.MS_BIND)
             os.setgroups(())
             os.setresgid(slot.uid, slot.uid, slot.uid)
             os.setresuid(slot.uid, slot.uid, slot.uid)
