@@ -126,6 +126,29 @@ async def test_a_bad_item_harms_no_other(batcher: "Batcher[int, int]", database:
     assert await batcher.submit(7) == 70
 
 
+async def test_a_mistake_that_is_not_the_drivers_ends_neither_the_lane_nor_the_other_items(
+    batcher: "Batcher[int, int]", database: FakeDatabase
+) -> None:
+    await batcher.submit(1)
+    database.plan = [UnicodeEncodeError("utf-8", "", 0, 1, "surrogates not allowed")]
+    with pytest.raises(UnicodeEncodeError):
+        await asyncio.wait_for(batcher.submit(2), 5)
+    assert await asyncio.wait_for(batcher.submit(3), 5) == 30
+
+
+async def test_a_connection_that_says_nothing_is_given_up_and_the_item_written_on_another(
+    batcher: "Batcher[int, int]", database: FakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_STATEMENT_SECONDS", 0.05)
+    database.gate.clear()
+    waiting = batcher.submit(7)
+    while not (database.connections and database.connections[0].closed):  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    database.gate.set()
+    assert await asyncio.wait_for(waiting, 5) == 70
+    assert len(database.connections) > 1
+
+
 async def test_a_lost_connection_is_made_again_and_the_same_items_are_written_in_order(
     batcher: "Batcher[int, int]", database: FakeDatabase
 ) -> None:

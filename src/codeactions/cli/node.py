@@ -47,7 +47,7 @@ class Node:
         """Bring everything up; on an error, take down again what was up."""
         try:
             return await self._start()
-        except BaseException:
+        except BaseException:  # Ctrl-C as well: nothing may stay behind
             await self._stack.aclose()
             raise
 

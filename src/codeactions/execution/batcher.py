@@ -16,6 +16,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 _Connection = psycopg.AsyncConnection[DictRow]
 _MOST_ITEMS = 64
+_STATEMENT_SECONDS = 30.0  # after which a connection that says nothing is given up
 _RETRY_DELAY = 0.2  # seconds between attempts to reach the database
 _log = structlog.get_logger()
 
@@ -89,8 +90,9 @@ class Batcher(Generic[_Item, _Result]):
                     await self._wanted.wait()
                 if connection is None or connection.closed or connection.broken:
                     connection = await self._reconnect(connection)
-                if connection is not None:
-                    await self._send(connection, self._take())
+                batch = self._take() if connection is not None else []
+                if connection is not None and batch:  # another lane may have been faster
+                    await self._send(connection, batch)
         finally:
             if connection is not None:
                 await connection.close()
@@ -124,16 +126,17 @@ class Batcher(Generic[_Item, _Result]):
 
     async def _send(self, connection: _Connection, batch: list[tuple[_Item, float, "asyncio.Future[_Result]"]]) -> None:
         try:
-            results = await self._write(connection, [item for item, _, _ in batch])
-        except psycopg.OperationalError as error:
-            # The database went away, or its disk is full: first in line again, in the same order, until their
-            # time is up.
+            async with asyncio.timeout(_STATEMENT_SECONDS):
+                results = await self._write(connection, [item for item, _, _ in batch])
+        except (psycopg.OperationalError, TimeoutError) as error:
+            # The database went away, is silent, or its disk is full: first in line again, in the same order, until
+            # their time is up.
             _log.warning("record_delayed", what=self._name, items=len(batch), error=type(error).__name__)
             await connection.close()
             self._waiting.extendleft(reversed(batch))
             self._give_up_on_expired()
             await asyncio.sleep(_RETRY_DELAY)
-        except psycopg.Error as error:
+        except Exception as error:  # whatever an item makes go wrong, the lane must live on for all the others
             if len(batch) == 1:
                 _fail(batch[0][2], error)
                 return

@@ -113,7 +113,11 @@ class Executor:
         sandbox = await self._pool.acquire(
             self._zygotes[code.language], self._admission.wait_seconds, self._admission.most_waiting
         )
-        start = self._start_row(code, call, (time.perf_counter() - asked) * 1000)
+        try:
+            start = self._start_row(code, call, (time.perf_counter() - asked) * 1000)
+        except BaseException:  # nobody else would ever end the sandbox, and its slot would be lost
+            sandbox.discard()
+            raise
         run = SandboxedRun(sandbox, self._limits, self._now)
         begun = self._recorder.begin(start)
         begun.add_done_callback(lambda done: _end_if_failed(done, run))
@@ -143,7 +147,7 @@ class Executor:
         try:
             with translated():
                 await begun
-        except Error:
+        except BaseException:  # there is no row to finish, whatever the reason
             self._recorder.abandon(start.id)
             raise
         result, extra = end_extra(outcome)

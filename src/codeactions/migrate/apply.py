@@ -105,7 +105,7 @@ def _run_one(opened: session.Session, step: plan.Step, before: Recorded) -> Reco
             opened.table.write(Recorded(step.target, True))
             left = _dirty(step)
         raise diagnosis.failed(step, text, error, left) from error
-    except BaseException:
+    except BaseException:  # Ctrl-C as well: the file must not stay half applied
         _roll_back(connection)
         raise
     return Recorded(step.target, False)

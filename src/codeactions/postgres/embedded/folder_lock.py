@@ -21,7 +21,7 @@ class FolderLock:
         self._file = os.open(data_dir / "postgres.lock", flags, 0o600)
         try:
             self._take(data_dir)
-        except BaseException:
+        except BaseException:  # the descriptor is ours to close, whatever it was
             os.close(self._file)
             raise
 
