@@ -1,18 +1,22 @@
-"""The migration files as they are on disk, and what `migrate` makes of words, names and addresses."""
+"""The migration files as they are on disk, and what `migrate` makes of words and names."""
 
 import re
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from codeactions.domain.errors import ErrorCode
-from codeactions.migrate import address, apply, diagnosis, duration, files, flags, lock, plan, state
+from codeactions.migrate import diagnosis, duration, plan, state
+from codeactions.migrate.command import flags
+from codeactions.migrate.command.flags import Kind
+from codeactions.migrate.command.main import main
+from codeactions.migrate.database.address import Driver
+from codeactions.migrate.database.libpq import ConnectionLost, ServerError
+from codeactions.migrate.database.version import Recorded
 from codeactions.migrate.failure import MigrationError
-from codeactions.migrate.flags import Kind
-from codeactions.migrate.main import main
+from codeactions.migrate.script.kind import outside_transaction
+from codeactions.migrate.source import files
 from codeactions.migrate.state import Standing
-from codeactions.migrate.version import Recorded
 
 DIRECTORY = Path(__file__).parents[2] / "migrations"
 TITLES = [
@@ -24,6 +28,11 @@ TITLES = [
     "create_codelogs_table",
     "protect_coderuns_states",
     "notify_code_changes",
+    "agree_on_permissions",
+    "create_api_tokens_table",
+    "create_code_protections_table",
+    "create_audit_log_table",
+    "create_identity_events_table",
 ]
 
 
@@ -58,9 +67,8 @@ class TestOurFiles:
         assert not text.startswith("\ufeff")
         assert "\r" not in text
         assert not re.search(r"^\s*\\", code, re.MULTILINE), "psql command"
-        assert not re.search(r"\b(begin|start\s+transaction)\s*;", code, re.IGNORECASE)
-        assert not apply.ENDS_TRANSACTION.search(path.read_bytes())
-        assert not re.search(r"\b(extension|concurrently)\b", code, re.IGNORECASE)
+        assert outside_transaction(path.read_bytes()) is None
+        assert not re.search(r"\bextension\b", code, re.IGNORECASE)
         # The schema is the connection's, so none is named.
         assert "public." not in code
 
@@ -95,6 +103,24 @@ class TestNames:
             files.read_directory(folder(tmp_path, *names))
         assert caught.value.code is ErrorCode.INVALID
         assert caught.value.tool == (f'failed to open source, "file://{tmp_path}": duplicate migration file: {culprit}')
+        assert all(name in caught.value.message for name in names)
+
+    def test_errors_call_the_folder_what_its_address_does(self, tmp_path: Path) -> None:
+        with pytest.raises(MigrationError) as caught:
+            files.read_directory(tmp_path / "a", 'file:a"b')
+        assert caught.value.tool == r'failed to open source, "file:a\"b": open .: no such file or directory'
+        (tmp_path / "file").touch()
+        with pytest.raises(MigrationError, match="not a directory"):
+            files.read_directory(tmp_path / "file")
+        with pytest.raises(MigrationError, match="invalid argument"):
+            files.read_directory(tmp_path / "a\0")
+
+    def test_a_version_is_found_among_many(self, tmp_path: Path) -> None:
+        found = files.read_directory(folder(tmp_path, *(f"{number}_a.up.sql" for number in range(10, 1000, 10))))
+        assert [item.version for item in found.items if found.find(item.version) is not item] == []
+        assert [found.find(version) for version in (-1, 0, 15, 991)] == [None] * 4
+        assert [found.below(version) for version in (-1, 10, 11, 20, 2**63)] == [-1, -1, 10, 10, 990]
+        assert (files.Migrations(()).find(1), files.Migrations(()).below(1)) == (None, -1)
 
     def test_a_version_beyond_bigint_is_an_error_and_one_beyond_any_number_is_none(self, tmp_path: Path) -> None:
         assert files.read_directory(folder(tmp_path, f"{2**64}_a.up.sql")).items == ()
@@ -124,6 +150,23 @@ class TestPlan:
             ("1/d <empty>", -1),
         ]
 
+    def test_late_ones_come_first_and_the_version_stays(self, tmp_path: Path) -> None:
+        found = files.read_directory(folder(tmp_path, *(f"{number}_a.up.sql" for number in (1, 2, 3, 4, 5))))
+        steps = plan.up(found, 4, late=(1, 3))
+        assert [(step.version, step.target, step.late) for step in steps] == [(1, 4, True), (3, 4, True), (5, 5, False)]
+        assert [step.version for step in plan.goto(found, 4, 5, late=(1, 3))] == [1, 3, 5]
+        # To where it is, or down: nothing is made up for.
+        assert plan.goto(found, 4, 4, late=(1, 3)) == []
+        assert [step.version for step in plan.goto(found, 2, 4)] == [3, 4]
+
+    def test_what_was_never_applied_is_passed_over_on_the_way_down(self, tmp_path: Path) -> None:
+        names = [f"{number}_a.{half}.sql" for number in (1, 2, 3) for half in ("up", "down")]
+        found = files.read_directory(folder(tmp_path, *names))
+        steps = plan.down(found, 3, never_applied=(2,))
+        assert [(str(step), step.target) for step in steps] == [("3/d a", 2), ("2/d <empty>", 1), ("1/d a", -1)]
+        assert plan.goto(found, 3, 1, late=(2,)) == steps[:2]
+        assert not any(step.late for step in steps)
+
     @pytest.mark.parametrize(
         ("recorded", "standing", "pending", "helps"),
         [
@@ -144,75 +187,6 @@ class TestPlan:
         assert (found.standing, found.pending, found.version) == (standing, pending, recorded.version)
         assert helps in found.message
         assert "\n" not in found.message
-
-
-# Numbers seen in pg_locks while golang-migrate held its lock, or worked out from its documentation.
-@pytest.mark.parametrize(
-    ("schema", "table", "database", "number"),
-    [
-        ("public", "schema_migrations", "/mydb", 616192132),
-        ("app", "schema_migrations", "/shop", 2582123737),
-        ("ops", "db_migrations", "/my db", 3769403419),
-        ("public", "schema_migrations", "mydb", 2103762914),
-        ("public", "schema_migrations", "/t", 2670802960),
-        ("app", "my_mig", "/t", 1247474678),
-    ],
-)
-def test_the_lock_has_golang_migrates_number(schema: str, table: str, database: str, number: int) -> None:
-    assert lock.number(schema, table, database) == number
-
-
-class TestAddress:
-    def test_the_parts(self) -> None:
-        found = address.parse("pgx5://u%40x:p%2Fw@h:5433/my%20db?sslmode=disable&search_path=app&x-foo=1")
-        assert found.parameters == {
-            "host": "h",
-            "port": "5433",
-            "user": "u@x",
-            "password": "p/w",
-            "dbname": "my db",
-            "sslmode": "disable",
-            "search_path": "app",
-        }
-        assert (found.path, found.schema, found.table) == ("/my db", None, "schema_migrations")
-        assert "p/w" not in repr(found)
-
-    def test_what_may_be_missing(self) -> None:
-        assert address.parse("postgres:///").parameters == {}
-        found = address.parse("postgresql://postgres:@/t?host=/run/pg")
-        assert found.parameters == {"host": "/run/pg", "user": "postgres", "dbname": "t"}
-        assert address.parse("postgres://[::1]:1,b:2/x").parameters["host"] == "::1,b"
-        assert address.parse("postgres://h?dbname=x").path == ""
-
-    def test_another_table(self) -> None:
-        assert address.parse("postgres://h/d?x-migrations-table=a.b").table == "a.b"
-        quoted = "postgres://h/d?x-migrations-table-quoted=true&x-migrations-table="
-        found = address.parse(quoted + "%22s%22.%22t%22")
-        assert (found.schema, found.table) == ("s", "t")
-        with pytest.raises(MigrationError, match="x-migrations-table"):
-            address.parse(quoted + "s.t")
-
-    @pytest.mark.parametrize(
-        "url",
-        [
-            "",
-            "s3cret",
-            "postgres:s3cret",
-            "mysql://u:s3cret@h/d",
-            "postgres://u:s3cret/x@h/d",
-            "postgres://u:12/s3cret@h/d",
-            "postgres://u:12#s3cret@h/d",
-            "postgres://u:12?s3cret@h/d",
-            "postgres://u:s3cret#x@h/d",
-            "postgres://u:s3cret@h:port/d",
-            "postgres://h/d?s3 cret=1",
-        ],
-    )
-    def test_a_bad_one_is_refused_without_a_word_of_it(self, url: str) -> None:
-        with pytest.raises(MigrationError) as caught:
-            address.parse(url)
-        assert caught.value.code is ErrorCode.INVALID
-        assert "cret" not in caught.value.message + caught.value.tool
 
 
 @pytest.mark.parametrize(
@@ -271,8 +245,13 @@ class TestCommandLine:
             (["up", "-help"], 0, "up [N]"),
             (["up", "-1"], 2, "flag provided but not defined: -1"),
             (["-version", "up"], 0, "0."),
-            (["up"], 1, "error: failed to parse scheme from database URL: URL cannot be empty"),
-            (["-path", "/nowhere", "up"], 1, 'error: failed to open source, "file:///nowhere"'),
+            (["up"], 1, "error: failed to parse scheme from source URL: URL cannot be empty"),
+            (["-path", "/nowhere", "up"], 1, "error: failed to parse scheme from database URL: URL cannot be empty"),
+            (
+                ["-path", "/nowhere", "-database", "postgres://h/d", "up"],
+                1,
+                'error: failed to open source, "file:///nowhere": open .: no such file or directory',
+            ),
         ],
     )
     def test_what_needs_no_database(
@@ -294,18 +273,54 @@ class TestDiagnosis:
     @pytest.mark.parametrize(
         ("query", "given", "place"),
         [
-            ("SELEC 1", "1", (1, 1)),
-            ("--\nCREATE TABEL", "11", (2, 8)),
-            ("--\r\nCREATE TABEL", "12", (2, 8)),
-            ("SELECT", "7", (0, 0)),
-            ("SELECT", None, (0, 0)),
+            ("SELEC 1", 1, (1, 1)),
+            ("--\nCREATE TABEL", 11, (2, 8)),
+            ("--\r\nCREATE TABEL", 12, (2, 8)),
+            ("-- ä\n\tx", 7, (2, 2)),
+            ("SELECT", 7, (0, 0)),
+            ("SELECT", 0, (0, 0)),
         ],
     )
-    def test_position(self, query: str, given: str | None, place: tuple[int, int]) -> None:
+    def test_position(self, query: str, given: int, place: tuple[int, int]) -> None:
         assert diagnosis.position(query, given) == place
 
-    def test_an_error_that_is_not_the_servers(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("driver", "details"),
+        [(Driver.POSTGRES, "driver: bad connection"), (Driver.PGX5, "unexpected EOF: gone\naway")],
+    )
+    def test_an_error_that_is_not_the_servers(self, tmp_path: Path, driver: Driver, details: str) -> None:
         step = plan.up(files.read_directory(folder(tmp_path, "4_d.up.sql")), -1)[0]
-        error = diagnosis.failed(step, b"SELECT 1;\n", psycopg.OperationalError("gone\naway"), "look")
-        assert error.message == "migration 4/u d failed: gone away; look"
-        assert error.tool == "migration failed in line 0: SELECT 1;\n (details: gone away)"
+        error = diagnosis.failed(step, b"SELECT 1;\n", ConnectionLost("gone\naway"), diagnosis.lost(), driver)
+        assert error.message == (
+            "migration 4/u d failed: gone away; the connection was lost: look with `migrate status`, "
+            "then run `migrate up`"
+        )
+        assert error.tool == f"migration failed in line 0: SELECT 1;\n (details: {details})"
+        assert not error.urgent
+
+    @pytest.mark.parametrize(
+        ("driver", "details"),
+        [(Driver.POSTGRES, "pq: no such thing"), (Driver.PGX4, "ERROR: no such thing (SQLSTATE 42704)")],
+    )
+    def test_an_error_of_the_servers(self, tmp_path: Path, driver: Driver, details: str) -> None:
+        step = plan.down(files.read_directory(folder(tmp_path, "3_c.up.sql", "4_d.down.sql")), 4)[0]
+        refused = ServerError("42704", "no such thing", detail="Not here.", hint="Look\nelsewhere.", position=8)
+        outcome = diagnosis.left_dirty(step, 4, why="VACUUM", advice="Do this")
+        error = diagnosis.failed(step, b"SELECT x", refused, outcome, driver)
+        assert error.tool == (
+            f"migration failed: no such thing (column 8), Not here. in line 1: SELECT x (details: {details})"
+        )
+        assert error.message.startswith(
+            "migration 4/d d failed: no such thing, Not here. in line 1, column 8 (SQLSTATE 42704); "
+            "hint: Look elsewhere.; the database is left dirty at version 3: "
+        )
+        assert "run `migrate force 4`, if all of it is, `migrate force 3`" in error.message
+        assert error.hint.endswith("then `migrate up`. Do this.")
+        assert "\n" not in error.message
+        assert error.urgent
+
+    def test_the_program_is_called_what_people_type(self) -> None:
+        error = MigrationError(ErrorCode.CONFLICT, "run `migrate up`", tool="`migrate x`", hint="`migrate y`").called(
+            "a b"
+        )
+        assert (error.message, error.tool, error.hint) == ("run `a b up`", "`a b x`", "`a b y`")

@@ -1,16 +1,16 @@
-"""Where a database stands, compared with the migration files."""
+"""Where a database stands, compared with the migration files: whether a migration, or a server, can start."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from codeactions.domain.errors import ErrorCode
-from codeactions.migrate import files
+from codeactions.migrate.database.history import Entry
+from codeactions.migrate.database.session import Session, opened
+from codeactions.migrate.database.version import Recorded
+from codeactions.migrate.diagnosis import late_way_out, way_out
 from codeactions.migrate.failure import NIL_VERSION, MigrationError
-
-if TYPE_CHECKING:
-    from codeactions.migrate.version import Recorded
+from codeactions.migrate.source.files import Migrations, find_directory, read_directory
 
 
 class Standing(StrEnum):
@@ -36,23 +36,40 @@ class State:
     message: str
 
 
+@dataclass(frozen=True)
+class Begun:
+    """The step that left the version dirty."""
+
+    entry: Entry
+    late: bool
+    """Whether it applied a file that had been passed over: then the version is still what it was before."""
+
+
 def inspect(database_url: str, directory: Path | None = None) -> State:
     """Look without writing or locking. `MigrationError` on a bad URL, no connection, unreadable files.
 
     While golang-migrate is at work elsewhere, the answer is `dirty`: it marks the version before each file.
     """
-    from codeactions.migrate import session
+    migrations = read_directory(directory or find_directory())
+    with opened(database_url) as session:
+        recorded = session.table.read()
+        return compare(migrations, recorded, unfinished(session, recorded))
 
-    migrations = files.read_directory(directory or files.find_directory())
-    with session.opened(database_url) as opened:
-        return compare(migrations, opened.table.read())
+
+def unfinished(session: Session, recorded: Recorded) -> Begun | None:
+    """The step that left the version dirty, if the history knows it."""
+    newest = session.history.last() if recorded.dirty else None
+    if newest is None or newest[1] or newest[0].recorded != recorded.version:
+        return None
+    entry = newest[0]
+    return Begun(entry, late=entry.direction == "up" and entry.recorded == session.history.recorded())
 
 
-def compare(migrations: files.Migrations, recorded: "Recorded") -> State:
-    """The state of a database that has `recorded` in its version table."""
+def compare(migrations: Migrations, recorded: Recorded, begun: Begun | None = None) -> State:
+    """The state of a database that has `recorded` in its version table; `begun` as `unfinished` has it."""
     version, latest, pending = recorded.version, migrations.latest, tuple[int, ...]()
     if recorded.dirty:
-        standing, message = Standing.DIRTY, _dirty(migrations, version)
+        standing, message = Standing.DIRTY, _dirty(migrations, version, begun)
     elif version != NIL_VERSION and migrations.find(version) is None:
         standing, message = Standing.AHEAD, _ahead(version, latest)
     elif version == latest:
@@ -64,35 +81,46 @@ def compare(migrations: files.Migrations, recorded: "Recorded") -> State:
     return State(standing, version, latest, pending, message)
 
 
-def require_usable(migrations: files.Migrations, recorded: "Recorded") -> None:
-    """Raise `conflict` on a database from which no migration can start: dirty, or ahead."""
-    state = compare(migrations, recorded)
-    if state.standing is Standing.DIRTY:
-        tool = f"Dirty database version {state.version}. Fix and force version."
-        raise MigrationError(ErrorCode.CONFLICT, state.message, tool=tool)
-    if state.standing is Standing.AHEAD:
-        tool = f"no migration found for version {state.version}: read down for version {state.version} .: "
-        raise MigrationError(ErrorCode.CONFLICT, state.message, tool=tool + "file does not exist")
+def require_clean(migrations: Migrations, recorded: Recorded, begun: Begun | None = None) -> None:
+    """Raise `conflict` on a dirty database. golang-migrate's sentence says it all where nothing more is known."""
+    if recorded.dirty:
+        message = compare(migrations, recorded, begun).message
+        tool = f"Dirty database version {recorded.version}. Fix and force version."
+        hint = f"{message[0].upper()}{message[1:]}."
+        raise MigrationError(ErrorCode.CONFLICT, message, tool=tool, hint=hint, urgent=begun is not None)
+
+
+def require_found(migrations: Migrations, version: int) -> None:
+    """Raise `conflict` if `version` has no file: then nobody knows what comes before or after it."""
+    if version == NIL_VERSION or migrations.find(version):
+        return
+    message = _ahead(version, migrations.latest)
+    raise MigrationError(
+        ErrorCode.CONFLICT,
+        message,
+        tool=f"no migration found for version {version}: read down for version {version} .: file does not exist",
+        hint=f"{message[0].upper()}{message[1:]}.",
+    )
 
 
 def _at(version: int) -> str:
     return "at no version (nothing is applied)" if version == NIL_VERSION else f"at version {version}"
 
 
-def _dirty(migrations: files.Migrations, version: int) -> str:
+def _dirty(migrations: Migrations, version: int, begun: Begun | None) -> str:
     """The row names the version being gone to: nearly always by going up from the one below."""
-    if version == NIL_VERSION:
-        first = migrations.items[0].version if migrations.items else 1
-        begun, other = f"undoing migration {first}", first
+    if begun:
+        entry, up = begun.entry, begun.entry.direction == "up"
+        what = f"{'applying' if up else 'undoing'} migration {entry.version} ({entry.title})"
+        other = migrations.below(entry.version) if up else entry.version
+    elif version == NIL_VERSION:
+        other = migrations.items[0].version if migrations.items else 1
+        what = f"undoing migration {other}"
     else:
-        migration = migrations.find(version)
-        title = f" ({migration.title})" if migration else ""
-        begun, other = f"migration {version}{title}", migrations.below(version)
-    return (
-        f"the database is dirty at version {version}: {begun} began and its end is not recorded; if it was "
-        f"done in full, run `migrate force {_argument(version)}`, if nothing of it was, "
-        f"`migrate force {_argument(other)}`, then `migrate up`"
-    )
+        migration, other = migrations.find(version), migrations.below(version)
+        what = f"migration {version}" + (f" ({migration.title})" if migration else "")
+    then = late_way_out(version) if begun and begun.late else way_out(nothing=other, everything=version)
+    return f"the database is dirty at version {version}: {what} began and its end is not recorded; {then}"
 
 
 def _ahead(version: int, latest: int) -> str:
@@ -101,8 +129,3 @@ def _ahead(version: int, latest: int) -> str:
         f"the database is at version {version}, {relation}: start the release that brought it, or go back "
         "with that release's `migrate down N`"
     )
-
-
-def _argument(version: int) -> str:
-    # A bare -1 is a flag for golang-migrate, and people will type this into either.
-    return f"-- {version}" if version < 0 else str(version)

@@ -8,12 +8,21 @@ TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
+# Digits; more than any number in 64 bits has, with zeros before it that anybody would write.
+LONGEST = 200
+
+
 class Kind(Enum):
     """What a flag takes."""
 
     TEXT = "text"
     UNSIGNED = "unsigned"
+    INTEGER = "integer"
     BOOLEAN = "boolean"
+
+
+class HelpWanted(Exception):
+    """`-h`, which Go answers as soon as it comes to it, whatever else is on the line."""
 
 
 class FlagError(Exception):
@@ -24,7 +33,7 @@ def parse(words: Sequence[str], known: Mapping[str, Kind]) -> tuple[dict[str, st
     """The flags that were given, and the words from the first one on that is none.
 
     `-x` and `--x` are the same; `-x=v` or `-x v`; a lone `--` ends the flags; the last of a repeated one
-    wins.
+    wins. Raises `FlagError`, and `HelpWanted` at a `-h`.
     """
     values: dict[str, str | int | bool] = {}
     rest = list(words)
@@ -36,6 +45,8 @@ def parse(words: Sequence[str], known: Mapping[str, Kind]) -> tuple[dict[str, st
         if not name or name.startswith("-"):
             raise FlagError(f"bad flag syntax: {word}")
         kind = known.get(name)
+        if name == "h":
+            raise HelpWanted
         if kind is None:
             raise FlagError(f"flag provided but not defined: -{name}")
         if kind is Kind.BOOLEAN:
@@ -45,25 +56,38 @@ def parse(words: Sequence[str], known: Mapping[str, Kind]) -> tuple[dict[str, st
             if not rest:
                 raise FlagError(f"flag needs an argument: -{name}")
             value = rest.pop(0)
-        values[name] = value if kind is Kind.TEXT else _unsigned(name, value)
+        values[name] = value if kind is Kind.TEXT else _number(name, value, kind)
     return values, rest
 
 
 def _boolean(name: str, value: str) -> bool:
     if value in TRUE or value in FALSE:
         return value in TRUE
-    raise FlagError(f'invalid boolean value "{value}" for -{name}: parse error')
+    raise FlagError(f"invalid boolean value {_quoted(value)} for -{name}: parse error")
 
 
-def _unsigned(name: str, value: str) -> int:
+def _number(name: str, value: str, kind: Kind) -> int:
+    sign, digits = "", value
+    if kind is Kind.INTEGER and value.startswith(("+", "-")):
+        sign, digits = value[0], value[1:]
     # Base by prefix; a leading 0 alone is octal, which Python's own base 0 refuses.
-    text = re.sub(r"^0(?=[0-7_])", "0o", value)
+    text = re.sub(r"^0(?=[0-7_])", "0o", digits)
     if not re.fullmatch(r"(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|[0-9][0-9_]*)", text):
-        raise FlagError(f'invalid value "{value}" for flag -{name}: parse error')
+        raise FlagError(f"invalid value {_quoted(value)} for flag -{name}: parse error")
+    if len(text) > LONGEST:
+        raise FlagError(f"invalid value {_quoted(value)} for flag -{name}: value out of range")
     try:
-        number = int(text, 0)
+        number = int(sign + text, 0)
     except ValueError:
-        raise FlagError(f'invalid value "{value}" for flag -{name}: parse error') from None
-    if number >= 2**64:
-        raise FlagError(f'invalid value "{value}" for flag -{name}: value out of range')
+        raise FlagError(f"invalid value {_quoted(value)} for flag -{name}: parse error") from None
+    lowest, highest = (-(2**63), 2**63 - 1) if kind is Kind.INTEGER else (0, 2**64 - 1)
+    if not lowest <= number <= highest:
+        raise FlagError(f"invalid value {_quoted(value)} for flag -{name}: value out of range")
     return number
+
+
+def _quoted(value: str) -> str:
+    # Here, since mistakes are rare, and every import costs time.
+    from codeactions.migrate.source.address import quoted
+
+    return quoted(value)

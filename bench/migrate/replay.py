@@ -1,0 +1,38 @@
+"""golang-migrate's way through a folder: the statements it sends, each its own round trip, and nothing else.
+
+Sent by the client that `migrate` itself has, which costs less than psycopg, so that only the way differs. In favour
+of the replay: it needs no start of its own. An empty query stands for parsing the INSERT, whose values are parameters.
+"""
+
+from pathlib import Path
+
+from bench.migrate.ground import session
+from codeactions.migrate.database.libpq import Connection
+
+_TABLE = '"public"."schema_migrations"'
+_LOCK = "SELECT pg_advisory_lock(3001)"
+_UNLOCK = "SELECT pg_advisory_unlock(3001)"
+
+
+def replay(url: str, folder: Path) -> None:
+    """Apply all `.up.sql` files of a folder, numbered from 1, to an empty database."""
+    with session(url) as connection:
+        run = connection.run
+        run(_LOCK)
+        run(f"CREATE TABLE IF NOT EXISTS {_TABLE} (version bigint not null primary key, dirty boolean not null)")
+        run(_UNLOCK)
+        run(_LOCK)
+        run(f"SELECT version, dirty FROM {_TABLE} LIMIT 1")
+        for version, path in enumerate(sorted(folder.glob("*.up.sql")), 1):
+            _record(connection, version, dirty=True)
+            connection.run_file(path.read_bytes())
+            _record(connection, version, dirty=False)
+        run(_UNLOCK)
+
+
+def _record(connection: Connection, version: int, *, dirty: bool) -> None:
+    connection.run("BEGIN READ WRITE")
+    connection.run(f"TRUNCATE {_TABLE}")
+    connection.run("")  # the values are parameters there, so the statement is parsed in a round trip of its own
+    connection.run(f"INSERT INTO {_TABLE} (version, dirty) VALUES ({version}, {dirty})")
+    connection.run("COMMIT")

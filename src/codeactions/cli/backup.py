@@ -1,0 +1,177 @@
+"""`codeactions backup` and `codeactions restore`: the whole database in one file of plain SQL, and back."""
+
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+import structlog
+
+from codeactions.cli.database import shared_database
+from codeactions.cli.new_file import new_file, require_new
+from codeactions.cli.settings import Settings
+from codeactions.domain.errors import Error, ErrorCode, invalid
+from codeactions.migrate.database.address import parse
+from codeactions.migrate.failure import NIL_VERSION
+from codeactions.migrate.state import Standing, inspect
+from codeactions.postgres import backup as database
+from codeactions.postgres.embedded import access
+
+STANDARD = "-"
+_PAUSE = 0.2  # seconds between two looks at how far it is
+
+
+def backup(settings: Settings, file: str | None, *, verbose: bool) -> None:
+    """Write the file, or to standard output for `-`. Raises `Error`; then no file of that name is there."""
+    name = file or datetime.now().astimezone().strftime("codeactions-%Y%m%d-%H%M%S.sql")
+    with _prepared(verbose=verbose):
+        if name != STANDARD:
+            require_new(Path(name))
+        elif sys.stdout is None:  # closed: its number may be that of any other file by now
+            raise invalid("standard output is closed")
+        with shared_database(settings) as url:
+            state = inspect(url)
+            if state.version == NIL_VERSION:
+                raise Error(
+                    ErrorCode.CONFLICT, f"there is nothing to back up: {_shown(settings)} has no tables of codeactions"
+                )
+            with _output(name) as output, _Progress() as progress:
+                program = database.dump(_parameters(url), output, progress.show)
+    if verbose:
+        _say(f"by {program}")
+    where = "" if name == STANDARD else f" to {name}"
+    _say(f"backed up {_shown(settings)} at version {state.version}{where} ({_size(progress.done)})")
+
+
+def restore(settings: Settings, file: str, *, verbose: bool) -> None:
+    """Bring the file, or standard input for `-`, into an empty database. Raises `Error`; then it is empty still."""
+    with _prepared(verbose=verbose), _input(file) as source:
+        head = database.read_head(source)  # before a database is made for it
+        with _alone(settings) as url:
+            with _Progress() as progress:
+                program = database.restore(_parameters(url), head, source, progress.show)
+            state = inspect(url)
+    if verbose:
+        _say(f"by {program}")
+    if state.version == NIL_VERSION:
+        raise invalid(f"{_input_name(file)} was restored, but it is no database of codeactions: it has no version")
+    _say(f"restored {_shown(settings)} at version {state.version} ({_size(progress.done)})")
+    match state.standing:
+        case Standing.CURRENT:
+            _say("start the server with `codeactions serve`")
+        case Standing.BEHIND:
+            _say(f"start the server with `codeactions serve`: it will bring the schema to version {state.latest}")
+        case _:
+            _say(f"before a server can start: {state.message}")
+
+
+def _parameters(url: str) -> dict[str, str]:
+    """The database URL by libpq's keywords, as migrations read it; x- parameters concern them alone."""
+    address = parse(url)
+    return {**address.parameters, **address.settings}
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings) -> Iterator[str]:
+    if settings.database_url:
+        yield settings.database_url
+    else:
+        with access.alone(settings.data_dir) as url:
+            yield url
+
+
+def _shown(settings: Settings) -> str:
+    if not settings.database_url:
+        return str(settings.data_dir)
+    address = parse(settings.database_url)
+    return f"database {address.parameters.get('dbname', '')} at {address.place}"
+
+
+@contextlib.contextmanager
+def _output(name: str) -> Iterator[IO[bytes]]:
+    if name != STANDARD:
+        with new_file(Path(name)) as file:
+            yield file
+        return
+    try:
+        # A buffer of its own: what cannot be written must not be tried again when Python ends.
+        with open(sys.stdout.fileno(), "wb", closefd=False) as file:
+            yield file
+    except OSError as error:
+        raise invalid(f"standard output cannot be written: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _input(name: str) -> Iterator[IO[bytes]]:
+    try:
+        if name == STANDARD:
+            yield sys.stdin.buffer
+        else:
+            with open(name, "rb") as file:
+                yield file
+    except database.NoBackup as error:
+        raise invalid(f"{_input_name(name)} {error.message}") from error
+    except OSError as error:
+        raise invalid(f"{_input_name(name)} cannot be read: {error.strerror or error}") from error
+
+
+def _input_name(name: str) -> str:
+    return "standard input" if name == STANDARD else name
+
+
+@contextlib.contextmanager
+def _prepared(*, verbose: bool) -> Iterator[None]:
+    """Logs to standard error, only what matters; and SIGTERM or a hang-up ends the block as Ctrl-C does."""
+    level = logging.INFO if verbose else logging.WARNING
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Progress:
+    """The bytes that have gone through, on a line of a terminal that is wiped at the end."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self._next = time.monotonic() + _PAUSE
+        self._shown = False
+
+    def show(self, done: int) -> None:
+        """`done` bytes have gone through."""
+        self.done = done
+        if sys.stderr.isatty() and time.monotonic() > self._next:
+            self._next = time.monotonic() + _PAUSE
+            self._shown = True
+            print(f"\r\x1b[K{_size(done)}", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count} bytes"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

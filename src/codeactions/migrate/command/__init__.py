@@ -1,0 +1,1 @@
+"""The command line `migrate`: flags, commands, what is printed, signals."""

@@ -1,0 +1,80 @@
+"""What every command that needs a database is called with, and what they have in common."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from codeactions.migrate.command.interrupt import Interrupt
+from codeactions.migrate.command.output import Output
+from codeactions.migrate.database import lock
+from codeactions.migrate.database.session import Session
+from codeactions.migrate.source.files import Migrations
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a command works on."""
+
+    words: Sequence[str]
+    """Its arguments, without flags."""
+    flags: Mapping[str, str | int | bool]
+    """The global ones and its own."""
+    migrations: Migrations
+    session: Session
+    output: Output
+    interrupt: Interrupt
+    lock_timeout: float
+
+    @contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Hold the lock for the block, and have the tables there. False: a signal asks to do nothing."""
+
+        def waiting(seconds: float) -> None:
+            self.output.passing(f"waiting for another migration to end ... {seconds:.0f} s")
+
+        with lock.held(
+            self.session.lock, self.lock_timeout, waiting=waiting, stopped=lambda: self.interrupt.requested
+        ) as is_held:
+            if is_held:
+                self.session.table.ensure()
+                self.session.history.ensure()
+            yield is_held
+
+    def confirmed(self, question: str, yes: str, no: str) -> bool:
+        """Ask; only a `y` is a yes. An end of the input is a no, and so is Ctrl-C."""
+        self.output.line(f"{question} [y/N]", "question", question=question)
+        try:
+            with self.interrupt.asking():
+                line = _read_line()
+        except (KeyboardInterrupt, OSError, ValueError):  # or it cannot be read
+            line = b""
+        is_yes = (line.split() or [b""])[0].lower() == b"y"
+        self.output.line(yes if is_yes else no, "answer", answer=is_yes)
+        return is_yes
+
+    def stopped(self, left: int | None = None, go_on: str = "") -> int:
+        """Say what a signal left undone (None: everything), and return the exit code for that.
+
+        `go_on` is the command for the rest.
+        """
+        what = "before anything was done"
+        if left is not None:
+            what = f"{left} migration{'s are' if left > 1 else ' is'} left; run `migrate {go_on}` to go on"
+        self.output.line(f"Stopped: {what}", "stopped", left=left)
+        return int(self.flags.get("exit-stopped", 0))
+
+
+def _read_line() -> bytes:
+    """One line of standard input and not a byte more: the rest is for whoever reads after us."""
+    if sys.stdin is None:
+        return b""
+    try:
+        descriptor = sys.stdin.fileno()
+    except OSError:  # there is none behind it, as when a caller hands in the answer
+        return sys.stdin.readline().encode(errors="replace")
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(descriptor, 1)):
+        line += byte
+    return line

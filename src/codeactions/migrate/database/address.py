@@ -1,0 +1,130 @@
+"""The address of a database: a URL as golang-migrate takes it, turned into what libpq takes."""
+
+import os
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from codeactions.migrate.database import options
+from codeactions.migrate.database.options import SSLMODES_OF_PQ, refused
+from codeactions.migrate.database.url import take_apart
+from codeactions.migrate.source.address import SCHEME, quoted
+
+
+class Driver(StrEnum):
+    """The driver that golang-migrate takes for a URL: they differ in defaults and in the words of their errors."""
+
+    POSTGRES = "postgres"
+    PGX4 = "pgx4"
+    PGX5 = "pgx5"
+
+
+DRIVERS = {
+    "postgres": Driver.POSTGRES,
+    "postgresql": Driver.POSTGRES,
+    "pgx": Driver.PGX4,
+    "pgx4": Driver.PGX4,
+    "pgx5": Driver.PGX5,
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a database is, which table of it keeps the version, and how files are to be run there."""
+
+    driver: Driver
+    parameters: dict[str, str] = field(repr=False)
+    """For the connection: keywords of libpq's."""
+    settings: dict[str, str] = field(repr=False)
+    """Run-time parameters that the session is to begin with."""
+    path: str
+    """The URL's path, decoded, with its slash: a part of the lock's number. Empty if there is none."""
+    place: str
+    """Host and port, or the socket's folder, for messages."""
+    table: str = options.DEFAULT_TABLE
+    schema: str | None = None
+    """None: the connection's current schema."""
+    statement_timeout_ms: int = 0
+    """For one file, or one piece of it. 0: none; a negative one is over before it begins."""
+    multi_statement: bool = False
+    """Whether a file is sent in pieces."""
+    multi_statement_max_size: int = options.DEFAULT_MAX_SIZE
+    """Of one piece, in bytes."""
+    lock_strategy: options.Strategy = "advisory"
+    lock_table: str = options.DEFAULT_LOCK_TABLE
+
+
+def parse(url: str, *, sslmode: str | None = None) -> Address:
+    """Read a database URL. `MigrationError` (invalid) if it makes no sense; no piece of a password is shown.
+
+    `sslmode` is the default of a strict reading, the command's: of a URL for lib/pq it takes the values that
+    lib/pq takes, and localhost where lib/pq would connect to it. None, the server's, leaves both to libpq.
+    """
+    driver = _driver(url)
+    parameters, path, values = take_apart(url)
+    own = {key: value for key, value in values.items() if key.startswith("x-")}
+    if "database" in values:
+        values.setdefault("dbname", values["database"])
+    parameters |= {key: value for key, value in values.items() if key in options.KEYWORDS}
+    parameters = {key: value for key, value in parameters.items() if value}
+    # One by one, since of several mistakes in a URL the first in this order is told.
+    settings = options.settings(values, for_pq=driver is Driver.POSTGRES)
+    schema, table = options.table(own)
+    timeout = options.statement_timeout(own)
+    size = options.max_size(own)
+    in_pieces = options.in_pieces(own)
+    # The other drivers know one lock only, and read nothing about it.
+    strategy, lock_table = options.lock(own if driver is Driver.PGX4 else {})
+    if driver is Driver.POSTGRES and sslmode is not None:
+        _be_strict(parameters, sslmode)
+    return Address(
+        driver,
+        parameters,
+        settings,
+        path,
+        _place(parameters),
+        table,
+        schema,
+        timeout,
+        in_pieces,
+        size,
+        strategy,
+        lock_table,
+    )
+
+
+def _driver(url: str) -> Driver:
+    scheme, colon, _ = url.partition(":")
+    if not colon or not scheme:
+        reason = "no scheme" if url else "URL cannot be empty"
+        raise refused(reason, tool=f"failed to parse scheme from database URL: {reason}")
+    if scheme not in DRIVERS:
+        name = scheme if SCHEME.fullmatch(scheme + ":") else "***"
+        raise refused(f"database driver: unknown driver {name} (forgotten import?)")
+    return DRIVERS[scheme]
+
+
+def _be_strict(parameters: dict[str, str], sslmode: str) -> None:
+    """The defaults of lib/pq. Where it knows nothing of a way to name the server, libpq's stay."""
+    named = [os.environ.get(name) for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE")]
+    if not any([*map(parameters.get, ("host", "hostaddr", "service")), *named]):
+        parameters["host"] = "localhost"
+    given = parameters.get("sslmode") or os.environ.get("PGSSLMODE")
+    if not given:
+        parameters["sslmode"] = sslmode
+    # On a socket it is of no importance, to either.
+    elif given not in SSLMODES_OF_PQ and not (parameters.get("host") or os.environ.get("PGHOST", "")).startswith("/"):
+        supported = 'only "require" (default), "verify-full", "verify-ca", and "disable" supported'
+        raise refused(f"pq: unsupported sslmode {quoted(given)}; {supported}")
+
+
+def _place(parameters: dict[str, str]) -> str:
+    known = parameters.get("host") or parameters.get("hostaddr") or os.environ.get("PGHOST") or "localhost"
+    hosts, ports = known.split(","), (parameters.get("port") or os.environ.get("PGPORT") or "5432").split(",")
+    ports += ports[-1:] * len(hosts)
+    return ",".join(_socket(host or "localhost", port or "5432") for host, port in zip(hosts, ports, strict=False))
+
+
+def _socket(host: str, port: str) -> str:
+    if host.startswith(("/", "@")):
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

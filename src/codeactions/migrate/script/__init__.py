@@ -1,0 +1,1 @@
+"""What is in a migration file: its statements, and whether they can share a transaction."""

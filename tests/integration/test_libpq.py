@@ -1,0 +1,325 @@
+"""PostgreSQL's client library by ctypes, on a real server: results, errors, cancelling, escaping, lost connections."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from migrations import Connection as Psycopg
+from migrations import background, wait_for
+
+from codeactions.migrate.database import address, connect, libpq
+from codeactions.migrate.database.libpq import (
+    ConnectFailed,
+    Connection,
+    ConnectionLost,
+    ServerError,
+    TransactionStatus,
+)
+
+HOSTILE = [
+    "",
+    "'",
+    "''",
+    '"',
+    "\\",
+    "\\'; DROP TABLE x; --",
+    "$$",
+    "E'\\n'",
+    "%s %d $1 :x",
+    "a\nb\tc\r",
+    "naïve 文 \U0001f600",
+    "x" * 100_000,
+]
+
+
+@pytest.fixture
+def connection(url: str) -> Iterator[Connection]:
+    with connect.connect(address.parse(url)) as connection:
+        yield connection
+
+
+def is_there(database: Psycopg, pid: int) -> bool:
+    return database.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone() is not None
+
+
+class TestRun:
+    def test_rows_are_text_and_null_is_none(self, connection: Connection) -> None:
+        rows = connection.run(
+            "SELECT 1, true, NULL, '', 'ä', ARRAY[1, 2] UNION ALL SELECT 2, false, 'x', NULL, '', NULL"
+        )
+        assert rows == [("1", "t", None, "", "ä", "{1,2}"), ("2", "f", "x", None, "", None)]
+
+    def test_of_many_statements_the_last_one_that_selects_counts(self, connection: Connection) -> None:
+        assert connection.run("SELECT 1; SELECT 2; CREATE TABLE a (i int)") == [("2",)]
+        assert connection.run("SELECT 1; SELECT 2 WHERE false") == []
+        assert connection.run("INSERT INTO a VALUES (7), (8) RETURNING i") == [("7",), ("8",)]
+
+    @pytest.mark.parametrize("text", ["", " ", ";", "-- nothing", "CREATE TABLE a (i int)"])
+    def test_nothing_selected(self, connection: Connection, text: str) -> None:
+        assert connection.run(text) == []
+
+    def test_bytes_that_are_no_text_are_replaced(self, connection: Connection) -> None:
+        connection.run("SET client_encoding = LATIN1")
+        assert connection.run("SELECT chr(228)") == [("\ufffd",)]
+
+    def test_texts_and_results_larger_than_any_buffer(self, connection: Connection) -> None:
+        # Both sides have to write before either has read all.
+        text = "x" * 5_000_000
+        assert connection.run(f"SELECT '{text}'; SELECT '{text}'") == [(text,)]
+
+    def test_a_notification_in_between_is_nothing(self, connection: Connection, database: Psycopg) -> None:
+        connection.run("LISTEN something")
+        database.execute("NOTIFY something, 'x'")
+        assert connection.run("SELECT 1; NOTIFY something; SELECT 2") == [("2",)]
+
+    def test_notices_are_not_printed(self, connection: Connection, capfd: pytest.CaptureFixture[str]) -> None:
+        connection.run("DROP TABLE IF EXISTS nothing; DO $$ BEGIN RAISE WARNING 'look'; END $$")
+        assert capfd.readouterr() == ("", "")
+
+
+class TestRunFile:
+    def test_it_runs_all_of_it(self, connection: Connection) -> None:
+        connection.run_file(
+            b"CREATE TABLE a (i int); INSERT INTO a VALUES (1); SELECT * FROM a; INSERT INTO a VALUES (2)"
+        )
+        assert connection.run("SELECT i FROM a ORDER BY i") == [("1",), ("2",)]
+
+    def test_it_is_one_transaction(self, connection: Connection) -> None:
+        with pytest.raises(ServerError):
+            connection.run_file(b"CREATE TABLE a (i int); SELECT 1/0")
+        assert connection.run("SELECT to_regclass('a')") == [(None,)]
+
+    def test_copy_to_stdout_is_dropped_and_what_follows_it_is_not(self, connection: Connection) -> None:
+        connection.run_file(
+            b"COPY (SELECT generate_series(1, 10000)) TO STDOUT; COPY (SELECT 1) TO STDOUT;"
+            b"CREATE TABLE a (i int); SELECT 1"
+        )
+        assert connection.run("SELECT to_regclass('a')") == [("a",)]
+
+    def test_copy_from_stdin_is_refused_and_the_session_goes_on(self, connection: Connection) -> None:
+        connection.run("CREATE TABLE a (i int)")
+        with pytest.raises(ServerError, match="COPY FROM STDIN has nothing to read in a migration") as caught:
+            connection.run_file(b"COPY a FROM STDIN; SELECT 1")
+        assert caught.value.sqlstate == "57014"
+        assert connection.run("SELECT count(*) FROM a") == [("0",)]
+
+    def test_an_error_in_the_middle_of_rows(self, connection: Connection) -> None:
+        with pytest.raises(ServerError, match="division by zero"):
+            connection.run_file(b"SELECT 1000 / (1000 - i) FROM generate_series(1, 2000) i")
+        assert connection.run("SELECT 1") == [("1",)]
+
+    def test_after_the_time_out_the_session_goes_on(self, connection: Connection) -> None:
+        connection.run("BEGIN")
+        with pytest.raises(ServerError) as caught:
+            connection.run_file(b"SELECT pg_sleep(600)", 0.1)
+        assert caught.value.sqlstate == "57014"
+        assert connection.status() is TransactionStatus.IN_ERROR
+        connection.run("ROLLBACK")
+        assert connection.run("SELECT 1") == [("1",)]
+
+    def test_a_time_out_that_does_not_come(self, connection: Connection) -> None:
+        connection.run_file(b"SELECT pg_sleep(0.01)", 600)
+        assert connection.status() is TransactionStatus.IDLE
+
+
+class TestErrors:
+    def test_what_the_server_says(self, connection: Connection) -> None:
+        text = "DO $$ BEGIN RAISE 'what' USING ERRCODE = 'AB123', DETAIL = 'which', HINT = 'how'; END $$"
+        with pytest.raises(ServerError) as caught:
+            connection.run(text)
+        error = caught.value
+        assert (error.sqlstate, error.message, error.detail, error.hint) == ("AB123", "what", "which", "how")
+        assert (error.position, error.query, str(error)) == (0, text, "what")
+
+    def test_the_position_is_in_characters(self, connection: Connection) -> None:
+        with pytest.raises(ServerError) as caught:
+            connection.run_file("SELECT 'äöü', nowhere".encode())
+        assert (caught.value.position, caught.value.query) == (15, "")
+
+    def test_the_first_error_counts(self, connection: Connection) -> None:
+        with pytest.raises(ServerError, match="division by zero"):
+            connection.run("SELECT 1/0; SELECT nowhere")
+
+    def test_the_session_goes_on(self, connection: Connection) -> None:
+        for _ in range(3):
+            with pytest.raises(ServerError):
+                connection.run("SELECT 1/0")
+        assert connection.run("SELECT 1") == [("1",)]
+
+    def test_the_transactions_status(self, connection: Connection) -> None:
+        seen = [connection.status()]
+        for text in ("BEGIN", "SELECT 1/0", "ROLLBACK", "BEGIN", "COMMIT"):
+            try:
+                connection.run(text)
+            except ServerError:
+                assert text == "SELECT 1/0"
+            seen.append(connection.status())
+        idle, within, failed = TransactionStatus.IDLE, TransactionStatus.IN_TRANSACTION, TransactionStatus.IN_ERROR
+        assert seen == [idle, within, failed, idle, within, idle]
+
+
+class TestCancel:
+    def test_from_another_thread(self, connection: Connection, database: Psycopg) -> None:
+        with background(lambda: connection.run("SELECT pg_sleep(600)")) as result:
+            query = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND query LIKE '%%pg_sleep%%' AND state = 'active'"
+            wait_for(lambda: database.execute(query, (connection.pid,)).fetchone())
+            connection.cancel()
+            with pytest.raises(ServerError, match="canceling statement due to user request"):
+                result.result(30)
+        assert connection.run("SELECT 1") == [("1",)]
+
+    def test_from_a_signal_handler_while_the_statement_is_waited_for(self, connection: Connection) -> None:
+        """A second Ctrl-C has to get through."""
+        before = signal.signal(signal.SIGALRM, lambda *_: connection.cancel())
+        try:
+            # Again and again, in case that the first comes before the statement has begun.
+            signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+            with pytest.raises(ServerError, match="canceling statement due to user request"):
+                connection.run_file(b"SELECT pg_sleep(600)")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    def test_from_a_signal_handler_in_the_middle_of_a_copy(self, connection: Connection) -> None:
+        # The first row is more than the server holds back, so it is here while the second one is waited for.
+        rows = "SELECT repeat('x', 20000), CASE i WHEN 2 THEN pg_sleep(1.5) END FROM generate_series(1, 2) i"
+        before = signal.signal(signal.SIGALRM, lambda *_: connection.cancel())
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.5, 0.1)
+            with pytest.raises(ServerError, match="canceling statement due to user request"):
+                connection.run_file(f"COPY ({rows}) TO STDOUT".encode())
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    def test_a_file_that_comes_right_after_it_is_refused_and_nothing_else(self, connection: Connection) -> None:
+        """It may be a moment too early: between two statements of a file that is sent in pieces, for instance."""
+        connection.cancel()
+        with pytest.raises(ServerError, match="canceling statement due to user request") as caught:
+            connection.run_file(b"CREATE TABLE a (i int)")
+        assert caught.value.sqlstate == libpq.QUERY_CANCELED
+        assert connection.run("SELECT to_regclass('a')") == [(None,)]
+
+    def test_where_nothing_runs_it_is_nothing(self, connection: Connection) -> None:
+        connection.cancel()
+        connection.close()
+        connection.cancel()
+
+
+class TestEscaping:
+    @pytest.mark.parametrize("value", HOSTILE)
+    @pytest.mark.parametrize("standard", ["on", "off"])
+    def test_a_literal_is_what_it_was(self, connection: Connection, value: str, standard: str) -> None:
+        connection.run(f"SET standard_conforming_strings = {standard}")
+        assert connection.run(f"SELECT {connection.literal(value)}") == [(value,)]
+
+    def test_none_is_null(self, connection: Connection) -> None:
+        assert connection.run(f"SELECT {connection.literal(None)}") == [(None,)]
+
+    @pytest.mark.parametrize("name", [name[:63] for name in HOSTILE if name])
+    def test_a_name_is_what_it_was(self, connection: Connection, name: str) -> None:
+        connection.run(f"CREATE SCHEMA app; CREATE TABLE {connection.identifier('app', name)} (i int)")
+        tables = "SELECT relname FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind = 'r'"
+        assert connection.run(tables) == [(name,)]
+
+    def test_names_are_joined_by_dots(self, connection: Connection) -> None:
+        assert connection.identifier("a.b", 'c"d', "E") == '"a.b"."c""d"."E"'
+
+
+class TestConnecting:
+    def test_the_pid_is_the_servers(self, connection: Connection) -> None:
+        assert connection.run("SELECT pg_backend_pid()") == [(str(connection.pid),)]
+
+    def test_it_ends_with_the_block(self, url: str, database: Psycopg) -> None:
+        with connect.connect(address.parse(url)) as connection:
+            pid = connection.pid
+            assert is_there(database, pid)
+        wait_for(lambda: not is_there(database, pid))
+        assert connection.closed
+        connection.close()
+        assert connection.status() is TransactionStatus.UNKNOWN
+        with pytest.raises(ConnectionLost, match="the connection is closed"):
+            connection.run("SELECT 1")
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"dbname": "nowhere"}, 'database "nowhere" does not exist'),
+            ({"user": "nobody at all"}, 'role "nobody at all" does not exist'),
+            ({"host": "/nowhere"}, "No such file or directory"),
+            ({"host": "127.0.0.1", "port": "1"}, "Connection refused"),
+            ({"host": "127.0.0.1", "port": "1,x"}, "could not match"),
+            ({"no_such_keyword": "x"}, 'invalid connection option "no_such_keyword"'),
+        ],
+    )
+    def test_a_failure_says_why(self, url: str, changes: dict[str, str], said: str) -> None:
+        with pytest.raises(ConnectFailed, match=said):
+            Connection(address.parse(url).parameters | changes)
+
+    def test_neither_success_nor_failure_leaves_a_file_open(self, url: str) -> None:
+        parameters = address.parse(url).parameters
+        Connection(parameters).close()
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            Connection(parameters).close()
+            with pytest.raises(ConnectFailed):
+                Connection(parameters | {"dbname": "nowhere"})
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    def test_two_at_once_are_two(self, url: str) -> None:
+        with connect.connect(address.parse(url)) as one, connect.connect(address.parse(url)) as other:
+            assert one.pid != other.pid
+            one.run("CREATE TEMPORARY TABLE a (i int)")
+            assert other.run("SELECT to_regclass('a')") == [(None,)]
+
+    def test_in_threads_of_their_own(self, url: str) -> None:
+        def work(number: int) -> set[str | None]:
+            with connect.connect(address.parse(url)) as connection:
+                return {connection.run(f"SELECT {number}")[0][0] for _ in range(20)}
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(work, range(4))) == [{"0"}, {"1"}, {"2"}, {"3"}]
+
+
+class TestLost:
+    def test_while_idle(self, connection: Connection, database: Psycopg) -> None:
+        pid = connection.pid
+        database.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        wait_for(lambda: not is_there(database, pid))
+        with pytest.raises(ConnectionLost):
+            connection.run("SELECT 1")
+        assert connection.closed
+        assert connection.status() is TransactionStatus.UNKNOWN
+        with pytest.raises(ConnectionLost):
+            connection.run_file(b"SELECT 1")
+
+    def test_in_the_middle_of_a_statement(self, connection: Connection) -> None:
+        with pytest.raises(ConnectionLost, match="terminating connection due to administrator command"):
+            connection.run_file(b"SELECT 1; SELECT pg_terminate_backend(pg_backend_pid()); SELECT 2")
+        assert connection.closed
+
+    def test_in_the_middle_of_rows(self, connection: Connection, database: Psycopg) -> None:
+        rows = b"SELECT repeat('x', 1000) FROM generate_series(1, 100000000)"
+        with background(lambda: connection.run_file(rows)) as result:
+            wait_for(
+                lambda: database.execute(
+                    "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND query LIKE '%%repeat%%'", (connection.pid,)
+                ).fetchone()
+            )
+            database.execute("SELECT pg_terminate_backend(%s)", (connection.pid,))
+            with pytest.raises(ConnectionLost):
+                result.result(30)
+
+    def test_escaping_goes_on_without_one(self, connection: Connection) -> None:
+        with pytest.raises(ConnectionLost):
+            connection.run("SELECT pg_terminate_backend(pg_backend_pid())")
+        assert connection.literal("it's") == "'it''s'"
+
+
+def test_it_is_the_wheels_own() -> None:
+    """So that both clients of this program speak TLS, SCRAM and the rest alike."""
+    first = libpq._candidates()[0]
+    assert "psycopg_binary.libs" in first
+    assert os.path.exists(first)

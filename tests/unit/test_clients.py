@@ -1,0 +1,78 @@
+"""Which pg_dump and psql are taken, and what they are told."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from codeactions.domain.errors import Error
+from codeactions.postgres import clients
+
+BUNDLED = 18
+
+
+def where(major: int, **options: str) -> clients.Target:
+    return clients.Target(options, major, encrypted=False)
+
+
+def put(folder: Path, name: str, version: str) -> Path:
+    """A program that knows its version and nothing else."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {version}'\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("installed", "server", "taken"),
+    [
+        ("15.4 (Debian 15.4-1)", 15, 15),  # as old as can be: what it writes is understood by as many as can be
+        ("15.4", 16, BUNDLED),
+        ("17.0", 14, 17),
+        ("19beta2", 18, BUNDLED),
+        ("19beta2", 19, 19),
+    ],
+)
+def test_pg_dump_is_never_older_than_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str, server: int, taken: int
+) -> None:
+    path = put(tmp_path, "pg_dump", installed)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    found = clients.find("pg_dump", where(server))
+    assert found.major == taken
+    assert (found.path == str(path)) == (taken != BUNDLED)
+
+
+@pytest.mark.parametrize(("installed", "taken"), [("15.4", BUNDLED), ("19.1", 19)])
+def test_psql_is_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str, taken: int) -> None:
+    put(tmp_path, "psql", installed)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert clients.find("psql", where(15), newest=True).major == taken
+
+
+@pytest.mark.parametrize("installed", ["15.4", "broken", None])
+def test_where_none_fits_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str | None
+) -> None:
+    if installed:
+        put(tmp_path, "pg_dump", installed)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Error, match="install postgresql-client-21, so that pg_dump is in PATH"):
+        clients.find("pg_dump", where(21))
+
+
+def test_nothing_but_what_leads_to_the_database_is_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "CODEACTIONS_AUTH_TOKEN", "PGOPTIONS", "PGCLIENTENCODING", "PGSERVICE"):
+        monkeypatch.setenv(name, "theirs")
+    told = clients._environment(where(15, host="h", user="u", password="p ' \\", client_encoding="LATIN1"), None)
+    assert {key: value for key, value in told.items() if key.startswith(("PG", "CODEACTIONS", "DATABASE"))} == {
+        "PGHOST": "h",
+        "PGUSER": "u",
+        "PGPASSWORD": "p ' \\",
+        "PGSSLMODE": "disable",
+    }
+
+
+def test_what_has_no_variable_is_in_the_service_file() -> None:
+    told = clients._service(where(15, host="h", password="p", keepalives_idle="30", sslpassword="secret"))
+    assert told == "[codeactions]\nkeepalives_idle=30\nsslpassword=secret\n"

@@ -1,0 +1,574 @@
+"""The URLs of databases and of migrations, in golang-migrate's words where it refuses one, and without passwords."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from subprocess import run
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from psycopg import pq
+
+from codeactions.domain.errors import ErrorCode
+from codeactions.migrate.database import address
+from codeactions.migrate.database.address import Driver
+from codeactions.migrate.database.options import KEYWORDS, SECRETS
+from codeactions.migrate.database.url import masked
+from codeactions.migrate.failure import MigrationError
+from codeactions.migrate.source import address as source
+
+LIB_PQ = {"DateStyle": "ISO, MDY", "extra_float_digits": "2"}
+OPENED = "failed to open database: "
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        monkeypatch.delenv(name)
+
+
+def refused(url: str, **options: Any) -> MigrationError:
+    with pytest.raises(MigrationError) as caught:
+        address.parse(url, **options)
+    assert caught.value.code is ErrorCode.INVALID
+    assert "\n" not in caught.value.message
+    return caught.value
+
+
+def test_importing_it_loads_nothing_big() -> None:
+    code = "import sys, codeactions.migrate.database.address; print(*sys.modules)"
+    loaded = run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"psycopg", "asyncio", "logging", "hashlib"} & set(loaded)
+
+
+class TestConnection:
+    def test_the_parts(self) -> None:
+        found = address.parse("pgx5://u%40x:p%2F+w@h:5433/my%20db?sslmode=disable&search_path=a%20b,c+d&x-foo=1")
+        assert found.parameters == {
+            "host": "h",
+            "port": "5433",
+            "user": "u@x",
+            "password": "p/+w",
+            "dbname": "my db",
+            "sslmode": "disable",
+        }
+        assert found.settings == {"search_path": "a b,c d"}
+        assert (found.path, found.place, found.schema, found.table) == ("/my db", "h:5433", None, "schema_migrations")
+        assert "p/" not in repr(found)
+
+    @pytest.mark.parametrize(
+        ("scheme", "driver"),
+        [
+            ("postgres", Driver.POSTGRES),
+            ("postgresql", Driver.POSTGRES),
+            ("pgx", Driver.PGX4),
+            ("pgx4", Driver.PGX4),
+            ("pgx5", Driver.PGX5),
+        ],
+    )
+    def test_schemes(self, scheme: str, driver: Driver) -> None:
+        found = address.parse(f"{scheme}://h/d")
+        assert found.driver is driver
+        assert found.settings == (LIB_PQ if driver is Driver.POSTGRES else {})
+
+    def test_everything_may_be_missing(self) -> None:
+        for url in ("postgres://", "postgres:///", "postgres://?", "postgres://:@/#x"):
+            found = address.parse(url)
+            assert (found.parameters, found.settings, found.place) == ({}, LIB_PQ, "localhost:5432")
+        assert [address.parse(f"postgres://h{path}").path for path in ("", "/", "?dbname=x", "/d")] == [
+            "",
+            "/",
+            "",
+            "/d",
+        ]
+
+    @pytest.mark.parametrize(
+        ("hosts", "host", "port", "place"),
+        [
+            ("[::1]:1,b:2", "::1,b", "1,2", "[::1]:1,b:2"),
+            ("[fe80::1%25eth0]", "fe80::1%eth0", None, "[fe80::1%eth0]:5432"),
+            ("a,b:1", "a,b", ",1", "a:5432,b:1"),
+            ("a:,b", "a,b", None, "a:5432,b:5432"),
+            ("%2Frun%2Fpg:1", "/run/pg", "1", "/run/pg"),
+        ],
+    )
+    def test_hosts(self, hosts: str, host: str, port: str | None, place: str) -> None:
+        found = address.parse(f"pgx5://u@{hosts}/d")
+        assert (found.parameters["host"], found.parameters.get("port"), found.place) == (host, port, place)
+
+    def test_the_query_beats_what_stands_before_it_and_the_first_of_two_counts(self) -> None:
+        url = "postgres://u:p@h:1/d?host=/run/pg&dbname=e&password=q&user=me@corp&connect_timeout=1&connect_timeout=2"
+        found = address.parse(url)
+        assert found.parameters == {
+            "host": "/run/pg",
+            "port": "1",
+            "user": "me@corp",
+            "password": "q",
+            "dbname": "e",
+            "connect_timeout": "1",
+        }
+        assert (found.path, found.place) == ("/d", "/run/pg")
+        assert address.parse("pgx5://h/d?database=e").parameters["dbname"] == "e"
+        assert address.parse("pgx5://h/d?database=e&dbname=f").parameters["dbname"] == "f"
+
+    def test_the_place_may_come_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PGHOST", "there")
+        monkeypatch.setenv("PGPORT", "7")
+        assert address.parse("postgres://").place == "there:7"
+        assert address.parse("postgres://h:8").place == "h:8"
+
+    @pytest.mark.parametrize("password", ['^<>|{}[]\\"` é', "a+b", "a:b@c", "漢", "a'b", "a%20b%2525"])
+    def test_passwords_that_go_refuses_for_their_characters_are_taken(self, password: str) -> None:
+        found = address.parse(f"postgres://u:{password}@h/d").parameters
+        assert found["password"] == password.replace("%20", " ").replace("%25", "%")
+        assert found["host"] == "h"
+
+    def test_libpqs_keywords_are_all_known(self) -> None:
+        assert {entry.keyword.decode() for entry in pq.Conninfo.get_defaults()} == KEYWORDS
+        assert SECRETS < KEYWORDS
+
+
+class TestSettings:
+    def test_what_libpq_does_not_know_is_the_servers(self) -> None:
+        query = "?foo=bar&statement_timeout=5&datestyle=German&options=-c%20a%3Db&fallback_application_name=x&empty="
+        found = address.parse(f"postgres://h/d{query}")
+        assert found.settings == {
+            "extra_float_digits": "2",
+            "foo": "bar",
+            "statement_timeout": "5",
+            "datestyle": "German",
+        }
+        assert found.parameters["options"] == "-c a=b"
+        assert found.parameters["fallback_application_name"] == "x"
+        # An empty search_path is one; lib/pq leaves all empty values out.
+        assert address.parse("pgx5://h/d?search_path=").settings == {"search_path": ""}
+        assert address.parse("postgres://h/d?search_path=&user=").settings == LIB_PQ
+
+    def test_what_only_gos_drivers_know_is_dropped(self) -> None:
+        of_pq = "?binary_parameters=yes&disable_prepared_binary_result=yes"
+        of_pgx = "?default_query_exec_mode=exec&statement_cache_capacity=1&pool_max_conns=3&prefer_simple_protocol=true"
+        assert address.parse(f"postgres://h/d{of_pq}").settings == LIB_PQ
+        assert address.parse(f"pgx://h/d{of_pgx}").settings == {}
+        assert address.parse(f"pgx5://h/d{of_pgx}").settings == {}
+        # Elsewhere they go to the server, which refuses them.
+        assert "binary_parameters" in address.parse(f"pgx5://h/d{of_pq}").settings
+        assert "pool_max_conns" in address.parse(f"postgres://h/d{of_pgx}").settings
+
+    def test_a_certificate_in_the_url_is_refused(self) -> None:
+        found = refused("postgres://h/d?sslinline=true&sslkey=SECRET")
+        assert "sslinline is not supported" in found.tool
+        assert "SECRET" not in found.tool + found.message
+
+
+class TestStrict:
+    """With `sslmode`, as the command reads a URL."""
+
+    def test_the_default_counts_for_lib_pq_only_where_nothing_else_is_said(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def mode(url: str) -> str | None:
+            return address.parse(url, sslmode="require").parameters.get("sslmode")
+
+        assert mode("postgres://h/d") == mode("postgres://h/d?sslmode=") == "require"
+        assert mode("postgresql://h/d?sslmode=verify-ca") == "verify-ca"
+        assert mode("pgx5://h/d") is mode("pgx://h/d") is None
+        assert mode("pgx5://h/d?sslmode=prefer") == "prefer"
+        monkeypatch.setenv("PGSSLMODE", "")
+        assert mode("postgres://h/d") == "require"
+        monkeypatch.setenv("PGSSLMODE", "disable")
+        assert mode("postgres://h/d") is None
+        monkeypatch.setenv("PGSSLMODE", "prefer")
+        assert refused("postgres://h/d", sslmode="require").tool.startswith(f'{OPENED}pq: unsupported sslmode "prefer"')
+
+    def test_lib_pqs_modes_only(self) -> None:
+        found = refused("postgres://postgres@127.0.0.1:55432/t?sslmode=prefer", sslmode="require")
+        assert found.tool == (
+            'failed to open database: pq: unsupported sslmode "prefer"; only "require" (default), "verify-full", '
+            '"verify-ca", and "disable" supported'
+        )
+        assert address.parse("postgres://h/t?sslmode=prefer").parameters["sslmode"] == "prefer"
+        assert address.parse("postgres:///t?sslmode=prefer&host=/run/pg", sslmode="require").place == "/run/pg"
+
+    def test_lib_pq_connects_to_localhost(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def host(url: str) -> str | None:
+            return address.parse(url, sslmode="require").parameters.get("host")
+
+        assert host("postgres:///t") == host("postgres://") == host("postgres://:1/t") == "localhost"
+        assert host("postgres:///t?hostaddr=127.0.0.1") is host("postgres:///?service=x") is host("pgx5:///t") is None
+        monkeypatch.setenv("PGHOST", "/run/pg")
+        assert host("postgres:///t") is None
+
+
+class TestOptions:
+    def test_the_table(self) -> None:
+        assert address.parse("postgres://h/d?x-migrations-table=a.b").table == "a.b"
+        quoted = "postgres://h/d?x-migrations-table-quoted=true&x-migrations-table="
+        found = [address.parse(quoted + name) for name in ("%22t%22", "%22s%22.%22t%22", '"s""t"', '"a.b"')]
+        assert [(one.schema, one.table) for one in found] == [
+            (None, "t"),
+            ("s", "t"),
+            ("s", "t"),
+            (None, "a.b"),
+        ]
+        # golang-migrate dies of this.
+        for url in (quoted, quoted.removesuffix("&x-migrations-table=")):
+            with pytest.raises(MigrationError, match="x-migrations-table must be quoted"):
+                address.parse(url)
+
+    @pytest.mark.parametrize(
+        ("query", "tool"),
+        [
+            (
+                "x-migrations-table-quoted=1&x-migrations-table=s.t",
+                """x-migrations-table must be quoted (for instance '"migrate"."schema_migrations"') when """
+                "x-migrations-table-quoted is enabled, current value is: s.t",
+            ),
+            (
+                'x-migrations-table-quoted=1&x-migrations-table="a"."b"."c"',
+                '""a"."b"."c"" MigrationsTable contains too many dot characters',
+            ),
+            (
+                "x-migrations-table-quoted=yes",
+                'unable to parse option x-migrations-table-quoted: strconv.ParseBool: parsing "yes": invalid syntax',
+            ),
+            (
+                "x-multi-statement=maybe",
+                'unable to parse option x-multi-statement: strconv.ParseBool: parsing "maybe": invalid syntax',
+            ),
+            ("x-statement-timeout=5s", 'strconv.Atoi: parsing "5s": invalid syntax'),
+            ("x-statement-timeout=1_0", 'strconv.Atoi: parsing "1_0": invalid syntax'),
+            (f"x-statement-timeout={2**63}", f'strconv.Atoi: parsing "{2**63}": value out of range'),
+            ("x-statement-timeout=" + 5000 * "9", f'strconv.Atoi: parsing "{5000 * "9"}": value out of range'),
+            ("x-multi-statement-max-size=1MB", 'strconv.Atoi: parsing "1MB": invalid syntax'),
+            ("x-lock-strategy=none", 'unknown lock strategy "none"'),
+        ],
+    )
+    def test_bad_ones(self, query: str, tool: str) -> None:
+        assert refused(f"pgx4://h/d?{query}").tool == OPENED + tool
+
+    def test_the_message_is_one_line(self) -> None:
+        refused("postgres://h/d?x-migrations-table-quoted=1&x-migrations-table=a%0Ab")
+
+    @pytest.mark.parametrize("name", ['"', '""', '""."t"', '"s".""'])
+    def test_a_quoted_name_must_be_one(self, name: str) -> None:
+        url = f"postgres://h/d?x-migrations-table-quoted=1&x-migrations-table={name}"
+        assert "x-migrations-table must be quoted" in refused(url).tool
+
+    def test_time_out(self) -> None:
+        texts = ("", "0", "%2B7", "-5", str(2**62))
+        found = [address.parse(f"postgres://h/d?x-statement-timeout={text}") for text in texts]
+        assert [one.statement_timeout_ms for one in found] == [0, 0, 7, -5, 2**31 - 1]
+
+    def test_pieces(self) -> None:
+        assert address.parse("postgres://h/d").multi_statement is False
+        assert address.parse("postgres://h/d?x-multi-statement=T").multi_statement is True
+        assert address.parse("postgres://h/d?x-multi-statement=").multi_statement is False
+        texts = ("", "0", "-1", "1000", "4097")
+        found = [address.parse(f"postgres://h/d?x-multi-statement-max-size={text}") for text in texts]
+        assert [one.multi_statement_max_size for one in found] == [10485760, 10485760, 10485760, 4096, 4097]
+
+    def test_the_lock_is_pgx4s_choice(self) -> None:
+        query = "h/d?x-lock-strategy=table&x-lock-table=l"
+        found = [address.parse(f"{scheme}://{query}") for scheme in ("pgx", "pgx4", "pgx5", "postgres")]
+        table, advisory = ("table", "l"), ("advisory", "schema_lock")
+        assert [(one.lock_strategy, one.lock_table) for one in found] == [table, table, advisory, advisory]
+        assert address.parse("pgx://h/d").lock_strategy == "advisory"
+        assert address.parse("pgx5://h/d?x-lock-strategy=none").lock_strategy == "advisory"
+        assert address.parse("pgx://h/d?x-lock-strategy=table").lock_table == "schema_lock"
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("url", "tool"),
+        [
+            ("", "failed to parse scheme from database URL: URL cannot be empty"),
+            ("localhost", "failed to parse scheme from database URL: no scheme"),
+            ("://h/d", "failed to parse scheme from database URL: no scheme"),
+            ("oracle://x/y", OPENED + "database driver: unknown driver oracle (forgotten import?)"),
+            ("Postgres://x/y", OPENED + "database driver: unknown driver Postgres (forgotten import?)"),
+            ("password=s3cret x:y", OPENED + "database driver: unknown driver *** (forgotten import?)"),
+            ("postgres:x", OPENED + "must have the form postgres://user:password@host:port/database"),
+            ("postgres:/x://", OPENED + "must have the form postgres://user:password@host:port/database"),
+        ],
+    )
+    def test_no_url_of_a_database(self, url: str, tool: str) -> None:
+        assert refused(url).tool == tool
+
+    @pytest.mark.parametrize(
+        ("url", "shown", "reason"),
+        [
+            # In the user part, and where the user part may go on: not a piece of it.
+            ("u:se%cret@127.0.0.1:55432/t", "u:***@127.0.0.1:55432/t", "invalid URL escape"),
+            ("u%:s@h/t", "u%:***@h/t", "invalid URL escape"),
+            ("u:se/cret@127.0.0.1:55432/t", "u:***@127.0.0.1:55432/t", "invalid port after host"),
+            ("u:se?cret@h/t", "u:***@h/t", "invalid port after host"),
+            ("u:se#cret@h/t", "u:***@h/t", "invalid port after host"),
+            ("u:po/x@h:po/t", "u:***@h:po/t", "invalid port after host"),
+            ("u:secret", "u:***", "invalid port after host"),
+            ("u:secret?user=a@b", "u:***@b", "invalid port after host"),
+            ("h:port/d?user=x", "h:***", "invalid port after host"),
+            # In the host and behind it.
+            ("u:p@127.0.0.1:port/t", "u:***@127.0.0.1:port/t", 'invalid port ":port" after host'),
+            ("u:p@a:b,c:1/t", "u:***@a:b,c:1/t", 'invalid port ":b" after host'),
+            ("u:p@::1:5/t", "u:***@::1:5/t", "too many colons in address"),
+            ("u:p@[::1/t", "u:***@[::1/t", "missing ']' in host"),
+            ("u:p@a b/t", "u:***@a b/t", 'invalid character " " in host name'),
+            ("u:p@h%zz/t", "u:***@h%zz/t", 'invalid URL escape "%zz"'),
+            ("u:p@h/t%2", "u:***@h/t%2", 'invalid URL escape "%2"'),
+            ("u:p@h/t%00", "u:***@h/t%00", "an escape stands for no character"),
+            ("u:p%FF@h/t", "u:***@h/t", "an escape stands for no character"),
+            ("u:p@h/t?user=%zz", "u:***@h/t?user=%zz", "invalid URL escape"),
+            ("u:p\t@h/t\n", "u:***@h/t\\n", "net/url: invalid control character in URL"),
+            ("u:p\udc80@h/t", "u:***@h/t", "not UTF-8"),
+        ],
+    )
+    def test_a_malformed_one(self, url: str, shown: str, reason: str) -> None:
+        assert refused(f"postgres://{url}").tool == f'{OPENED}parse "postgres://{shown}": {reason}'
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "u:12/x@h/d",
+            "u:12?x@h/d",
+            "u:12#x@h/d",
+            "u:12?a=x@h/d",
+            "us/er:x@h/d",
+            "u:x@y/x@h/d",
+            "u:x@y?z=x@h/d",
+            "u:12?user=3&x@h/d",
+        ],
+    )
+    def test_one_that_go_takes_and_misunderstands(self, url: str) -> None:
+        found = refused(f"postgres://{url}")
+        assert "must be percent-encoded" in found.tool
+        assert "x" not in found.tool.replace("x-", "")
+        assert "x" not in found.message
+
+    @pytest.mark.parametrize("query", ["s3 cret=1", "=x", "s3%0Acret=1", "-c x=1"])
+    def test_a_query_that_is_none(self, query: str) -> None:
+        found = refused(f"postgres://h/d?{query}")
+        assert "key=value pairs joined by &" in found.tool
+        assert "cret" not in found.tool + found.message
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgres://u:p@h:1/d?sslmode=x#y", "postgres://u:***@h:1/d?sslmode=x"),
+        ("pgx5://u@h,i:1/d", "pgx5://u@h,i:1/d"),
+        ("pgx5://[::1]:1", "pgx5://[::1]:1"),
+        ("postgres://:p@h", "postgres://:***@h"),
+        ("postgres://u%3Ap@h", "postgres://u:***@h"),
+        ("postgres:///d?user=u&PassWord=a&b=c&sslmode=x&b=c", "postgres:///d?user=u&PassWord=***&sslmode=x&b=c"),
+        ("postgres:///d?p%61ssword=a&sslpassword=b#c", "postgres:///d?p%61ssword=***&sslpassword=***"),
+        ("postgres://h/d?password=a@b/c&d=e@f", "postgres://***"),
+        ("postgres://h:p/d", "postgres://h:***"),
+        ("postgres:u:p@h", "postgres:***"),
+        ("no url:p", "***"),
+        ("", "***"),
+    ],
+)
+def test_masked(url: str, shown: str) -> None:
+    assert masked(url) == shown
+
+
+# No text of ours has a Q, a Z or a 漢 in it, so not one character of a password may be seen.
+PIECES = st.sampled_from(
+    [*"QZ漢", *"QZ", *"/?#@:%&=+;,[]{}|^`<>\"'\\ \n\t0159*$!~", "%2", "%51", "%40", "%00", "//", "password="]
+)
+PASSWORDS = st.lists(PIECES, min_size=1, max_size=8).map("".join).filter(lambda text: set(text) & set("QZ漢"))
+SCHEMES = st.sampled_from(["postgres", "postgresql", "pgx", "pgx4", "pgx5", "mysql", "POSTGRES", "a.b-c+d"])
+IN_FRONT = st.sampled_from(
+    ["{}://u:{}@h:5/d?sslmode=x", "{}://:{}@h", "{}://u:{}@[::1]:5,b/d#f", "{}://u:{}@h:port/d", "{}:u:{}@h"]
+)
+IN_THE_QUERY = st.sampled_from(
+    [
+        "{}://h/d?password={}",
+        "{}://u@h:1?sslmode=x&password={}&user=y",
+        "{}:///?sslpassword={}#f",
+        "{}://h:x/d?password={}",
+    ]
+)
+
+
+def seen(url: str) -> str:
+    """All that is shown of a URL, whatever becomes of it."""
+    texts = [masked(url)]
+    for sslmode in (None, "require"):
+        try:
+            texts.append(repr(address.parse(url, sslmode=sslmode)))
+        except MigrationError as error:
+            texts += [error.message, error.tool, *map(repr, (error, error.args, error.__cause__, error.__context__))]
+    return "".join(texts)
+
+
+class TestNoPasswordIsEverSeen:
+    @given(SCHEMES, IN_FRONT | IN_THE_QUERY, PASSWORDS)
+    @example("postgres", "{}://u:{}@h:5/d", "5/Q")
+    @example("postgres", "{}://h/d?password={}", "Q&x@Q")
+    @example("postgres", "{}://h/d?password={}", "1#@Q")
+    def test_as_it_is(self, scheme: str, form: str, password: str) -> None:
+        assert not set(seen(form.format(scheme, password))) & set("QZ漢")
+
+    @given(
+        SCHEMES, IN_FRONT | IN_THE_QUERY, st.text(st.characters(exclude_categories=["Cs"]), max_size=9), st.booleans()
+    )
+    def test_encoded(self, scheme: str, form: str, text: str, whole: bool) -> None:
+        password = f"Q{text}Z"
+        encoded = "".join(f"%{byte:02X}" for byte in password.encode())
+        if not whole:
+            encoded = "Q" + encoded[3:-3] + "Z"
+        url = form.format(scheme, encoded)
+        assert not set(seen(url)) & set("QZ")
+        assert encoded not in seen(url)
+        if (
+            scheme.startswith(("p", "pgx"))
+            and "port" not in form
+            and ":x" not in form
+            and "//" in form
+            and "\0" not in text
+        ):
+            found = address.parse(url).parameters
+            assert found.get("sslpassword" if "sslp" in form else "password") == password
+
+    @given(st.text(max_size=6), st.text(max_size=30))
+    def test_anything_behind_a_colon(self, front: str, rest: str) -> None:
+        password = "QZQ" + rest.replace("@", "")
+        for url in (f"postgres://{front}:{password}@h", f"postgres:{password}", f"postgres://u:{password}"):
+            assert password not in seen(url)
+
+    @given(st.text())
+    def test_nothing_makes_it_fail_otherwise(self, text: str) -> None:
+        for url in (text, f"postgres:{text}", f"postgres://{text}", f"pgx5://u:p@h/d?{text}"):
+            seen(url)
+
+
+class TestSource:
+    @pytest.fixture(autouse=True)
+    def _here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("path", "folder"),
+        [
+            ("m", "m"),
+            ("./m", "./m"),
+            ("a%20b", "a%20b"),
+            ("100%", "100%"),
+            ("c:d", "c:d"),
+            ("x y", "x y"),
+            ("x@m", "x@m"),
+            # There is nothing at the plain path: golang-migrate's reading.
+            ("x/../m?z", "{}/m"),
+            ("m#z", "{}/m"),
+            ("u@m", "{}/m"),
+            ("./c%20d", "{}/c d"),
+            ("{}/c%20d", "{}/c d"),
+            ("%25", "{}/%"),
+            # Nor there.
+            ("nowhere", "nowhere"),
+            ("./no%20where", "./no%20where"),
+            ("/no where", "/no where"),
+        ],
+    )
+    def test_a_path_is_a_path(self, tmp_path: Path, path: str, folder: str) -> None:
+        for name in ("m", "a%20b", "100%", "c:d", "c d", "x y", "x@m", "%"):
+            (tmp_path / name).mkdir()
+        path = path.format(tmp_path)
+        assert source.from_path(path) == (f"file://{path}", Path(folder.format(tmp_path)))
+
+    def test_the_current_folder_may_be_gone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        assert source.from_path("m") == ("file://m", Path("m"))
+        assert source.from_url("file://") == ("file://", Path())
+
+    def test_a_file_is_found_out_later(self, tmp_path: Path) -> None:
+        (tmp_path / "f").touch()
+        assert source.from_path("f") == ("file://f", Path("f"))
+
+    @pytest.mark.parametrize(
+        ("path", "reason"),
+        [
+            ("a%20b", 'invalid URL escape "%20"'),
+            ("100%", 'invalid URL escape "%"'),
+            ("x/100%é", 'invalid URL escape "%é"'),
+            ("a b", 'invalid character " " in host name'),
+            ("c:d", 'invalid port ":d" after host'),
+            ("[c", "missing ']' in host"),
+            ("[c]d", 'invalid port "d" after host'),
+            ("a b@c", "net/url: invalid userinfo"),
+            ("%zz@c", 'invalid URL escape "%zz"'),
+            ("a\tb", "net/url: invalid control character in URL"),
+        ],
+    )
+    def test_one_that_go_cannot_read(self, path: str, reason: str) -> None:
+        with pytest.raises(MigrationError) as caught:
+            source.from_path(path)
+        url = source.quoted(f"file://{path}")
+        assert caught.value.tool == f"failed to open source, {url}: parse {url}: {reason}"
+        assert caught.value.code is ErrorCode.INVALID
+
+    @pytest.mark.parametrize(
+        ("url", "folder"),
+        [
+            ("file://m", "{}/m"),
+            ("FILE://m", "{}/m"),
+            ("file:m/n", "{}/m/n"),
+            ("file:%20?x", "{}/%20"),
+            ("file:/m%20n", "/m n"),
+            ("file:///m%20n/", "/m n"),
+            ("file://db/m", "{}/db/m"),
+            ("file://db:1/m", "{}/db:1/m"),
+            ("file://u:p@db/../m?x#y", "{}/m"),
+            ("file://", "{}"),
+            ("file:", "{}"),
+            ("file://.", "{}"),
+            ("file:///m%FF", "/m\udcff"),
+        ],
+    )
+    def test_a_url(self, tmp_path: Path, url: str, folder: str) -> None:
+        assert source.from_url(url) == (url, Path(folder.format(tmp_path)))
+
+    @pytest.mark.parametrize(
+        ("url", "tool"),
+        [
+            ("", "failed to parse scheme from source URL: URL cannot be empty"),
+            ("m", "failed to parse scheme from source URL: no scheme"),
+            (":m", "failed to parse scheme from source URL: no scheme"),
+            (
+                "s4://bucket",
+                "failed to open source, \"s4://bucket\": source driver: unknown driver 's4' (forgotten import?)",
+            ),
+            (
+                "GitHub://u:t/@n@o",
+                'failed to open source, "GitHub://u:***@o": '
+                "source driver: unknown driver 'github' (forgotten import?)",
+            ),
+            (
+                "1x:m",
+                'failed to open source, "1x:m": parse "1x:m": first path segment in URL cannot contain colon',
+            ),
+            ("/x:m", 'failed to open source, "/x:m": source driver: invalid URL scheme'),
+            ("file:///a#%", 'failed to open source, "file:///a#%": parse "file:///a#%": invalid URL escape "%"'),
+            ("file:///%#b", 'failed to open source, "file:///%#b": parse "file:///%": invalid URL escape "%"'),
+        ],
+    )
+    def test_a_bad_url(self, url: str, tool: str) -> None:
+        with pytest.raises(MigrationError) as caught:
+            source.from_url(url)
+        assert caught.value.tool == tool
+        assert caught.value.code is ErrorCode.INVALID
+
+    @given(st.text())
+    def test_nothing_makes_it_fail_otherwise(self, text: str) -> None:
+        for read, asked in ((source.from_path, text), (source.from_url, text), (source.from_url, f"file://{text}")):
+            with suppress(MigrationError):
+                assert read(asked)[0].endswith(asked)
+
+    def test_quoted(self) -> None:
+        assert source.quoted('a"\\\n\x00\x7fé\u00a0\udc80\U000e0001') == r'"a\"\\\n\x00\x7fé\u00a0\x80\U000e0001"'
