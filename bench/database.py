@@ -26,14 +26,14 @@ def create_database(url: str, name: str) -> str:
     return other
 
 
-def insert_code(url: str, source: str) -> UUID:
+def insert_code(url: str, source: str, language: str = "python") -> UUID:
     """Store an endpoint, for runs to refer to."""
     code_id = uuid4()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO codes (id, name, type, source, language, project_uuid) "
-            "VALUES (%s, 'hello', 'endpoint', %s, 'python', 'bench')",
-            (code_id, source),
+            "VALUES (%s, 'hello', 'endpoint', %s, %s, 'bench')",
+            (code_id, source, language),
         )
     return code_id
 

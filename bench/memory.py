@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from bench.processes import BenchError
 from bench.server import Server
-from bench.smaps import children, command_line, private, rollup
+from bench.smaps import children, command_line, pid_namespaces, private, rollup
+
+LANGUAGES = ("python", "javascript", "go")  # as the server has them by default: so are the zygotes started
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +20,33 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
+class Launcher:
+    """A launcher and what is below it."""
+
+    guard: int  # its outer half
+    inner: int
+    zygotes: tuple[int, ...]  # in the order of their start
+    sandboxes: tuple[int, ...]  # warm ones and runs, or builds
+
+
+@dataclass(frozen=True, slots=True)
 class Processes:
     """The processes of a server, by their part in it."""
 
     server: int
-    guard: int
-    launcher: int
-    zygote: int
-    sandboxes: tuple[int, ...]  # warm ones and runs
+    runs: Launcher
+    builds: Launcher
     postgres: tuple[int, ...]
+
+    @property
+    def zygotes(self) -> dict[str, int]:
+        """By language, the process that its runs are forked from."""
+        return dict(zip(LANGUAGES, self.runs.zygotes, strict=True))
+
+    def sandboxes(self, language: str) -> list[int]:
+        """Warm ones and runs. Bun's are told by their name, which the others, forks of a zygote, have not."""
+        bun = {pid for pid in self.runs.sandboxes if command_line(pid)[0:1] == ["bun"]}
+        return [pid for pid in self.runs.sandboxes if (pid in bun) == (language == "javascript")]
 
 
 def find(pid: int) -> Processes:
@@ -34,26 +54,44 @@ def find(pid: int) -> Processes:
     own = children(pid)
     guards = [child for child in own if any("codeactions.sandbox.guard" in part for part in command_line(child))]
     postmasters = [child for child in own if command_line(child)[:1] and "postgres" in command_line(child)[0]]
-    launchers = [child for guard in guards for child in children(guard)]
-    if len(launchers) != 1 or len(postmasters) != 1:
-        raise BenchError("the server's launcher or its database cannot be found among its children")
-    zygote, *sandboxes = children(launchers[0])  # the zygote is the launcher's first child
-    postgres = (postmasters[0], *children(postmasters[0]))
-    return Processes(pid, guards[0], launchers[0], zygote, tuple(sandboxes), postgres)
+    if len(guards) != 2 or len(postmasters) != 1:
+        raise BenchError("the server's launchers or its database cannot be found among its children")
+    runs, builds = (_below(guard) for guard in guards)  # in the order of their start
+    if (len(runs.zygotes), len(builds.zygotes)) != (len(LANGUAGES), 1):
+        raise BenchError("the server has not the zygotes that it should have")
+    return Processes(pid, runs, builds, (postmasters[0], *children(postmasters[0])))
+
+
+def _below(guard: int) -> Launcher:
+    launchers = children(guard)
+    if len(launchers) != 1:
+        raise BenchError("a launcher cannot be found below its outer half")
+    zygotes: list[int] = []
+    sandboxes: list[int] = []
+    level = pid_namespaces(launchers[0])
+    for child in children(launchers[0]):
+        # A zygote is in the launcher's own namespace, a sandbox in one of its own below that.
+        (zygotes if pid_namespaces(child) == level else sandboxes).append(child)
+    return Launcher(guard, launchers[0], tuple(zygotes), tuple(sandboxes))
 
 
 def idle(server: Server) -> dict[str, Size]:
-    """What each part takes now; `together` is the server, both halves of the launcher and the first zygote."""
+    """What each part takes now; `together` is all that is there whatever is called: server, launchers, zygotes."""
     found = find(server.pid)
     parts = {
         "server": [found.server],
-        "launcher, outer half": [found.guard],
-        "launcher, inner half": [found.launcher],
-        "first zygote": [found.zygote],
-        "together": [found.server, found.guard, found.launcher, found.zygote],
-        f"{len(found.sandboxes)} warm sandboxes": list(found.sandboxes),
-        f"PostgreSQL, {len(found.postgres)} processes, the peers' connections too": list(found.postgres),
+        "launcher of runs, outer half": [found.runs.guard],
+        "launcher of runs, inner half": [found.runs.inner],
+        **{f"zygote of {language}": [pid] for language, pid in found.zygotes.items()},
+        "launcher of builds, outer half": [found.builds.guard],
+        "launcher of builds, inner half": [found.builds.inner],
+        "zygote of builds": list(found.builds.zygotes),
     }
+    parts["together"] = [pid for pids in parts.values() for pid in pids]
+    for language in ("python", "javascript"):
+        warm = found.sandboxes(language)
+        parts[f"warm sandboxes of {language}: {len(warm)}"] = warm
+    parts[f"PostgreSQL, {len(found.postgres)} processes, the peers' connections too"] = list(found.postgres)
     return {name: _size(pids) for name, pids in parts.items()}
 
 
@@ -63,13 +101,13 @@ def _size(pids: list[int]) -> Size:
 
 
 def of_a_run(server: Server, code_id: str) -> int:
-    """Private bytes of a run in the middle of its second of sleep."""
+    """Private bytes of a Python run in the middle of its second of sleep."""
     right: list[bool] = []
     call = threading.Thread(target=lambda: right.append(server.call(code_id, "sleeper")))
     call.start()
     try:
         time.sleep(0.6)
-        sizes = [private(pid) for pid in find(server.pid).sandboxes]
+        sizes = [private(pid) for pid in find(server.pid).sandboxes("python")]
     finally:
         call.join()
     if right != [True]:

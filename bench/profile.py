@@ -6,9 +6,9 @@ comes from the call's own record. Lines are medians, so they need not add up to 
 
 import argparse
 import asyncio
+import contextlib
 import sys
 import time
-import urllib.error
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -16,9 +16,10 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from bench.command import carry_out
 from bench.database import Commits, create_database
 from bench.orders import Order, Result
-from bench.processes import BenchError, Child, cleaning_up, start_module
+from bench.processes import BenchError, Child, start_module
 from bench.reference import Side
 from bench.server import HELLO, Server
 from bench.stats import percentile, spread
@@ -168,20 +169,16 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=200, help="per round and kind of request")
     arguments = parser.parse_args()
-    try:
-        with cleaning_up() as stack:
-            server = Server(stack)
-            load = start_module(stack, "the load generator", "bench.load")
-            profile = measure(server, load, arguments.rounds, arguments.calls)
-    except (BenchError, urllib.error.URLError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("bench: stopped", file=sys.stderr)
-        return 130
-    print(f"ms, p50 of {arguments.calls} calls: median of {arguments.rounds} rounds (lowest–highest)\n")
-    profile.print()
-    return 0
+
+    def work(stack: contextlib.ExitStack) -> bool:
+        server = Server(stack)
+        load = start_module(stack, "the load generator", "bench.load")
+        profile = measure(server, load, arguments.rounds, arguments.calls)
+        print(f"ms, p50 of {arguments.calls} calls: median of {arguments.rounds} rounds (lowest–highest)\n")
+        profile.print()
+        return True
+
+    return carry_out(work)
 
 
 if __name__ == "__main__":

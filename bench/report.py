@@ -1,6 +1,6 @@
 """What the bench found, as tables for people and as plain data for programs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -8,6 +8,7 @@ from bench.bars import MB, bars, floor_ratio, latency_ratio, rate_ratio
 from bench.peers.start import PEERS
 from bench.results import HTTP, OURS, Measured
 from bench.stats import spread
+from bench.tables import recorded_table, table
 
 
 def data(measured: Measured) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def _servers(measured: Measured) -> str:
                 series = measured.series[name][level]
                 values = [str(spread(series.values(what))) for what in ("p50_ms", "p99_ms", "per_second")]
                 rows.append([str(level), name, *values, str(sum(series.values("measured")))])
-    return _table(["at a time", "server", "p50 ms", "p99 ms", "runs/s", "calls"], rows)
+    return table(["at a time", "server", "p50 ms", "p99 ms", "runs/s", "calls"], rows)
 
 
 def _floor(measured: Measured) -> str:
@@ -95,7 +96,7 @@ def _floor(measured: Measured) -> str:
         f"the forking process has {sizes['anonymous']} MB of its own ({sizes['rss']} MB RSS), "
         f"the zygote {sizes['zygote_anonymous']} ({sizes['zygote_rss']})"
     )
-    return f"{_table(['floor', 'p50 ms'], rows)}\n{note}"
+    return f"{table(['floor', 'p50 ms'], rows)}\n{note}"
 
 
 def _ratios(measured: Measured) -> str:
@@ -108,7 +109,7 @@ def _ratios(measured: Measured) -> str:
         return ""
     head = [f"{OURS} against", "at a time", "p50: times faster", "runs/s: times as many"]
     note = "the floor's row is the other way round: a call takes that many times a fork and a commit"
-    return f"{_table(head, rows)}\n{note}"
+    return f"{table(head, rows)}\n{note}"
 
 
 def _times(found: dict[str, float]) -> str:
@@ -123,29 +124,19 @@ def _memory(measured: Measured) -> str:
         rows += [[when, name, f"{size.pss / MB:.1f}", f"{size.rss / MB:.1f}"] for name, size in sizes.items()]
     run = measured.run_private
     note = f"a run that sleeps has {run.median / MB:.2f} ({run.low / MB:.2f}–{run.high / MB:.2f}) MB of its own"
-    return f"{_table(['idle memory', 'of', 'PSS MB', 'RSS MB'], rows)}\n{note}"
+    return f"{table(['idle memory', 'of', 'PSS MB', 'RSS MB'], rows)}\n{note}"
 
 
 def _recorded(measured: Measured) -> str:
-    rows = [
-        [name, str(found.calls), str(found.completed), str(found.other), "yes" if found.ok else "NO"]
-        for name, found in measured.recorded.items()
-    ]
-    lines = [_table(["on record", "calls", "completed", "other", "exact"], rows)]
-    lines.append("every answer was right" if measured.answers_right else "WRONG ANSWERS:")
-    for name, levels in measured.series.items():
-        for level, series in levels.items():
-            lines += [f"  {name}, {level} at a time: {complaint}" for complaint in series.sums()["complaints"]]
-    return "\n".join(lines)
+    complaints = (
+        f"{name}, {level} at a time: {complaint}"
+        for name, levels in measured.series.items()
+        for level, series in levels.items()
+        for complaint in series.sums()["complaints"]
+    )
+    return recorded_table(measured.recorded, complaints)
 
 
 def _bars(measured: Measured) -> str:
     rows = [["ok" if bar.ok else "MISSED", bar.name, str(bar)] for bar in bars(measured)]
-    return _table(["bar", "what", "measured"], rows) if rows else ""
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    lines = [head, ["─" * width for width in widths], *rows]
-    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
-    return "\n".join(line.rstrip() for line in padded)
+    return table(["bar", "what", "measured"], rows) if rows else ""

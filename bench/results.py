@@ -1,7 +1,7 @@
 """How much is measured, and what was found."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -59,6 +59,12 @@ class Recorded:
     calls: int
     completed: int
     other: int
+
+    @classmethod
+    def of(cls, calls: int, counts: Mapping[str, int]) -> "Recorded":
+        """`counts` is the number of runs on record by status."""
+        completed = counts.get("completed", 0)
+        return cls(calls, completed, sum(counts.values()) - completed)
 
     @property
     def ok(self) -> bool:

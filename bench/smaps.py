@@ -33,6 +33,15 @@ def children(pid: int) -> list[int]:
     return [child for _, child in sorted(found)]
 
 
+def pid_namespaces(pid: int) -> int:
+    """In how many pid namespaces, one within the other, a process is; 0 when it is gone."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("NSpid:"):
+                return len(line.split()) - 1
+    return 0
+
+
 def command_line(pid: int) -> list[str]:
     """A process' arguments; empty when it is gone."""
     try:

@@ -3,12 +3,11 @@
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 
-from bench import database, machine, memory
-from bench.orders import Order, Result
+from bench import database, machine, memory, phase
+from bench.orders import Result
 from bench.peers import start
-from bench.processes import BenchError, Child, start_module
+from bench.processes import BenchError, start_module
 from bench.results import HTTP, OURS, Measured, Plan, Recorded, Series
 from bench.server import HELLO, SLEEP, Server
 from bench.smaps import rollup
@@ -20,7 +19,7 @@ _ONCE = (start.IMPORTS, 64)
 
 def measure(plan: Plan, stack: contextlib.ExitStack, say: Callable[[str], None]) -> Measured:
     """Run the bench; `stack` stops what it started. Raises `BenchError`."""
-    say("starting the server and its PostgreSQL")
+    say("starting the server, its PostgreSQL and its languages")
     server = Server(stack)
     hello, sleep = server.deploy(HELLO), server.deploy(SLEEP)
     measured = Measured(plan, machine.describe(server))
@@ -62,7 +61,7 @@ def _run_rounds(
     results: dict[tuple[str, int], list[Result]] = {(name, level): [] for name in names for level in plan.levels}
     forks = commits = None
     if "floor" in plan.only:
-        zygote = rollup(memory.find(server.pid).zygote)
+        zygote = rollup(memory.find(server.pid).zygotes["python"])
         forks = start_module(stack, "the forking process", "bench.peers.floor", str(zygote["Anonymous"]))
         commits = database.Commits(server.database_url)
         stack.callback(commits.close)
@@ -76,7 +75,7 @@ def _run_rounds(
                 if number > 1 and (name, level) == _ONCE:
                     continue
                 phase_began = time.monotonic()
-                result = _phase(load, plan, orders[name], level)
+                result = phase.take(load, orders[name], level, most=plan.most, seconds=plan.seconds)
                 if (name, level) == _ONCE:
                     once = time.monotonic() - phase_began
                 results[name, level].append(result)
@@ -95,25 +94,9 @@ def _run_rounds(
         measured.series[name] = {level: Series(tuple(results[name, level])) for level in plan.levels}
 
 
-def _phase(load: Child, plan: Plan, address: tuple[str, int, str], level: int) -> Result:
-    host, port, path = address
-    order = Order(
-        host=host,
-        port=port,
-        path=path,
-        concurrency=level,
-        most=max(plan.most // 2 if level == 1 else plan.most, level),
-        seconds=plan.seconds,
-        warmup=1,
-    )
-    return Result(**load.ask(asdict(order)))
-
-
 def _calls(measured: Measured, name: str) -> int:
     return sum(r.calls for series in measured.series.get(name, {}).values() for r in series.results)
 
 
 def _recorded(url: str, code_id: str, calls: int) -> Recorded:
-    counts = database.count_runs(url, code_id)
-    completed = counts.pop("completed", 0)
-    return Recorded(calls, completed, sum(counts.values()))
+    return Recorded.of(calls, database.count_runs(url, code_id))

@@ -1,4 +1,6 @@
-"""A minimal server that starts `python` for each request, as services without a sandbox do.
+"""A minimal server that starts a process for each request, as services without warm sandboxes do.
+
+The process gets the call as one JSON object on standard input, and writes the result to standard output.
 
 HTTP stack and PostgreSQL are those of the measured server and the same two rows are written, so that only the
 execution differs. There is no router, no validation and no limit on the number of processes.
@@ -9,9 +11,9 @@ import asyncio
 import contextlib
 import json
 import socket
-import sys
 import uuid
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,7 +23,6 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
-_FOLDER = Path(__file__).resolve().parent
 _BACKLOG = 2048
 _CONNECTIONS = 16
 _START = """
@@ -33,28 +34,34 @@ UPDATE coderuns SET status = 'completed', result = %s, extra = extra || %s, upda
 """
 
 
-class App:
-    """The ASGI application: any path runs the one code."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A code, and the command that runs it; `source` is handed to that with each call."""
 
-    def __init__(
-        self, pool: "AsyncConnectionPool[AsyncConnection[Any]]", script: Path, code_id: str, source: str
-    ) -> None:
+    code: str
+    command: tuple[str, ...]
+    source: str = ""
+
+
+class App:
+    """The ASGI application: a path for each action."""
+
+    def __init__(self, pool: "AsyncConnectionPool[AsyncConnection[Any]]", actions: Mapping[str, Action]) -> None:
         self._pool = pool
-        self._script = script
-        self._code_id = code_id
-        self._source = source
+        self._actions = actions
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
+        action = self._actions[scope["path"]]
         body = await _body(receive)
         params = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        call = {"source": self._source, "params": params, "headers": headers, "body": body}
+        call = {"source": action.source, "params": params, "headers": headers, "body": body}
         run_id = uuid.uuid4()
         async with self._pool.connection() as connection:
-            start = (run_id, self._code_id, Jsonb({"node": "peer"}), Jsonb(params), body, Jsonb(headers))
+            start = (run_id, action.code, Jsonb({"node": "peer"}), Jsonb(params), body, Jsonb(headers))
             await connection.execute(_START, start)
-        result = await self._execute(call)
+        result = await _execute(action.command, call)
         async with self._pool.connection() as connection:
             extra = Jsonb({"status_code": 200, "content_type": "application/json"})
             await connection.execute(_END, (result.decode(), extra, run_id))
@@ -66,19 +73,20 @@ class App:
         await send({"type": "http.response.start", "status": 200, "headers": answer})
         await send({"type": "http.response.body", "body": result})
 
-    async def _execute(self, call: dict[str, Any]) -> bytes:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(self._script), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-        )
-        try:
-            result, _ = await process.communicate(json.dumps(call).encode())
-        except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            raise
-        if process.returncode != 0:
-            raise RuntimeError(f"the process ended with {process.returncode}")
-        return result
+
+async def _execute(command: tuple[str, ...], call: dict[str, Any]) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        result, _ = await process.communicate(json.dumps(call).encode())
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        raise
+    if process.returncode != 0:
+        raise RuntimeError(f"the process ended with {process.returncode}")
+    return result
 
 
 async def _body(receive: Any) -> str:
@@ -97,9 +105,12 @@ async def _serve(arguments: argparse.Namespace) -> None:
     )
     async with pool:
         await pool.wait()
-        app = App(pool, _FOLDER / arguments.script, arguments.code, arguments.source)
+        actions = {
+            path: Action(**{**action, "command": tuple(action["command"])})
+            for path, action in json.loads(arguments.actions).items()
+        }
         config = uvicorn.Config(
-            app,
+            App(pool, actions),
             lifespan="off",
             http="httptools",
             ws="none",
@@ -118,9 +129,7 @@ def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--database", required=True)
-    parser.add_argument("--code", required=True)
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--script", required=True, choices=("engine_plain.py", "engine_imports.py"))
+    parser.add_argument("--actions", required=True, help="JSON: by path, the fields of an Action")
     uvloop.run(_serve(parser.parse_args()))
 
 

@@ -1,11 +1,15 @@
 """How each of the peers that answer HTTP is started."""
 
 import contextlib
+import json
 import os
 import socket
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict
 from uuid import UUID
 
+from bench.peers.process_per_request import Action
 from bench.processes import ROOT, BenchError, Child, start_module, wait_until
 
 PLAIN = "python per request"
@@ -13,6 +17,7 @@ IMPORTS = "python per request, with clients"
 FUNCTIONS = "functions-framework"
 PEERS = (PLAIN, IMPORTS, FUNCTIONS)
 RECORDING = (PLAIN, IMPORTS)
+FOLDER = ROOT / "bench" / "peers"
 _SCRIPTS = {PLAIN: "engine_plain.py", IMPORTS: "engine_imports.py"}
 
 
@@ -20,15 +25,24 @@ def start(name: str, stack: contextlib.ExitStack, database: str, code_id: UUID, 
     """Start a peer that `stack` stops, and wait until it serves. Returns host and port. Raises `BenchError`."""
     if name == FUNCTIONS:
         return _start_functions_framework(stack)
-    arguments = {"database": database, "code": str(code_id), "source": source, "script": _SCRIPTS[name]}
-    flags = [f"--{key}={value}" for key, value in arguments.items()]
+    command = (sys.executable, str(FOLDER / _SCRIPTS[name]))
+    action = Action(code=str(code_id), command=command, source=source)
+    return start_processes(stack, name, database, {"/": action})
+
+
+def start_processes(
+    stack: contextlib.ExitStack, name: str, database: str, actions: Mapping[str, Action]
+) -> tuple[str, int]:
+    """Start a server that runs one process for each request: a path for each action. Like `start`."""
+    described = json.dumps({path: asdict(action) for path, action in actions.items()})
+    flags = (f"--database={database}", f"--actions={described}")
     return start_module(stack, name, "bench.peers.process_per_request", *flags).address()
 
 
 def _start_functions_framework(stack: contextlib.ExitStack) -> tuple[str, int]:
     """Google's command line with all its defaults: gunicorn, one process, four threads for each core."""
     host, port = "127.0.0.1", _free_port()
-    source = ROOT / "bench" / "peers" / "function.py"
+    source = FOLDER / "function.py"
     flags = [f"--source={source}", "--target=run", f"--host={host}", f"--port={port}"]
     env = {name: value for name, value in os.environ.items() if name not in ("WORKERS", "THREADS", "DEBUG")}
     child = Child(FUNCTIONS, [sys.executable, "-m", "functions_framework", *flags], env)

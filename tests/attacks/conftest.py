@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from attacks.attacker import nothing_left
+from attacks.languages import Toolbox
 from harness import Server, wait_until
+
+WELL = Toolbox({"none": {"javascript": "return 'well';", "go": 'return "well", nil'}})
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +20,8 @@ def unharmed(request: pytest.FixtureRequest) -> Iterator[None]:
     assert server.process is not None
     assert server.process.poll() is None, "the server died"
     assert server.healthy()
+    for language in _languages(server):
+        assert WELL.call(server, language, "none").text == "well"
     assert _launcher_restarts(server) == launcher_restarts
     wait_until(lambda: nothing_left(server), 10, "the end of every process of every run")
     assert not [line for line in server.output[lines:] if "Traceback" in line or "Exception" in line]
@@ -24,3 +29,9 @@ def unharmed(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def _launcher_restarts(server: Server) -> int:
     return int(server.client.get("/health").json()["parts"]["sandbox"]["launcher_restarts"])
+
+
+def _languages(server: Server) -> list[str]:
+    """Those that are ready, so that an attack in Python does not wait for Go."""
+    languages = server.client.get("/health").json()["parts"]["languages"]
+    return [name for name in ("javascript", "go") if languages[name]["state"] == "ready"]

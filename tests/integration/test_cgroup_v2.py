@@ -25,7 +25,8 @@ from codeactions.cli.settings import read_settings
 from codeactions.sandbox.pool import SandboxPool
 
 async def main():
-    pool = SandboxPool(read_settings().launcher(slots=2), warm=2)
+    settings = read_settings(languages="python")
+    pool = SandboxPool(settings.launcher(settings.catalogue(), slots=2), warm={"python": 2})
     level = await pool.start()
     guard = pool.launcher_pid
     (launcher,) = pathlib.Path(f"/proc/{guard}/task/{guard}/children").read_text().split()

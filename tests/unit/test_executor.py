@@ -8,6 +8,7 @@ import pytest
 
 from codeactions.domain.code import Code
 from codeactions.domain.run import Call
+from codeactions.execution.builds import Prepared
 from codeactions.execution.executor import Executor
 
 
@@ -32,13 +33,22 @@ class FakePool:
         return self.sandbox
 
 
+class FakeBuilds:
+    """Has nothing to build."""
+
+    async def prepare(self, code: Code) -> Prepared:
+        """The source as it is."""
+        return Prepared(code.language, code.source)
+
+
 async def test_a_sandbox_whose_run_cannot_even_be_written_down_is_given_back() -> None:
     def broken_ids() -> UUID:
         raise RuntimeError("no ids today")
 
     pool: Any = FakePool()
     recorder: Any = object()
-    executor = Executor(pool, recorder, zygotes={"python": "python"}, node="n", instance=1, new_run_id=broken_ids)
+    builds: Any = FakeBuilds()
+    executor = Executor(pool, recorder, builds=builds, node="n", instance=1, new_run_id=broken_ids)
     now = datetime.now(UTC)
     code = Code(
         id=UUID(int=1),

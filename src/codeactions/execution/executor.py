@@ -3,18 +3,19 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from codeactions.domain.code import Code
-from codeactions.domain.errors import Error, ErrorCode, invalid
+from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import new_id
 from codeactions.domain.record import MASKED_HEADERS, end_extra, pairs_to_object, start_extra
 from codeactions.domain.run import Call, ErrorType, Outcome, Run, RunError, RunStatus
 from codeactions.domain.text import bytes_to_text
+from codeactions.execution.builds import Builds, Prepared, SourceRefused
 from codeactions.execution.recorder import Recorder
 from codeactions.execution.sandboxed import OutputLimits, SandboxedRun
 from codeactions.postgres.coderuns import RunEnd, RunStart
@@ -41,7 +42,7 @@ class Finished:
 class Executor:
     """Runs codes on this node.
 
-    zygotes: language → name of the zygote its runs are forked from; a language that is absent cannot be run.
+    builds: what makes of a code what its runs need.
     instance: the number under which this server's unfinished runs are found should it die.
     """
 
@@ -50,7 +51,7 @@ class Executor:
         pool: SandboxPool,
         recorder: Recorder,
         *,
-        zygotes: Mapping[str, str],
+        builds: Builds,
         node: str,
         instance: int,
         limits: OutputLimits | None = None,
@@ -62,7 +63,7 @@ class Executor:
     ) -> None:
         self._pool = pool
         self._recorder = recorder
-        self._zygotes = zygotes
+        self._builds = builds
         self._node = node
         self._instance = instance
         self._limits = limits or OutputLimits()
@@ -86,11 +87,9 @@ class Executor:
     async def run(self, code: Code, call: Call) -> Finished:
         """Run a code once and record it. The run goes on should the caller be cancelled or hang up.
 
-        Raises `Error`: invalid (no runtime for the language), busy (no slot in time, or the record cannot be
-        written, in which case the run does not count), not_found (the code was deleted meanwhile).
+        Raises `Error`: busy (no runtime for the language, no slot in time, or the record cannot be written, in which
+        case the run does not count), not_found (the code was deleted meanwhile).
         """
-        if code.language not in self._zygotes:
-            raise invalid(f"this node has no runtime for {code.language}")
         if self._closing:
             raise Error(ErrorCode.BUSY, "the server is stopping")
         task = asyncio.create_task(self._run(code, call))
@@ -110,28 +109,42 @@ class Executor:
 
     async def _run(self, code: Code, call: Call) -> Finished:
         asked = time.perf_counter()
-        sandbox = await self._pool.acquire(
-            self._zygotes[code.language], self._admission.wait_seconds, self._admission.most_waiting
-        )
         try:
-            start = self._start_row(code, call, (time.perf_counter() - asked) * 1000)
+            prepared = await self._builds.prepare(code)
+        except SourceRefused as refused:
+            start = self._start_row(code, call, None, (time.perf_counter() - asked) * 1000)
+            return await self._record(code, start, self._recorder.begin(start), Outcome(error=refused.error))
+        try:
+            sandbox = await self._pool.acquire(
+                prepared.zygote, self._admission.wait_seconds, self._admission.most_waiting, prepared.program
+            )
+        finally:
+            prepared.close()
+        try:
+            start = self._start_row(code, call, prepared.artifact, (time.perf_counter() - asked) * 1000)
         except BaseException:  # nobody else would ever end the sandbox, and its slot would be lost
             sandbox.discard()
             raise
-        run = SandboxedRun(sandbox, self._limits, self._now)
+        run = SandboxedRun(sandbox, self._limits, self._now, prepared.explain)
         begun = self._recorder.begin(start)
         begun.add_done_callback(lambda done: _end_if_failed(done, run))
         self._running[start.id] = run
         try:
-            outcome = await run.outcome(_job(start.id, code, call), call.body, code.timeout)
+            outcome = await run.outcome(_job(start.id, prepared, call), call.body, code.timeout)
         finally:
             del self._running[start.id]
         return await self._record(code, start, begun, outcome)
 
-    def _start_row(self, code: Code, call: Call, queue_ms: float) -> RunStart:
+    def _start_row(self, code: Code, call: Call, artifact: str | None, queue_ms: float) -> RunStart:
         body, encoding = bytes_to_text(call.body)
         extra = start_extra(
-            code, call, node=self._node, instance=self._instance, queue_ms=queue_ms, body_encoding=encoding
+            code,
+            call,
+            node=self._node,
+            instance=self._instance,
+            queue_ms=queue_ms,
+            body_encoding=encoding,
+            artifact=artifact,
         )
         return RunStart(
             id=self._new_run_id(),
@@ -166,10 +179,10 @@ def _end_if_failed(begun: "asyncio.Future[None]", run: SandboxedRun) -> None:
             run.end(RunError(ErrorType.INTERNAL, "the run could not be recorded"))
 
 
-def _job(run_id: UUID, code: Code, call: Call) -> dict[str, Any]:
+def _job(run_id: UUID, prepared: Prepared, call: Call) -> dict[str, Any]:
     return {
         "run_id": str(run_id),
-        "source": code.source,
+        "source": prepared.source,
         "method": call.method,
         "path": call.path,
         "params": call.params,

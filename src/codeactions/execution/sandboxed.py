@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,12 +26,14 @@ from codeactions.runtimes.frames import (
     pack_described,
     unpack_described,
 )
+from codeactions.runtimes.runtime import Explain
 from codeactions.sandbox.pool import Ended, Sandbox
 
 _READ_SIZE = 64 * 1024
 _LOG_FRAME_COST = 128  # bytes that a log frame counts for beside its text: a flood of empty ones is work as well
 _EXIT_GRACE = 0.02  # seconds from a run's answer to its exit
 _END_GRACE = 0.25  # seconds between a run's pipe closing and the kernel's word of how it ended
+_ROOM = META_LIMIT // 40  # characters of a crash's message, as the engines have it
 _FROM_RUNS = {name: ErrorType(name) for name in ("exception", "invalid_source", "memory", "output_limit")}
 
 
@@ -50,11 +52,16 @@ class SandboxedRun:
     """Drives a sandbox from its job to its outcome. Use once."""
 
     def __init__(
-        self, sandbox: Sandbox, limits: OutputLimits, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        sandbox: Sandbox,
+        limits: OutputLimits,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        explain: Explain | None = None,
     ) -> None:
         self._sandbox = sandbox
         self._limits = limits
         self._now = now
+        self._explain = explain
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[Answer | RunError] = self._loop.create_future()
         self._reader = Reader(
@@ -244,7 +251,14 @@ class SandboxedRun:
                     if self._end.done():
                         return
         self._flush_pipes()
-        self.end(_death(ended.result()))
+        self.end(self._crash(ended.result()) or _death(ended.result()))
+
+    def _crash(self, ended: Ended) -> RunError | None:
+        """What the language's own runtime said when it ended the process; None if it said nothing."""
+        if self._explain is None or ended.memory_kills or ended.status is None:
+            return None
+        error = self._explain(ended.status, [line.content for line in self._logs if line.level == "error"])
+        return error and replace(error, message=error.message[:_ROOM], traceback=error.traceback[: 2 * _ROOM])
 
     def _detach(self) -> None:
         self._loop.remove_reader(self._sandbox.frames)
@@ -259,7 +273,8 @@ def _read_failure(meta: dict[str, Any]) -> RunError:
     kind, message, trace = (
         text if isinstance(text := meta.get(name), str) else "" for name in ("type", "message", "traceback")
     )
-    return RunError(_FROM_RUNS.get(kind, ErrorType.EXCEPTION), message, trace)
+    line, column = (number if type(number := meta.get(name)) is int else None for name in ("line", "column"))
+    return RunError(_FROM_RUNS.get(kind, ErrorType.EXCEPTION), message, trace, line, column)
 
 
 def _death(ended: Ended) -> RunError:

@@ -26,12 +26,16 @@ class LauncherConfig:
     """How many slots there are, what their runs see and use, and which zygotes are kept warm.
 
     exposed: host paths that runs see read-only, at the same place.
+    mounts: places where runs see something of the host's, read-only: place → host path. What is mounted below /tmp
+        or /proc is covered by a run's own.
     hidden: folders inside `exposed` that runs see empty.
-    zygotes: name → module with `preload()`, called once, and `run()`, called in each run.
+    zygotes: name → module with `preload(limits, places)`, called once, and `run()`, called in each run. `places`
+        says where mounts really are that are not at their place. What the module's
+        programs need of their own before a user's code has anything it says in `DATA_BYTES`.
     insecure: no walls at all; for hosts that offer none, and only when asked for.
     """
 
-    __slots__ = ("exposed", "hidden", "insecure", "limits", "slots", "zygotes")
+    __slots__ = ("exposed", "hidden", "insecure", "limits", "mounts", "slots", "zygotes")
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class LauncherConfig:
         limits: Limits | None = None,
         exposed: tuple[str, ...] = (),
         hidden: tuple[str, ...] = (),
+        mounts: dict[str, str] | None = None,
         zygotes: dict[str, str] | None = None,
         insecure: bool = False,
     ) -> None:
@@ -47,6 +52,7 @@ class LauncherConfig:
         self.limits = limits or Limits()
         self.exposed = exposed
         self.hidden = hidden
+        self.mounts = mounts or {}
         self.zygotes = zygotes or {}
         self.insecure = insecure
 

@@ -74,7 +74,7 @@ def _fork_walled(server: socket.socket, config: LauncherConfig, tree: cgroups.Cg
     else:
         _become_namespace_root()
         mapping = "0 0 1"
-    rootfs.enter(config.exposed, config.hidden, owner=base, slots=config.slots)
+    rootfs.enter(config.exposed, config.hidden, config.mounts, owner=base, slots=config.slots)
     told, tell = os.pipe()
     pid = syscalls.clone(_LAUNCHER_NAMESPACES)
     if pid == 0:

@@ -69,7 +69,10 @@ class Launcher:
                 for other in self._zygotes.values():
                     other.sock.close()
                 walled = not self._config.insecure
-                zygote.serve(theirs, self._config.zygotes[name], self._slots, self._config.limits, walled)
+                # Without walls nothing is mounted anywhere: programs are where the host has them.
+                places = {} if walled else self._config.mounts
+                module = self._config.zygotes[name]
+                zygote.serve(theirs, module, self._slots, self._config.limits, places, walled=walled)
             finally:
                 os._exit(0)
         theirs.close()

@@ -2,19 +2,22 @@
 
 A warm sandbox is a run whose walls are already up and which waits for its job; it serves one run like any
 other. Keeping a few takes the fork out of a call's way; the number of slots bounds them and the runs together.
+Each zygote has its own, as many as its calls make worth while (warmth.py).
 """
 
 import asyncio
 import collections
 import contextlib
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.sandbox.config import LauncherConfig, Level
 from codeactions.sandbox.process import LauncherProcess
+from codeactions.sandbox.warmth import Warmth
 
 _RESTART_DELAYS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before each further attempt to replace a launcher
 _WARM_AFTER_FAILURE = 1.0  # seconds
@@ -90,15 +93,21 @@ class Sandbox:
 class SandboxPool:
     """Hands out sandboxes, at most `config.slots` at a time; replaces its launcher whenever that dies."""
 
-    def __init__(self, config: LauncherConfig, *, warm: int = 4, warm_zygote: str = "") -> None:
+    def __init__(self, config: LauncherConfig, *, warm: Mapping[str, int] | None = None, most_warm: int = 0) -> None:
+        """warm: zygote → the least number to keep ready; none of those that it does not name.
+
+        most_warm: what that may grow to for one zygote when its calls come fast.
+        """
         self.config = config
-        self._warm_target = min(warm, config.slots)
-        self._warm_zygote = warm_zygote or next(iter(config.zygotes), "")
+        least = {name: min(number, config.slots) for name, number in (warm or {}).items() if number > 0}
+        self._warmth = {
+            name: Warmth(number, min(most_warm, config.slots), time.monotonic) for name, number in least.items()
+        }
         self._launcher: LauncherProcess | None = None
         self._gone: LauncherProcess | None = None  # the last one that died, until it is waited for
         self._free: set[int] = set()
         self._alive: dict[int, Sandbox] = {}  # slot → sandbox, warm ones included
-        self._warm: collections.deque[Sandbox] = collections.deque()
+        self._warm: dict[str, collections.deque[Sandbox]] = {name: collections.deque() for name in self._warmth}
         self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
         self._not_warm_before = 0.0
         self._runs = 0
@@ -111,20 +120,17 @@ class SandboxPool:
         self.cgroup_reason = ""
 
     def __repr__(self) -> str:
-        return (
-            f"<SandboxPool {len(self._alive) - len(self._warm)} busy, {len(self._warm)} warm, "
-            f"{len(self._free)} free, {len(self._waiting)} waiting>"
-        )
+        return f"<SandboxPool {self.busy} busy, {self.warm} warm, {len(self._free)} free, {len(self._waiting)} waiting>"
 
     @property
     def busy(self) -> int:
         """Sandboxes with a run in them."""
-        return len(self._alive) - len(self._warm)
+        return len(self._alive) - self.warm
 
     @property
     def warm(self) -> int:
         """Sandboxes that wait for a job."""
-        return len(self._warm)
+        return sum(map(len, self._warm.values()))
 
     @property
     def waiting(self) -> int:
@@ -166,29 +172,43 @@ class SandboxPool:
             await launcher.stop()
         self._lose_all("the server is stopping")
 
-    async def acquire(self, zygote: str, timeout: float, most_waiting: int) -> Sandbox:
+    async def acquire(self, zygote: str, timeout: float, most_waiting: int, program: int | None = None) -> Sandbox:
         """Get a sandbox of `zygote`'s kind, waiting up to `timeout` seconds for a slot.
 
-        First come, first served. Raises `Error` (busy) when nothing became free in time or when `most_waiting`
-        callers wait already. The slot frees itself when the sandbox has ended.
+        `program` is the descriptor of what the run is to become; it stays the caller's. Such a sandbox is never a
+        warm one. First come, first served. Raises `Error` (busy) when nothing became free in time or when
+        `most_waiting` callers wait already. The slot frees itself when the sandbox has ended.
         """
         deadline = asyncio.get_running_loop().time() + timeout
         if self._waiting:
             await self._wait_for_slot(deadline, timeout, most_waiting)
         while not self._can_serve(zygote):
-            if self._warm and not self._free:
-                self._warm.popleft().discard()  # warm for another zygote's runs: its slot is needed here
+            if not self._free:
+                self._give_up_warm()  # its slot is needed here
             await self._wait_for_slot(deadline, timeout, most_waiting)
-        while self._warm and self._warm_zygote == zygote:
-            sandbox = self._warm.popleft()
+        warm = self._warm.get(zygote)
+        while warm:
+            sandbox = warm.popleft()
             if not sandbox.ended.done():
                 # Runs that end make room for new warm ones; should this one last, its place is taken a little later.
-                asyncio.get_running_loop().call_later(_WARM_AFTER_TAKING, self._keep_warm)
+                self._keep_warm_in(_WARM_AFTER_TAKING)
                 return sandbox
-        return self._start_sandbox(zygote)
+        if warm is not None:
+            self._warmth[zygote].missed()
+            self._keep_warm_in(_WARM_AFTER_TAKING)
+        return self._start_sandbox(zygote, program)
 
     def _can_serve(self, zygote: str) -> bool:
-        return self._launcher is not None and bool(self._free or (self._warm and self._warm_zygote == zygote))
+        return self._launcher is not None and bool(self._free or self._warm.get(zygote))
+
+    def _give_up_warm(self) -> None:
+        """End a warm sandbox, of the zygote that has the most of them."""
+        fullest = max(self._warm.values(), key=len, default=None)
+        if fullest:
+            fullest.popleft().discard()
+
+    def _keep_warm_in(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._keep_warm)
 
     async def _wait_for_slot(self, deadline: float, timeout: float, most_waiting: int) -> None:
         if len(self._waiting) >= most_waiting:
@@ -207,14 +227,15 @@ class SandboxPool:
             if not came:
                 self._next_turn()  # who gives up in the very moment of its turn passes it on
 
-    def _start_sandbox(self, zygote: str) -> Sandbox:
+    def _start_sandbox(self, zygote: str, program: int | None = None) -> Sandbox:
         assert self._launcher is not None
         slot = self._free.pop()
         self._runs += 1
         run, launcher = self._runs, self._launcher
         sandbox = Sandbox(slot, run, zygote, lambda: launcher.send({"kill": slot, "run": run}))
         self._alive[slot] = sandbox
-        launcher.send({"start": slot, "run": run, "zygote": zygote}, sandbox.run_ends)
+        descriptors = sandbox.run_ends if program is None else (*sandbox.run_ends, program)
+        launcher.send({"start": slot, "run": run, "zygote": zygote}, descriptors)
         sandbox.close_run_ends()
         return sandbox
 
@@ -222,12 +243,16 @@ class SandboxPool:
         now = asyncio.get_running_loop().time()
         if self._stopping or self._launcher is None or self._waiting or now < self._not_warm_before:
             return
-        while len(self._warm) < self._warm_target and self._free:
-            self._warm.append(self._start_sandbox(self._warm_zygote))
+        for name, warmth in self._warmth.items():
+            warm, target = self._warm[name], warmth.target
+            while len(warm) < target and self._free and name in self.ready_zygotes:
+                warm.append(self._start_sandbox(name))
+            while len(warm) > target:
+                warm.popleft().discard()
 
     def _next_turn(self) -> None:
         """Wake as many waiters as there are slots for them."""
-        places = len(self._free) + len(self._warm)
+        places = len(self._free) + self.warm
         for turn in self._waiting:
             if places <= 0 or self._launcher is None:
                 return
@@ -248,6 +273,7 @@ class SandboxPool:
         elif message.get("state") == "ready":
             self.ready_zygotes.add(message["zygote"])
             self._zygote_ready.set()
+            self._keep_warm()
         elif message.get("state") == "died":
             self.ready_zygotes.discard(message["zygote"])
 
@@ -255,12 +281,11 @@ class SandboxPool:
         del self._alive[sandbox.slot]
         self._free.add(sandbox.slot)
         with contextlib.suppress(ValueError):
-            self._warm.remove(sandbox)
+            self._warm.get(sandbox.zygote, collections.deque()).remove(sandbox)
             sandbox.close()  # nobody took it, so nobody else will
             # It should have waited for a job. Whatever ended it would end the next one as soon.
-            loop = asyncio.get_running_loop()
-            self._not_warm_before = loop.time() + _WARM_AFTER_FAILURE
-            loop.call_later(_WARM_AFTER_FAILURE, self._keep_warm)
+            self._not_warm_before = asyncio.get_running_loop().time() + _WARM_AFTER_FAILURE
+            self._keep_warm_in(_WARM_AFTER_FAILURE)
         if not sandbox.ended.done():
             sandbox.ended.set_result(ended)
 

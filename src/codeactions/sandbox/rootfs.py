@@ -45,27 +45,39 @@ _FILES = {
     "/etc/resolv.conf": "",
     "/etc/hostname": "sandbox\n",
 }
+# Up to this size a file is copied: runs see in /proc/self/mountinfo where on the host a mounted one is.
+_COPIED_BYTES = 256 * 1024
 SLOT_DEVICES = "/.devices"  # a folder for each slot, by its number
 _BUILD_AT = "/tmp"  # exists everywhere, and what it hides stays reachable through the opened sources
 
 
-def enter(exposed: tuple[str, ...], hidden: tuple[str, ...], *, owner: int | None, slots: int) -> None:
+def enter(
+    exposed: tuple[str, ...], hidden: tuple[str, ...], mounts: dict[str, str], *, owner: int | None, slots: int
+) -> None:
     """Build the root in a mount namespace of the caller's own and make it the caller's root.
 
-    `exposed` paths that do not exist are left out. `owner` is the launcher's user id, and None without root: then no
-    device can be made, and all slots share the host's. Raises `OSError`.
+    `exposed` paths that do not exist are left out; those of `mounts` (place → host path) have to exist. `owner` is
+    the launcher's user id, and None without root: then no device can be made, and all slots share the host's. Raises
+    `OSError`.
     """
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount(b"none", b"/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     links, sources = _open_sources(exposed)
+    files: dict[str, str | bytes] = dict(_FILES)
+    for place, path in mounts.items():
+        if os.path.isfile(path) and os.path.getsize(path) <= _COPIED_BYTES:
+            files[place] = _read(path)
+        else:
+            sources[place] = os.open(path, os.O_PATH | os.O_CLOEXEC)
     syscalls.mount(b"sandbox", _BUILD_AT.encode(), b"tmpfs", syscalls.MS_NOSUID, b"mode=0755,size=1m")
     for folder in ("dev", "etc", "proc", "tmp", "var", "run", ".empty"):
         os.mkdir(f"{_BUILD_AT}/{folder}", 0o755)
     for path, target in {**_LINKS, **links}.items():
         os.makedirs(os.path.dirname(_BUILD_AT + path), exist_ok=True)
         os.symlink(target, _BUILD_AT + path)
-    for path, text in _FILES.items():
-        _write(_BUILD_AT + path, text)
+    for path, content in files.items():
+        os.makedirs(os.path.dirname(_BUILD_AT + path), exist_ok=True)
+        _write(_BUILD_AT + path, content)
     for path, fd in sources.items():
         _bind(fd, _BUILD_AT + path, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NODEV)
     for path in hidden:
@@ -135,6 +147,11 @@ def _bind_empty(target: str) -> None:
     syscalls.set_mount_attributes(target, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NOSUID)
 
 
-def _write(path: str, text: str) -> None:
-    with open(path, "w") as file:
-        file.write(text)
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _write(path: str, content: str | bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())

@@ -15,9 +15,11 @@ from codeactions.sandbox.cgroups import SlotGroup
 from codeactions.sandbox.config import Limits
 from codeactions.sandbox.rootfs import RUN_UID, SLOT_DEVICES
 
-# The pipe a run reads its job from, and the one it answers on; 0, 1, 2 are /dev/null and the two output pipes.
+# The pipe a run reads its job from, the one it answers on, and the program that it is to become, where its runtime
+# needs one; 0, 1, 2 are /dev/null and the two output pipes.
 JOB_FD = 3
 FRAMES_FD = 4
+PROGRAM_FD = 5
 _RUN_FLAGS = (
     syscalls.CLONE_PARENT | syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
 )
@@ -51,9 +53,13 @@ class Walls:
     page of memory that a new process is the first to write costs it about 4 µs, more than most system calls.
     """
 
-    def __init__(self, limits: Limits, *, walled: bool) -> None:
-        """walled=False (`--insecure-no-sandbox`): a process group of its own and rlimits, no wall at all."""
+    def __init__(self, limits: Limits, *, walled: bool, data_bytes: int = 0) -> None:
+        """walled=False (`--insecure-no-sandbox`): a process group of its own and rlimits, no wall at all.
+
+        data_bytes: what comes on top of the memory limit where only an rlimit, which counts reservations, enforces it.
+        """
         self._limits = limits
+        self._data_bytes = limits.memory_bytes + data_bytes
         self._walled = walled
         inodes = max(1024, limits.tmp_bytes // 4096)
         self._tmp_options = f"size={limits.tmp_bytes},nr_inodes={inodes},mode=1777".encode()
@@ -92,7 +98,7 @@ class Walls:
         # Counted in the run's own user namespace (Linux 5.14), so it is the run's alone.
         _lower(resource.RLIMIT_NPROC, self._limits.processes)
         if not slot.group.limits_memory:
-            _lower(resource.RLIMIT_DATA, self._limits.memory_bytes)
+            _lower(resource.RLIMIT_DATA, self._data_bytes)
         if self._filter is not None:
             syscalls.drop_capabilities()
             syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
@@ -121,14 +127,17 @@ class Walls:
         os.chdir("/tmp")
 
 
-def wire(stdout: int, stderr: int, job: int, frames: int, open_files: int) -> None:
-    """Put a run's descriptors where it expects them, close every other one, and bound how many it may open."""
+def wire(descriptors: list[int], open_files: int) -> None:
+    """Put a run's descriptors where it expects them, close every other one, and bound how many it may open.
+
+    descriptors: stdout, stderr, job, frames and, for some, the program.
+    """
     null = os.open("/dev/null", os.O_RDONLY)
     # Above the places first: a descriptor that is to be moved may sit where another has to go.
-    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD, FRAMES_FD + 1) for fd in (null, stdout, stderr, job, frames)]
+    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD, PROGRAM_FD + 1) for fd in (null, *descriptors)]
     for place, fd in enumerate(sources):
         os.dup2(fd, place)
-    syscalls.close_from(FRAMES_FD + 1)
+    syscalls.close_from(len(sources))
     _lower(resource.RLIMIT_NOFILE, open_files)
 
 

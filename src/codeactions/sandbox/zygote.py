@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 
-def serve(sock: socket.socket, module: str, slots: list[Slot], limits: Limits, walled: bool) -> None:
+def serve(
+    sock: socket.socket, module: str, slots: list[Slot], limits: Limits, places: dict[str, str], *, walled: bool
+) -> None:
     """Fork a run for each message until the launcher is gone. Does not return in a run either.
 
-    Messages in: `{"slot", "run"}` with the run's ends of its four pipes.
+    places: mount → path of the host's, for those mounts that could not be made.
+
+    Messages in: `{"slot", "run"}` with the run's ends of its four pipes, and the program that it is to become, if any.
     Messages out: `{"slot", "run", "pid"}`, or `"error"` in place of the pid.
     """
     signal.set_wakeup_fd(-1)
@@ -35,11 +39,11 @@ def serve(sock: socket.socket, module: str, slots: list[Slot], limits: Limits, w
     # A run should be the kernel's first choice when the host is out of memory.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("500")
-    prepared = walls.Walls(limits, walled=walled)
+    runtime = importlib.import_module(module)
+    prepared = walls.Walls(limits, walled=walled, data_bytes=getattr(runtime, "DATA_BYTES", 0))
     prepared.prepare()
     os.nice(5)  # forking ahead must not be in the way of calls under way; inherited where there is no cpu cgroup
-    runtime = importlib.import_module(module)
-    runtime.preload()
+    runtime.preload(limits, places)
     gc.collect()
     gc.freeze()  # or the first collection in each run would copy every page of what was just imported
     channel.send(sock, {"ready": True})
@@ -66,13 +70,14 @@ def _run(
     prepared: walls.Walls, slot: Slot, open_files: int, descriptors: list[int], main: Callable[[], None]
 ) -> NoReturn:
     """Be a run. Never returns into the loop above, whatever happens: this process will have held a user's code."""
+    stderr = descriptors[1]
     try:
-        stdout, stderr, job, frames = descriptors
         prepared.enter(slot)
-        walls.wire(stdout, stderr, job, frames, open_files)
+        walls.wire(descriptors, open_files)
+        stderr = 2
         main()
     except OSError as error:
-        # A wall could not be put up: say so on the run's error output; the server sees no result.
-        os.write(descriptors[1], f"sandbox: {error}\n".encode())
+        # A wall could not be put up, or no program started: say so on the run's error output; there is no result.
+        os.write(stderr, f"sandbox: {error}\n".encode())
     finally:
         os._exit(70)

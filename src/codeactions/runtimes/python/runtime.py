@@ -5,13 +5,22 @@ import os
 import sys
 import sysconfig
 
-NAME = "python"
-ZYGOTE_MODULE = "codeactions.runtimes.python.worker"
+from codeactions.runtimes.runtime import Form, Runtime
 
 
-def version() -> str:
-    """The interpreter's version, such as `3.11.7`."""
-    return sys.version.split()[0]
+def find() -> Runtime:
+    """The interpreter that runs this server."""
+    version = sys.version.split()[0]
+    return Runtime(
+        language="python",
+        version=version,
+        detail=sys.executable,
+        zygote="codeactions.runtimes.python.worker",
+        form=Form.SOURCE,
+        fingerprint=f"python {version}",
+        exposed=exposed_paths(),
+        hidden=hidden_paths(),
+    )
 
 
 def exposed_paths() -> tuple[str, ...]:

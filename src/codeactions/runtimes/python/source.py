@@ -17,11 +17,13 @@ _MOST_FRAMES = 50  # of a traceback, the innermost
 
 
 class InvalidSourceError(Exception):
-    """The source cannot be run; `trace` points at the place where the compiler can tell."""
+    """The source cannot be run; `trace`, `line` and `column` point at the place where the compiler can tell."""
 
-    def __init__(self, message: str, trace: str = "") -> None:
+    def __init__(self, message: str, trace: str = "", line: int | None = None, column: int | None = None) -> None:
         super().__init__(message)
         self.trace = trace
+        self.line = line
+        self.column = column
 
 
 class _Loader:
@@ -46,7 +48,10 @@ def load(source: str) -> Callable[..., Any]:
     source = source.removeprefix("\ufeff")
     try:
         compiled = compile(source, FILE, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:  # ValueError: a NUL in the source
+    except SyntaxError as error:
+        trace = format_exception(error, with_frames=False)
+        raise InvalidSourceError(error.msg, trace, error.lineno, error.offset) from None
+    except ValueError as error:  # a NUL in the source
         raise InvalidSourceError(str(error), format_exception(error, with_frames=False)) from None
     except RecursionError:
         raise InvalidSourceError("the source is nested too deeply") from None

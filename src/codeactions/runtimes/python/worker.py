@@ -11,6 +11,7 @@ import select
 import sys
 
 from codeactions.runtimes.frames import HEADER, META_LIMIT, Kind, pack_described, unpack_described
+from codeactions.runtimes.job import FRAMES_FD, JOB_FD, receive
 from codeactions.runtimes.python import source
 from codeactions.runtimes.python.engine import Engine, Headers, Log, Params, Request
 from codeactions.runtimes.python.output import Output, OutputLimitError, finish
@@ -19,8 +20,8 @@ TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-_JOB_FD = 3
-_FRAMES_FD = 4
+    from codeactions.sandbox.config import Limits
+
 # What most codes import. Each module here makes every fork dearer, each one missing makes its first import
 # cost milliseconds: docs/performance.md has the measurements.
 _PRELOADED = ("base64", "collections", "datetime", "enum", "functools", "json", "math", "re", "string", "time", "uuid")
@@ -32,10 +33,10 @@ def Run(engine):
     engine.result.set({"hello": engine.params.get("name")}, headers={"A": "b"})
 """
 
-_output = Output(_FRAMES_FD)
+_output = Output(FRAMES_FD)
 
 
-def preload() -> None:
+def preload(_limits: Limits, _places: dict[str, str]) -> None:
     """Warm the zygote up and make it look like a plain interpreter to what runs in it."""
     for name in _PRELOADED:
         __import__(name)
@@ -67,32 +68,12 @@ def _rehearse(times: int) -> None:
 
 def run() -> NoReturn:
     """Be one run, from its job to its end."""
-    if not select.select([_JOB_FD], [], [], 0)[0]:
+    if not select.select([JOB_FD], [], [], 0)[0]:
         # A warm sandbox has time: what a run is the first to write to in this process is copied now, not when
         # somebody waits for it. It takes half a millisecond out of a call.
         _rehearse(1)
-    try:
-        frame = _receive_frame()
-    except EOFError:
-        os._exit(0)  # a warm sandbox that is not needed any more
-    _output.send(_perform(*unpack_described(frame)))
+    _output.send(_perform(*receive()))
     os._exit(0)  # not sys.exit: threads, atexit hooks and __del__ have no say in when a run is over
-
-
-def _receive_frame() -> bytes:
-    _, length = HEADER.unpack(_receive(HEADER.size))
-    return _receive(length)
-
-
-def _receive(length: int) -> bytes:
-    chunks, missing = [], length
-    while missing:
-        chunk = os.read(_JOB_FD, min(missing, 1 << 20))
-        if not chunk:
-            raise EOFError
-        chunks.append(chunk)
-        missing -= len(chunk)
-    return b"".join(chunks)
 
 
 def _perform(job: dict[str, Any], body: bytes) -> bytes:
@@ -120,7 +101,7 @@ def _execute(text: str, engine: Engine, result_bytes: int) -> bytes:
             engine.result.set(value)
         return _result(engine, result_bytes)
     except source.InvalidSourceError as error:
-        return _failure("invalid_source", str(error), error.trace)
+        return _failure("invalid_source", str(error), error.trace, line=error.line, column=error.column)
     except MemoryError:
         return _failure("memory", "the code ran out of memory")
     except OutputLimitError:
@@ -145,10 +126,10 @@ def _result(engine: Engine, limit: int) -> bytes:
     return frame
 
 
-def _failure(kind: str, message: str, trace: str = "") -> bytes:
+def _failure(kind: str, message: str, trace: str = "", **place: int | None) -> bytes:
     # json turns each non-ASCII character into up to 12 bytes; the beginning and the end tell the most.
     room = META_LIMIT // 40
     if len(trace) > 2 * room:
         trace = f"{trace[:room]}\n… {len(trace) - 2 * room} characters left out …\n{trace[-room:]}"
     meta = {"type": kind, "message": message[:room], "traceback": trace, "held_back": _output.held_back}
-    return pack_described(Kind.FAILURE, meta, b"")
+    return pack_described(Kind.FAILURE, meta | place, b"")

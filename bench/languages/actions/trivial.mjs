@@ -1,0 +1,3 @@
+export function Run(engine) {
+  engine.result.set({ hello: engine.params.get("name") });
+}

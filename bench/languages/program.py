@@ -1,0 +1,29 @@
+"""The Go peer: an ordinary program, by the compiler, the library and the flags that the server builds with."""
+
+import subprocess
+from pathlib import Path
+
+from bench.peers.start import FOLDER
+from bench.processes import BenchError
+from bench.server import CACHE
+from codeactions.runtimes.go import places
+from codeactions.runtimes.go.runtime import find
+
+
+def build(folder: Path) -> Path:
+    """Compile it in an empty folder. The server has prepared the library by then. Raises `BenchError`."""
+    mounts = find(CACHE).build_mounts
+    tools, library = mounts[places.TOOLS], mounts[places.LIBRARY]
+    links = Path(library, places.LINKS).read_text().replace(places.LIBRARY, library)
+    Path(folder, "links").write_text(links)
+    compiling = ["-p", "main", f"-lang={places.LANGUAGE}", "-complete", "-importcfg", "links", "-pack", "-trimpath"]
+    _call(folder, f"{tools}/compile", "-o", "main.a", *compiling, f"{folder}=>", str(FOLDER / "call.go"))
+    linking = ["-importcfg", "links", "-buildmode=exe", "-s", "-w"]
+    _call(folder, f"{tools}/link", "-o", "program", *linking, "main.a")
+    return folder / "program"
+
+
+def _call(folder: Path, *command: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise BenchError(f"{command[0]} exits with {done.returncode}:\n{done.stdout}{done.stderr}")

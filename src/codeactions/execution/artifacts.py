@@ -1,0 +1,162 @@
+"""What builds made, by a hash of all that went in: on disk, bounded, and made anew when it is needed and not there."""
+
+import collections
+import contextlib
+import fcntl
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from codeactions.domain.errors import Error, ErrorCode
+
+_MOST_IN_MEMORY = 32 * 1024 * 1024  # bytes
+_MOST_IN_PROGRAMS = 256 * 1024 * 1024  # bytes
+_USED_EVERY = 3600.0  # seconds between two notes that something was used
+_SUFFIX = ".new"
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+
+
+class ArtifactStore:
+    """A folder of artefacts. When they are over `most_bytes` in all, those used longest ago go.
+
+    `clock` gives seconds since 1970. Several servers may share a folder: a file is complete when it has its name.
+    Any thread may call it: large programs are read and sealed beside the event loop.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int, clock: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._clock = clock
+        self._kept: collections.OrderedDict[str, bytes] = collections.OrderedDict()
+        self._kept_bytes = 0
+        self._programs: collections.OrderedDict[str, tuple[int, int]] = collections.OrderedDict()
+        self._lock = threading.Lock()  # over what is in memory; never held while a file is read
+
+    def __repr__(self) -> str:
+        return f"<ArtifactStore {self._folder}, {len(self._kept)} in memory>"
+
+    @staticmethod
+    def key(fingerprint: str, source: str) -> str:
+        """The name of what a runtime with this fingerprint makes of a source: 64 hexadecimal digits."""
+        return hashlib.sha256(f"{fingerprint}\0{source}".encode()).hexdigest()
+
+    def read(self, key: str) -> bytes | None:
+        """An artefact's bytes; None if it is not there."""
+        with self._lock:
+            content = self._kept.get(key)
+            if content is not None:
+                self._kept.move_to_end(key)
+                return content
+        path = self._folder / key
+        try:
+            with open(path, "rb") as file:
+                content = file.read()
+                used = os.fstat(file.fileno()).st_mtime
+        except FileNotFoundError:
+            return None
+        if self._clock() - used > _USED_EVERY:
+            with contextlib.suppress(OSError):
+                os.utime(path, (self._clock(), self._clock()))
+        self._keep(key, content)
+        return content
+
+    def program(self, key: str) -> int | None:
+        """A descriptor of an artefact to be executed, which the caller closes; None if it is not there.
+
+        It is of a copy in memory that is sealed: without root a run has the server's own user id, and could write to
+        the file that all later runs become. Nor does it tell where the file is. Blocks, unless `has_program`.
+        """
+        with self._lock:
+            if key in self._programs:
+                return self._take(key)
+        content = self.read(key)
+        if content is None:
+            return None
+        sealed = _sealed(content)
+        with self._lock:
+            if key in self._programs:  # of somebody who read it at the same time
+                os.close(sealed)
+            else:
+                self._programs[key] = sealed, len(content)
+            while len(self._programs) > 1 and sum(size for _, size in self._programs.values()) > _MOST_IN_PROGRAMS:
+                _, (dropped, _) = self._programs.popitem(last=False)
+                os.close(dropped)
+            return self._take(key)
+
+    def has_program(self, key: str) -> bool:
+        """Whether `program` need not read anything."""
+        return key in self._programs
+
+    def close(self) -> None:
+        """Let go of the programs."""
+        with self._lock:
+            while self._programs:
+                _, (descriptor, _) = self._programs.popitem()
+                os.close(descriptor)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Keep an artefact, and let others go for it. Blocks. Raises `Error` (internal) if it cannot."""
+        path = self._folder / (key + _SUFFIX + os.urandom(4).hex())
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._collect(len(content))
+            with open(path, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            path.rename(self._folder / key)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            reason = f"what was built cannot be kept in {self._folder}: {error.strerror}"
+            raise Error(ErrorCode.INTERNAL, reason) from None
+
+    def _collect(self, coming: int) -> None:
+        found = sorted((_used(entry), entry.stat().st_size, entry.path) for entry in os.scandir(self._folder))
+        size = coming + sum(bytes_ for _, bytes_, _ in found)
+        for used, bytes_, path in found:
+            half_made = _SUFFIX in os.path.basename(path) and self._clock() - used > _USED_EVERY
+            if size > self._most_bytes or half_made:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+                size -= bytes_
+
+    def _keep(self, key: str, content: bytes) -> None:
+        if len(content) > _MOST_IN_MEMORY // 4:
+            return
+        with self._lock:
+            self._kept_bytes += len(content) - len(self._kept.pop(key, b""))
+            self._kept[key] = content
+            while self._kept_bytes > _MOST_IN_MEMORY:
+                _, dropped = self._kept.popitem(last=False)
+                self._kept_bytes -= len(dropped)
+
+    def _take(self, key: str) -> int:
+        """Its descriptor for one more run, without what an earlier one has made of it: in spite of the seals its
+        owner may change these, which without root every run is."""
+        self._programs.move_to_end(key)
+        descriptor, _ = self._programs[key]
+        os.fchmod(descriptor, 0o555)
+        os.utime(descriptor, (0, 0))
+        for name in os.listxattr(descriptor):
+            os.removexattr(descriptor, name)
+        return os.dup(descriptor)
+
+
+def _used(entry: "os.DirEntry[str]") -> float:
+    return entry.stat().st_mtime
+
+
+def _sealed(content: bytes) -> int:
+    """A descriptor, for reading, of a file in memory that nobody can change any more."""
+    writing = os.memfd_create("program", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        with open(writing, "wb", closefd=False) as file:
+            file.write(content)
+        fcntl.fcntl(writing, fcntl.F_ADD_SEALS, _SEALS)
+        return os.open(f"/proc/self/fd/{writing}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(writing)

@@ -1,0 +1,157 @@
+"""From a source to what its language runs: checked and built in a sandbox of its own, once for each content."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+
+from codeactions.domain.code import Code
+from codeactions.domain.errors import Error, ErrorCode, invalid
+from codeactions.domain.run import ErrorType, Outcome, RunError
+from codeactions.execution.artifacts import ArtifactStore
+from codeactions.execution.sandboxed import OutputLimits, SandboxedRun
+from codeactions.runtimes.catalogue import Catalogue
+from codeactions.runtimes.go.library import StandardLibrary
+from codeactions.runtimes.runtime import Explain, Form, Runtime
+from codeactions.sandbox.pool import SandboxPool
+
+ZYGOTE = "build"
+_MB = 1024 * 1024
+# A large program is some 20 MB, a bundle with everything in it some 5; yet a line of source can ask for hundreds.
+_MOST_BYTES = {Form.SOURCE: _MB, Form.TEXT: 16 * _MB, Form.PROGRAM: 64 * _MB}
+_MOST_WAITING = 64
+_LIBRARY_SECONDS = 10.0  # that a deploy waits for the standard library, before it says how long it takes
+
+
+class SourceRefused(Exception):
+    """The language does not take the source; `error` is how a run of it fails."""
+
+    def __init__(self, error: RunError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run needs: its zygote, the source its job gets, and the program it becomes, for whoever runs it to close.
+
+    artifact: the key of what was built, for the record; None where nothing is. explain: as the runtime has it.
+    """
+
+    zygote: str
+    source: str
+    artifact: str | None = None
+    program: int | None = None
+    explain: Explain | None = None
+
+    def close(self) -> None:
+        """Let go of the program."""
+        if self.program is not None:
+            os.close(self.program)
+
+
+class Builds:
+    """Builds of this node, in `pool`. seconds: how long one may take, and how long it may wait for its turn."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        pool: SandboxPool,
+        store: ArtifactStore,
+        *,
+        library: StandardLibrary | None = None,
+        seconds: float = 20.0,
+    ) -> None:
+        self._catalogue = catalogue
+        self._pool = pool
+        self._store = store
+        self._library = library
+        self._seconds = seconds
+        self._building: dict[str, asyncio.Task[bytes]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Builds {len(self._building)} building>"
+
+    async def check(self, language: str, source: str) -> None:
+        """Build a source, so that its first run need not. Raises `Error`: invalid with `error_type`, `line`, `column`
+        when the language does not take it; busy when this node has no such runtime, or not yet."""
+        runtime = self._catalogue.get(language)
+        try:
+            if runtime.form is Form.SOURCE:
+                await self._run(runtime, source)
+            else:
+                await self._built(runtime, source, self._store.key(runtime.fingerprint, source))
+        except SourceRefused as refused:
+            error = refused.error
+            place = f" (line {error.line}, column {error.column or 1})" if error.line else ""
+            details = {"error_type": error.type, "line": error.line, "column": error.column}
+            raise invalid(f"the source is not valid {language}: {error.message}{place}", **details) from None
+
+    async def prepare(self, code: Code) -> Prepared:
+        """All that a run of the code needs; mostly it was built when it was deployed.
+
+        Raises `SourceRefused`, and `Error` (busy) as `check` does.
+        """
+        runtime = self._catalogue.get(code.language)
+        if runtime.form is Form.SOURCE:
+            return Prepared(code.language, code.source)
+        key = self._store.key(runtime.fingerprint, code.source)
+        if runtime.form is Form.TEXT:
+            content = self._store.read(key)
+            if content is None:
+                content = await self._built(runtime, code.source, key)
+            return Prepared(code.language, content.decode(), key)
+        program = await self._program(key)
+        if program is None:
+            await self._built(runtime, code.source, key)
+            program = await self._program(key)
+        if program is None:  # another server's collection was quicker than this run
+            raise Error(ErrorCode.BUSY, "what was built is gone again; try again")
+        return Prepared(code.language, "", key, program, runtime.explain)
+
+    async def _program(self, key: str) -> int | None:
+        if self._store.has_program(key):
+            return self._store.program(key)
+        return await asyncio.to_thread(self._store.program, key)
+
+    async def _built(self, runtime: Runtime, source: str, key: str) -> bytes:
+        """Build and keep it. Callers who want the same at the same time wait for the same build."""
+        task = self._building.get(key)
+        if task is None:
+            task = self._building[key] = asyncio.create_task(self._build(runtime, source, key))
+            task.add_done_callback(lambda _: self._building.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _build(self, runtime: Runtime, source: str, key: str) -> bytes:
+        content = self._store.read(key)
+        if content is None:
+            content = await self._run(runtime, source)
+            await asyncio.to_thread(self._store.put, key, content)
+        return content
+
+    async def _run(self, runtime: Runtime, source: str) -> bytes:
+        if runtime.language == "go" and self._library is not None:
+            await self._library.wait(_LIBRARY_SECONDS)
+        sandbox = await self._pool.acquire(ZYGOTE, self._seconds, _MOST_WAITING)
+        job = {"language": runtime.language}
+        limits = OutputLimits(result_bytes=_MOST_BYTES[runtime.form])
+        outcome = await SandboxedRun(sandbox, limits).outcome(job, source.encode(), self._seconds)
+        if outcome.answer is not None:
+            return outcome.answer.body
+        assert outcome.error is not None
+        if outcome.error.type is ErrorType.LOST:
+            raise Error(ErrorCode.BUSY, "the build was lost; try again")
+        if outcome.error.type is not ErrorType.INVALID_SOURCE:
+            raise SourceRefused(RunError(ErrorType.INVALID_SOURCE, self._too_much(outcome)))
+        raise SourceRefused(outcome.error)
+
+    def _too_much(self, outcome: Outcome) -> str:
+        """What a source asked of its compiler that no source may, or a mistake of the compiler itself."""
+        assert outcome.error is not None
+        match outcome.error.type:
+            case ErrorType.TIMEOUT:
+                return f"building it takes longer than {self._seconds:g} s"
+            case ErrorType.MEMORY:
+                return "building it takes more memory than a build may use"
+        said = "; ".join(line.content for line in outcome.logs[-3:])
+        message = outcome.error.message.replace("the run's process", "its process")
+        return f"the compiler failed: {message} {said}".strip()

@@ -1,0 +1,169 @@
+"""The languages of this node, from what was found to what has been seen to work."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from codeactions.domain.code import Code
+from codeactions.domain.errors import Error
+from codeactions.execution.artifacts import ArtifactStore
+from codeactions.execution.builds import Builds, SourceRefused
+from codeactions.execution.sandboxed import OutputLimits, SandboxedRun
+from codeactions.runtimes.catalogue import Catalogue
+from codeactions.runtimes.go.library import StandardLibrary
+from codeactions.sandbox.config import LauncherConfig
+from codeactions.sandbox.pool import SandboxPool
+
+_TRY_SECONDS = 20.0
+# Each answers "works". JavaScript also sees whether a hot loop is compiled: the reservation for it has a setting that
+# Bun does not promise to keep (runtimes/javascript/places.py).
+_TRIALS = {
+    "javascript": """
+import { numberOfDFGCompiles } from "bun:jsc";
+function hot(n: number) { let s = 0; for (let i = 0; i < n; i++) s += i % 7; return s; }
+export function Run() {
+  // It is compiled in another thread, which may have to wait for a core.
+  const end = Date.now() + 10_000;
+  while (numberOfDFGCompiles(hot) === 0 && Date.now() < end) hot(1000);
+  return numberOfDFGCompiles(hot) > 0 ? "works" : "hot loops are not compiled";
+}
+""",
+    "go": """
+package action
+
+import "codeactions"
+
+func Run(engine *codeactions.Engine) error { return engine.Result.Set("works") }
+""",
+}
+
+
+class Languages:
+    """Builds and runtimes of a node. `start` is quick: what takes long goes on in the background."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        config: LauncherConfig,
+        store: ArtifactStore,
+        *,
+        say: Callable[[str], None],
+        seconds: float = 20.0,
+    ) -> None:
+        """config: the launcher of builds. say: gets a line about what takes long, and what does not work."""
+        self._catalogue = catalogue
+        self._say = say
+        self._pool = SandboxPool(config)
+        self._store = store
+        go = catalogue.found.get("go")
+        self._library = StandardLibrary(go, say) if go else None
+        self.builds = Builds(catalogue, self._pool, store, library=self._library, seconds=seconds)
+        self._tried: set[str] = {"python"}
+        self._trying: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Languages {', '.join(self._catalogue.found)}>"
+
+    async def start(self, *, prepare: bool = True) -> None:
+        """Start the sandboxes of builds, and preparing what is not prepared. Raises `Error` (internal)."""
+        for problem in self._catalogue.problems.values():
+            self._say(problem.message)
+        await self._pool.start()
+        if self._library and prepare:
+            self._library.start()
+
+    async def prepared(self, seconds: float) -> None:
+        """Wait for what is being prepared, so long. Raises `Error` (busy) if it does not come about."""
+        if self._library:
+            await self._library.wait(seconds)
+
+    def try_in(self, pool: SandboxPool) -> None:
+        """Begin to try each language in the sandboxes of runs: what does not work there is taken down."""
+        self._trying = asyncio.create_task(self._try_all(pool), name="trying the languages")
+
+    async def tried(self, pool: SandboxPool) -> dict[str, dict[str, object]]:
+        """Try those that are prepared, and tell of all as `as_json` does."""
+        for language in self._to_try():
+            if language != "go" or self._library is None or self._library.state == "ready":
+                await self._judge(language, pool)
+        return self.as_json()
+
+    async def stop(self) -> None:
+        """End all builds."""
+        if self._trying:
+            self._trying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._trying
+        if self._library:
+            await self._library.stop()
+        await self._pool.stop()
+        self._store.close()
+
+    def as_json(self) -> dict[str, dict[str, object]]:
+        """By language: `state` (`ready`, `preparing`, `broken`), with the version, the progress or the reason."""
+        found: dict[str, dict[str, object]] = {}
+        for language, runtime in self._catalogue.found.items():
+            state: dict[str, object] = {"state": "ready" if language in self._tried else "preparing"}
+            if language == "go" and self._library:
+                state |= self._library.as_json() if self._library.state != "ready" else {}
+            found[language] = {**state, "version": runtime.version}
+        for language, problem in self._catalogue.problems.items():
+            found[language] = {"state": "broken", "reason": problem.message}
+        return found
+
+    async def _try_all(self, pool: SandboxPool) -> None:
+        for language in self._to_try():
+            if language == "go" and self._library:
+                await self._library.settled()
+                if self._library.state != "ready":
+                    continue  # which says why by itself
+            await self._judge(language, pool)
+
+    def _to_try(self) -> list[str]:
+        return [language for language in _TRIALS if language in self._catalogue.found]
+
+    async def _judge(self, language: str, pool: SandboxPool) -> None:
+        problem = await self._try(language, pool)
+        if problem:
+            self._say(f"{language} does not work here: {problem}")
+            self._catalogue.give_up(language, problem)
+        else:
+            self._tried.add(language)
+
+    async def _try(self, language: str, pool: SandboxPool) -> str:
+        """What is wrong; "" if nothing is."""
+        try:
+            prepared = await self.builds.prepare(_trial(language))
+            try:
+                sandbox = await pool.acquire(prepared.zygote, _TRY_SECONDS, 1024, prepared.program)
+            finally:
+                prepared.close()
+        except SourceRefused as refused:
+            return refused.error.message
+        except Error as error:
+            return error.message
+        job = {"source": prepared.source, "method": "", "path": "", "params": [], "headers": []}
+        outcome = await SandboxedRun(sandbox, OutputLimits()).outcome(job, b"", _TRY_SECONDS)
+        if outcome.answer is None:
+            assert outcome.error is not None
+            return " ".join([outcome.error.message, *(line.content for line in outcome.logs[-3:])])
+        answer = outcome.answer.body.decode(errors="replace")
+        return "" if answer == "works" else answer
+
+
+def _trial(language: str) -> Code:
+    now = datetime.now(UTC)
+    return Code(
+        id=UUID(int=0),
+        name="trial",
+        type="flow",
+        source=_TRIALS[language],
+        language=language,
+        url=None,
+        project_uuid="",
+        timeout=60,
+        created_at=now,
+        updated_at=now,
+    )

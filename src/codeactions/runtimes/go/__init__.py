@@ -1,0 +1,1 @@
+"""Go: compiled when it is deployed, and each run executes the program that came of it."""

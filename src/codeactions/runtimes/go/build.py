@@ -1,0 +1,70 @@
+"""From a Go source to a program of its own, with nothing but the standard library.
+
+The compiler and the linker are called directly: `go build` would find out anew each time what is compiled already.
+"""
+
+from __future__ import annotations
+
+import re
+
+from codeactions.runtimes import program
+from codeactions.runtimes.go.places import IMPORTS, LANGUAGE, LIBRARY, LINKS, MAIN, TOOLS
+from codeactions.runtimes.invalid import InvalidSource
+
+_ENVIRONMENT = {"HOME": "/nonexistent", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+_MISTAKE = re.compile(r"^action\.go:(?P<line>\d+)(?::(?P<column>\d+))?: (?P<message>.*(?:\n\t.*)*)", re.M)
+_NO_RUN = "the source must have func Run(engine *codeactions.Engine) error"
+
+
+def build(source: bytes, folder: str, places: dict[str, str]) -> bytes:
+    """The program. Raises `InvalidSource`: with the place in the source, where the compiler names one.
+
+    It is made in the empty `folder`; `places` is what `preload` gets.
+    """
+    tools, library = places.get(TOOLS, TOOLS), places.get(LIBRARY, LIBRARY)
+    own = f"packagefile run/action={folder}/action.a\n"
+    for name, config in (("imports", IMPORTS), ("links", LINKS)):
+        with open(f"{library}/{config}") as file:
+            _write(f"{folder}/{name}", file.read().replace(LIBRARY, library) + ("" if name == "imports" else own))
+    with open(f"{folder}/action.go", "wb") as file:
+        file.write(source)
+    _write(f"{folder}/main.go", MAIN)
+    _call(tools, folder, "compile", *_compiling("action", "run/action", "imports"))
+    _call(tools, folder, "compile", *_compiling("main", "main", "links"))
+    # The engine adds a hook to the runtime (exit.go), which the linker allows nobody otherwise.
+    flags = ["-importcfg", "links", "-buildmode=exe", "-checklinkname=0", "-s", "-w"]
+    _call(tools, folder, "link", "-o", "made", *flags, "main.a")
+    with open(f"{folder}/made", "rb") as file:
+        return file.read()
+
+
+def _compiling(name: str, package: str, config: str) -> list[str]:
+    flags = ["-p", package, f"-lang={LANGUAGE}", "-complete", "-importcfg", config, "-pack", "-trimpath", "$FOLDER=>"]
+    return ["-o", f"{name}.a", *flags, f"{name}.go"]
+
+
+def _call(tools: str, folder: str, tool: str, *words: str) -> None:
+    command = [f"{tools}/{tool}", *(word.replace("$FOLDER", folder) for word in words)]
+    code, said = program.run(command, folder=folder, environment=_ENVIRONMENT)
+    if code != 0:
+        raise _invalid(code, said)
+
+
+def _invalid(code: int, said: str) -> InvalidSource:
+    found = _MISTAKE.search(said)
+    if found:
+        message = " ".join(found["message"].split())
+        if message.startswith("could not import "):
+            message = f"{message.partition(' (')[0]}: only the standard library and codeactions can be imported"
+        column = int(found["column"]) if found["column"] else None
+        return InvalidSource(message, line=int(found["line"]), column=column, listing=said)
+    # What is wrong with the program around the action is what the action lacks: a Run, or the right one.
+    if "main.go:" in said:
+        return InvalidSource(_NO_RUN, listing=said)
+    last = program.last_words("compiler", code, said)
+    return InvalidSource(f"the source cannot be compiled: {last}", listing=said)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)

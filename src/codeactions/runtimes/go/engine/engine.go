@@ -1,0 +1,120 @@
+// Package codeactions is what an action is written against: the engine that its Run is given.
+//
+//	package action
+//
+//	import "codeactions"
+//
+//	func Run(engine *codeactions.Engine) error {
+//		engine.Log.Info("hello")
+//		return engine.Result.Set(map[string]any{"hello": engine.Params.Get("name")})
+//	}
+package codeactions
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// Engine is everything that an action needs to know of its call, and how it answers.
+type Engine struct {
+	// Params are the query parameters.
+	Params Params
+	// Header holds the request's headers; names are looked up in any case.
+	Header Header
+	// Body is the request's body as text; bytes that are not UTF-8 are U+FFFD. Request.Content has the bytes.
+	Body    string
+	Request Request
+	Log     *Log
+	Result  *Result
+}
+
+// Request is the call as it came in.
+type Request struct {
+	Method  string
+	Path    string
+	Params  Params
+	Header  Header
+	Content []byte
+}
+
+// JSON reads the body as JSON into target.
+func (request *Request) JSON(target any) error {
+	return json.Unmarshal(request.Content, target)
+}
+
+// Params are names with values, in order. A repeated one counts with its first value; All has every value.
+type Params struct{ pairs [][2]string }
+
+// Get returns the first value of name, or "".
+func (params Params) Get(name string) string {
+	value, _ := params.Lookup(name)
+	return value
+}
+
+// Lookup returns the first value of name, and whether there is one.
+func (params Params) Lookup(name string) (string, bool) {
+	return lookup(params.pairs, name, equal)
+}
+
+// All returns every value of name, in order.
+func (params Params) All(name string) []string { return all(params.pairs, name, equal) }
+
+// Items returns name and first value of each parameter, in order.
+func (params Params) Items() [][2]string { return items(params.pairs, equal) }
+
+// Len counts the names.
+func (params Params) Len() int { return len(params.Items()) }
+
+// Header holds the request's headers. It is looked up as Params are, but in any case.
+type Header struct{ pairs [][2]string }
+
+// Get returns the first value of the header, or "".
+func (header Header) Get(name string) string {
+	value, _ := header.Lookup(name)
+	return value
+}
+
+// Lookup returns the first value of the header, and whether there is one.
+func (header Header) Lookup(name string) (string, bool) {
+	return lookup(header.pairs, name, strings.EqualFold)
+}
+
+// All returns every value of the header, in order.
+func (header Header) All(name string) []string { return all(header.pairs, name, strings.EqualFold) }
+
+// Items returns name and first value of each header, in order.
+func (header Header) Items() [][2]string { return items(header.pairs, strings.EqualFold) }
+
+// Len counts the names.
+func (header Header) Len() int { return len(header.Items()) }
+
+func equal(one, other string) bool { return one == other }
+
+func lookup(pairs [][2]string, name string, same func(string, string) bool) (string, bool) {
+	for _, pair := range pairs {
+		if same(pair[0], name) {
+			return pair[1], true
+		}
+	}
+	return "", false
+}
+
+func all(pairs [][2]string, name string, same func(string, string) bool) []string {
+	values := []string{}
+	for _, pair := range pairs {
+		if same(pair[0], name) {
+			values = append(values, pair[1])
+		}
+	}
+	return values
+}
+
+func items(pairs [][2]string, same func(string, string) bool) [][2]string {
+	found := [][2]string{}
+	for _, pair := range pairs {
+		if _, seen := lookup(found, pair[0], same); !seen {
+			found = append(found, pair)
+		}
+	}
+	return found
+}

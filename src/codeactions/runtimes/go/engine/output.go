@@ -1,0 +1,245 @@
+package codeactions
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+)
+
+// The frames that a run writes; codeactions/runtimes/frames.py has the protocol.
+const (
+	logFrame     = 2
+	resultFrame  = 3
+	failureFrame = 4
+	metaLimit    = 64 * 1024
+	// Bytes kept of a line without end; no setting keeps more of one.
+	longestPartial = 400_004
+)
+
+var levels = map[string]byte{"debug": 0, "info": 1, "error": 2}
+
+type limits struct {
+	ResultBytes   int `json:"result_bytes"`
+	LogLines      int `json:"log_lines"`
+	LogCharacters int `json:"log_characters"`
+	LogBytes      int `json:"log_bytes"`
+}
+
+// output sends frames to the server, and stops sending log lines at the limits. What is printed comes through pipes
+// that are emptied before each line of the log and before the end, so that all lines stay in their order.
+type output struct {
+	mutex    sync.Mutex
+	frames   int
+	limits   limits
+	left     int // bytes
+	lines    int
+	heldBack int
+	printed  []*stream
+}
+
+type stream struct {
+	level   string
+	before  *os.File // if nobody held it, it would be closed, and with it what a crash writes to
+	reading int
+	partial []byte
+}
+
+func newOutput(frames int, bounds limits) *output {
+	return &output{frames: frames, limits: bounds, left: bounds.LogBytes, lines: bounds.LogLines}
+}
+
+// capture returns a file in another's place, whose lines become log lines.
+func (out *output) capture(level string, before *os.File) (*os.File, error) {
+	var ends [2]int
+	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {
+		return nil, err
+	}
+	if err := syscall.SetNonblock(ends[0], true); err != nil {
+		return nil, err
+	}
+	captured := &stream{level: level, before: before, reading: ends[0]}
+	out.printed = append(out.printed, captured)
+	waiting := os.NewFile(uintptr(ends[0]), before.Name())
+	raw, err := waiting.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		for {
+			more := true
+			// Waits in the runtime's poller, and reads under the lock.
+			err := raw.Read(func(uintptr) bool {
+				out.mutex.Lock()
+				defer out.mutex.Unlock()
+				read := out.empty(captured)
+				more = read >= 0
+				return read != 0
+			})
+			if err != nil || !more {
+				return
+			}
+		}
+	}()
+	return os.NewFile(uintptr(ends[1]), before.Name()), nil
+}
+
+// empty takes what is in the pipe: how many bytes, -1 at its end.
+func (out *output) empty(captured *stream) int {
+	buffer := make([]byte, 64*1024)
+	total := 0
+	for {
+		count, err := syscall.Read(captured.reading, buffer)
+		if err == syscall.EINTR {
+			continue
+		}
+		if count <= 0 {
+			if err == nil && total == 0 {
+				return -1
+			}
+			return total
+		}
+		total += count
+		captured.partial = append(captured.partial, buffer[:count]...)
+		for {
+			line, rest, found := bytes.Cut(captured.partial, []byte("\n"))
+			if !found {
+				break
+			}
+			captured.partial = rest
+			out.write(captured.level, string(line))
+		}
+		if len(captured.partial) > longestPartial {
+			out.spend(len(captured.partial) - longestPartial)
+			captured.partial = captured.partial[:longestPartial]
+		}
+	}
+}
+
+// line sends a line of the log, behind what was printed before it.
+func (out *output) line(level, content string) {
+	out.mutex.Lock()
+	defer out.mutex.Unlock()
+	out.emptyAll()
+	out.write(level, content)
+}
+
+func (out *output) emptyAll() {
+	for _, captured := range out.printed {
+		out.empty(captured)
+	}
+}
+
+func (out *output) write(level, content string) {
+	out.spend(len(content) + 1)
+	if out.lines <= 0 {
+		out.heldBack++ // told with the run's end
+		return
+	}
+	out.lines--
+	out.send(logFrame, []byte{levels[level]}, []byte(cut(content, out.limits.LogCharacters+1)))
+}
+
+func (out *output) spend(size int) {
+	out.left -= size
+	if out.left < 0 {
+		out.fail("output_limit", "the run wrote more to its log than may be read", "")
+	}
+}
+
+// finish empties the pipes, lines without their end included.
+func (out *output) finish() {
+	out.emptyAll()
+	for _, captured := range out.printed {
+		if len(captured.partial) > 0 {
+			out.write(captured.level, string(captured.partial))
+			captured.partial = nil
+		}
+	}
+}
+
+// rescue sends what was printed just before the action's own os.Exit: it would be lost with the pipes.
+func (out *output) rescue() {
+	out.mutex.Lock()
+	out.finish()
+}
+
+// result ends the run with its answer.
+func (out *output) result(given answer) {
+	out.mutex.Lock()
+	out.finish()
+	if len(given.body) > out.limits.ResultBytes {
+		out.fail("output_limit", fmt.Sprintf("the result has %d bytes; the limit is %d", len(given.body), out.limits.ResultBytes), "")
+	}
+	meta, _ := json.Marshal(map[string]any{
+		"status_code": given.statusCode, "content_type": given.contentType,
+		"headers": given.headers, "held_back": out.heldBack,
+	})
+	if len(meta) > metaLimit {
+		out.fail("output_limit", fmt.Sprintf("the result's headers are over %d bytes", metaLimit), "")
+	}
+	out.send(resultFrame, size(meta), meta, given.body)
+	exit(0)
+}
+
+// failure ends the run with an error.
+func (out *output) failure(kind, message, trace string) {
+	out.mutex.Lock()
+	out.finish()
+	out.fail(kind, message, trace)
+}
+
+func (out *output) fail(kind, message, trace string) {
+	// JSON turns a character into up to 12 bytes; the beginning and the end tell the most.
+	room := metaLimit / 40
+	letters := []rune(trace)
+	if len(letters) > 2*room {
+		trace = fmt.Sprintf("%s\n… %d characters left out …\n%s",
+			string(letters[:room]), len(letters)-2*room, string(letters[len(letters)-room:]))
+	}
+	meta, _ := json.Marshal(map[string]any{
+		"type": kind, "message": cut(message, room), "traceback": trace, "held_back": out.heldBack,
+	})
+	out.send(failureFrame, size(meta), meta)
+	exit(0)
+}
+
+func (out *output) send(kind byte, parts ...[]byte) {
+	length := 0
+	for _, part := range parts {
+		length += len(part)
+	}
+	frame := make([]byte, 0, 5+length)
+	frame = append(frame, kind)
+	frame = binary.BigEndian.AppendUint32(frame, uint32(length))
+	for _, part := range parts {
+		frame = append(frame, part...)
+	}
+	for len(frame) > 0 {
+		count, err := syscall.Write(out.frames, frame)
+		if err == syscall.EINTR || err == syscall.EAGAIN {
+			continue
+		}
+		if err != nil {
+			exit(1)
+		}
+		frame = frame[count:]
+	}
+}
+
+func size(meta []byte) []byte { return binary.BigEndian.AppendUint32(nil, uint32(len(meta))) }
+
+// cut returns the first characters of a text.
+func cut(content string, characters int) string {
+	count := 0
+	for place := range content {
+		if count == characters {
+			return content[:place]
+		}
+		count++
+	}
+	return content
+}

@@ -1,0 +1,167 @@
+package codeactions
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"math"
+	"os"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+)
+
+const (
+	jobDescriptor    = 3
+	framesDescriptor = 4
+)
+
+// Log writes lines to the run's log. With further arguments the message is a format, as of fmt.Printf.
+type Log struct{ out *output }
+
+// Debug writes at level debug.
+func (log *Log) Debug(message any, arguments ...any) { log.line("debug", message, arguments) }
+
+// Info writes at level info.
+func (log *Log) Info(message any, arguments ...any) { log.line("info", message, arguments) }
+
+// Error writes at level error.
+func (log *Log) Error(message any, arguments ...any) { log.line("error", message, arguments) }
+
+func (log *Log) line(level string, message any, arguments []any) {
+	content := fmt.Sprint(message)
+	if len(arguments) > 0 {
+		content = fmt.Sprintf(content, arguments...)
+	}
+	log.out.line(level, content)
+}
+
+type job struct {
+	Method  string      `json:"method"`
+	Path    string      `json:"path"`
+	Params  [][2]string `json:"params"`
+	Headers [][2]string `json:"headers"`
+	Limits  limits      `json:"limits"`
+}
+
+// Action is what Run may be.
+type Action interface {
+	func(*Engine) | func(*Engine) error | func(*Engine) (any, error)
+}
+
+// Serve takes one job, runs it and ends the process. The program around an action calls it; actions have no use for it.
+func Serve[Run Action](run Run) {
+	syscall.CloseOnExec(jobDescriptor)
+	syscall.CloseOnExec(framesDescriptor)
+	given, body := receive()
+	out := newOutput(framesDescriptor, given.Limits)
+	// In this order, always: it is the order in which last lines without their end are written.
+	os.Stdout = replaced(out, "info", os.Stdout)
+	os.Stderr = replaced(out, "error", os.Stderr)
+	log.SetOutput(os.Stderr) // it still has the one from before
+	atExit(out.rescue)
+	// Endless recursion is an error of its own while there is memory for saying so.
+	if memory := debug.SetMemoryLimit(-1); memory < math.MaxInt64 {
+		debug.SetMaxStack(int(memory / 4))
+	}
+	params, header := Params{given.Params}, Header{given.Headers}
+	engine := &Engine{
+		Params: params, Header: header, Body: decode(body),
+		Request: Request{given.Method, given.Path, params, header, body},
+		Log:     &Log{out}, Result: &Result{answer: answer{200, text, [][2]string{}, []byte{}}},
+	}
+	defer func() {
+		if raised := recover(); raised != nil {
+			out.failure("exception", fmt.Sprintf("panic: %v", raised), trace(debug.Stack()))
+		}
+		// runtime.Goexit, of the goroutine that Run is in.
+		out.failure("exception", "Run ended its goroutine without returning", "")
+	}()
+	value, err := call(run, engine)
+	if err != nil {
+		out.failure("exception", describe(err), "")
+	}
+	if value != nil && !engine.Result.isSet {
+		if err := engine.Result.Set(value); err != nil {
+			out.failure("exception", err.Error(), "")
+		}
+	}
+	out.result(engine.Result.answer)
+}
+
+func replaced(out *output, level string, file *os.File) *os.File {
+	captured, err := out.capture(level, file)
+	if err != nil {
+		out.failure("internal", "the run's output cannot be read: "+err.Error(), "")
+	}
+	return captured
+}
+
+func call(run any, engine *Engine) (any, error) {
+	switch typed := run.(type) {
+	case func(*Engine) error:
+		return nil, typed(engine)
+	case func(*Engine) (any, error):
+		return typed(engine)
+	case func(*Engine):
+		typed(engine)
+	}
+	return nil, nil
+}
+
+func describe(err error) string {
+	if message := err.Error(); message != "" {
+		return message
+	}
+	return fmt.Sprintf("%T", err)
+}
+
+// decode replaces each byte that is no UTF-8, where strings.ToValidUTF8 replaces each run of them.
+func decode(body []byte) string {
+	if utf8.Valid(body) {
+		return string(body)
+	}
+	var text strings.Builder
+	for _, letter := range string(body) {
+		text.WriteRune(letter)
+	}
+	return text.String()
+}
+
+func receive() (job, []byte) {
+	input := os.NewFile(jobDescriptor, "job")
+	head := make([]byte, 5)
+	if _, err := io.ReadFull(input, head); err != nil {
+		exit(0) // not needed any more
+	}
+	payload := make([]byte, binary.BigEndian.Uint32(head[1:]))
+	if _, err := io.ReadFull(input, payload); err != nil {
+		exit(0)
+	}
+	input.Close()
+	end := 4 + binary.BigEndian.Uint32(payload)
+	var given job
+	if err := json.Unmarshal(payload[4:end], &given); err != nil {
+		exit(70)
+	}
+	return given, payload[end:]
+}
+
+// trace is a stack from the place of the panic to the action's Run, without the frames of the engine.
+func trace(stack []byte) string {
+	lines := strings.Split(strings.TrimRight(string(stack), "\n"), "\n")
+	begin, end := 0, len(lines)
+	for number, line := range lines {
+		if strings.HasPrefix(line, "panic(") {
+			begin = number + 2
+		}
+		if strings.HasPrefix(line, "codeactions.call") && number > begin {
+			end = number
+			break
+		}
+	}
+	return lines[0] + "\n" + strings.Join(lines[begin:end], "\n") + "\n"
+}

@@ -1,0 +1,35 @@
+"""The zygote of Go runs: behind its walls, each run becomes the program that it was given the descriptor of."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from codeactions.sandbox.config import Limits
+
+_PROGRAM_FD = 5
+# What a program takes of its own under RLIMIT_DATA before its action has anything.
+DATA_BYTES = 128 * 1024 * 1024
+_environment = {
+    "GOTRACEBACK": "single",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "PATH": "/usr/bin:/bin",
+    "TMPDIR": "/tmp",
+    "USER": "sandbox",
+}
+
+
+def preload(limits: Limits, _places: dict[str, str]) -> None:
+    """Nothing to warm up: the zygote only forks."""
+    # The garbage collector has to work harder near the limit; without it, half of the memory could be used.
+    _environment["GOMEMLIMIT"] = str(limits.memory_bytes * 9 // 10)
+
+
+def run() -> NoReturn:
+    """Become the program."""
+    os.set_inheritable(_PROGRAM_FD, False)  # exec by descriptor needs it open until then, and no longer
+    os.execve(_PROGRAM_FD, ["action"], _environment)  # noqa: S606 - no shell is wanted

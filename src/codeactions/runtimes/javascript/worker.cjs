@@ -1,0 +1,118 @@
+// One JavaScript run, inside the walls: take the job, execute the module, send logs and the end.
+//
+// Started before a call comes, and used for one. Everything here may be tampered with by the user's code once that has
+// begun, so nothing the server relies on is decided here; the server bounds what it reads.
+"use strict";
+
+const fs = require("node:fs");
+const { Engine, Headers, Log, Params, Request } = require("./engine.cjs");
+const { Output, capture } = require("./output.cjs");
+
+const JOB_DESCRIPTOR = 3, FRAMES_DESCRIPTOR = 4;
+// Without walls, there are others in this folder.
+const MODULE = process.pid === 1 ? "/tmp/action.js" : `/tmp/action-${crypto.randomUUID()}.js`;
+const OURS = /\n[^\n]*\/runtimes\/javascript\/[^\n]*/g;
+const { readSync } = fs;
+const output = new Output(FRAMES_DESCRIPTOR);
+
+function receive(length) {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  for (let read = 0; read < length; ) {
+    const count = readSync(JOB_DESCRIPTOR, buffer, read, length - read);
+    if (count === 0) process.exit(0); // a warm sandbox that is not needed any more
+    read += count;
+  }
+  return buffer;
+}
+
+/** The job: its description, the module's text and the body. */
+function receiveJob() {
+  const payload = receive(receive(5).readUInt32BE(1));
+  const end = 4 + payload.readUInt32BE(0);
+  return [JSON.parse(payload.toString("utf8", 4, end)), payload.subarray(end)];
+}
+
+/** The module's exports. `require` is four times as fast as `import`, and takes every module but one that awaits. */
+async function loaded() {
+  try {
+    return require(MODULE);
+  } catch (thrown) {
+    // It has been evaluated up to its first await; `import` goes on from there.
+    if (thrown instanceof TypeError && thrown.message.startsWith("require() async module")) return import(MODULE);
+    throw thrown;
+  }
+}
+
+/** The function to call. The module is in a file only while it is loaded. */
+async function load(text) {
+  fs.writeFileSync(MODULE, text);
+  let found;
+  try {
+    found = await loaded();
+  } finally {
+    fs.rmSync(MODULE, { force: true });
+  }
+  const main = found.Run ?? (typeof found.default === "function" ? found.default : found.default?.Run);
+  if (main === undefined) output.failure("invalid_source", "the source exports no function Run(engine)");
+  if (typeof main !== "function") output.failure("invalid_source", `Run must be a function, not ${typeof main}`);
+  return main;
+}
+
+/** What a code returned, as its result. */
+async function take(engine, value) {
+  if (value instanceof Response) {
+    const headers = Object.fromEntries(value.headers);
+    const content = Buffer.from(await value.arrayBuffer());
+    // Bun gives a Response that is made of a text no type, so that it looks like one of bytes.
+    const contentType = headers["content-type"] ?? (require("node:buffer").isUtf8(content) ? "text" : null);
+    delete headers["content-type"];
+    engine.result.set(content, { statusCode: value.status, contentType, headers });
+  } else {
+    engine.result.set(value);
+  }
+}
+
+/** Message and stack of what was thrown, with those of its causes: not many, for they may go in a circle. */
+function describe(thrown, causesLeft = 8) {
+  try {
+    if (!(thrown instanceof Error)) return [`thrown: ${typeof thrown === "string" ? thrown : Bun.inspect(thrown)}`, ""];
+    const message = thrown.message ? `${thrown.name}: ${thrown.message}` : String(thrown.name);
+    const stack = `\n${thrown.stack ?? message}`.replace(OURS, "").slice(1).replaceAll("/tmp/action", "action");
+    // An AggregateError has several.
+    const causes = [...(thrown.cause === undefined ? [] : [thrown.cause]), ...(thrown.errors ?? [])].slice(0, causesLeft);
+    const told = causes.map((cause) => `\nCaused by: ${(describe(cause, causesLeft - causes.length)[1] || describe(cause, 0)[0]).trimEnd()}`);
+    return [message, `${stack}${told.join("")}\n`];
+  } catch {
+    return ["what was thrown cannot be described", ""];
+  }
+}
+
+function fail(thrown) {
+  const kind = thrown instanceof RangeError && thrown.message === "Out of memory" ? "memory" : "exception";
+  output.failure(kind, ...describe(thrown));
+}
+
+async function main() {
+  capture(output);
+  process.argv = ["bun", MODULE];
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+  // Bun would end the process when nothing is left that could happen; a promise that never settles is a time-out.
+  setInterval(() => {}, 2 ** 30);
+  const [job, body] = receiveJob(); // all that a call need not wait for is done
+  fs.closeSync(JOB_DESCRIPTOR);
+  output.limit(job.limits);
+  const request = new Request(job.method, job.path, new Params(job.params), new Headers(job.headers), body);
+  const engine = new Engine(request, new Log((level, text) => output.line(level, text)));
+  try {
+    const run = await load(job.source);
+    // Called by the promise and not from here, so that no frame of ours is in the user's stacks.
+    const value = await Promise.resolve(engine).then(run);
+    if (!engine.result.isSet && value !== undefined) await take(engine, value);
+    output.result(engine.result);
+  } catch (thrown) {
+    fail(thrown);
+  }
+}
+
+main();

@@ -1,0 +1,79 @@
+"""Python's own streams, and what goes past them."""
+
+import pytest
+from conformance.languages import Language
+
+
+def lines(python: Language, body: str) -> list[tuple[str, str]]:
+    """The log of a Python code whose `Run` has this body."""
+    indented = "\n".join(f"    {line}" for line in body.splitlines())
+    answer = python.call({"python": f"import os, subprocess, sys\ndef Run(engine):\n{indented}\n    return 'x'\n"})
+    assert (answer.status_code, answer.text) == (200, "x"), python.record(answer)["extra"].get("error")
+    return python.logs(answer)
+
+
+def test_standard_error_goes_to_the_log_as_errors(python: Language) -> None:
+    assert lines(python, "print('a', file=sys.stderr)\nsys.stderr.write('b\\n')\nimport warnings\nwarnings.warn('c')")[
+        :2
+    ] == [("error", "a"), ("error", "b")]
+
+
+def test_what_is_printed_while_the_module_is_loaded_is_kept(python: Language) -> None:
+    answer = python.call({"python": "print('loading')\ndef Run(engine):\n    return 1\n"})
+    assert python.logs(answer) == [("info", "loading")]
+
+
+def test_raw_writes_go_to_the_log_too(python: Language) -> None:
+    assert sorted(lines(python, "os.write(1, b'a\\nb\\n')\nos.write(2, b'c\\n')")) == [
+        ("error", "c"),
+        ("info", "a"),
+        ("info", "b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "engine.log.info('x' * 1_000_000)",
+        "print('x' * 1_000_000)",
+        "for _ in range(1000): print('x' * 1000, end='')\nprint()",
+        "for _ in range(1000): os.write(1, b'x' * 1000)\nos.write(1, b'\\n')",
+    ],
+    ids=["engine", "print", "printed in parts", "raw"],
+)
+def test_a_very_long_line_is_still_one_line(python: Language, write: str) -> None:
+    assert lines(python, write + "\nengine.log.info('after')") in (
+        [("info", "x" * 7999 + "…"), ("info", "after")],
+        [("info", "after"), ("info", "x" * 7999 + "…")],  # raw writes take another way
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "content"),
+    [
+        (r"a\xff\xfeb", r"a\xff\xfeb"),
+        (r"a\x00b", "a\ufffdb"),
+        (r"a\x1b[2J\x1b[31mb", "a\x1b[2J\x1b[31mb"),
+        (r"a\rb", "a\rb"),
+        (r"\xc3\xbc", "ü"),
+        (r"\xed\xa0\x80", r"\xed\xa0\x80"),
+    ],
+)
+@pytest.mark.parametrize("way", ["os.write(1, b'{}\\n')", "sys.stdout.buffer.write(b'{}\\n')"], ids=["raw", "buffer"])
+def test_bytes_that_are_no_text_are_shown_and_nothing_is_lost(
+    python: Language, way: str, written: str, content: str
+) -> None:
+    assert lines(python, way.format(written)) == [("info", content)]
+
+
+@pytest.mark.parametrize("way", ["print({}, end='')", "os.write(1, {}.encode())"])
+def test_windows_line_ends_are_line_ends(python: Language, way: str) -> None:
+    logs = lines(python, way.format(r"'a\r\nb\r\n'"))
+    assert [(level, content.removesuffix("\r")) for level, content in logs] == [("info", "a"), ("info", "b")]
+
+
+def test_a_stream_that_was_closed_or_replaced_harms_nothing(python: Language) -> None:
+    assert lines(python, "engine.log.info('a')\nsys.stdout.close()\nsys.stderr = None") == [("info", "a")]
+    assert lines(python, "import io\nsys.stdout = io.StringIO()\nprint('gone')\nengine.log.info('kept')") == [
+        ("info", "kept")
+    ]
