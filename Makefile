@@ -28,8 +28,10 @@ types: $(VENV)/.dev
 unit: $(VENV)/.dev ## the tests that need no database and no sandbox
 	$(BIN)/python -m pytest -q tests/unit
 
-bench: $(VENV)/.dev ## measure against peers, in one run of about three minutes
+bench: $(VENV)/.dev ## measure against peers: the server, each language, then migrate; about ten minutes
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.languages
+	$(BIN)/python -m bench.migrate
 
 format: $(VENV)/.dev ## put the source into the house's form
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
@@ -40,7 +42,7 @@ lock: $(VENV)/.dev ## renew requirements/*.txt from pyproject.toml
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "codeactions needs Python 3.11 or later")'

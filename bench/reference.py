@@ -19,8 +19,8 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import DictRow
 
+from bench.command import carry_out
 from bench.database import create_database, insert_code
-from bench.processes import cleaning_up
 from bench.server import HELLO
 from bench.stats import Spread, percentile, spread
 from codeactions.domain.ids import new_id
@@ -164,13 +164,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--calls", type=int, default=150, help="per round, batch size and database")
     arguments = parser.parse_args()
-    try:
-        with cleaning_up() as stack:
-            asyncio.run(measure(*_databases(stack), arguments.rounds, arguments.calls))
-    except KeyboardInterrupt:
-        print("bench: stopped", file=sys.stderr)
-        return 130
-    return 0
+
+    def work(stack: contextlib.ExitStack) -> bool:
+        asyncio.run(measure(*_databases(stack), arguments.rounds, arguments.calls))
+        return True
+
+    return carry_out(work)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,11 @@ from pathlib import Path
 from codeactions.cli.settings import Settings, variable
 
 _HERE = Path(__file__).parent
-_COMMANDS = ("", "serve", "run", "doctor")
+_COMMANDS = (
+    *("", "serve", "run", "backup", "restore", "doctor", "project", "project list", "project create"),
+    *("project rename", "project delete", "permission", "permission list", "permission set", "permission remove"),
+    *("token", "token create", "token list", "token revoke", "audit"),
+)
 _SETTINGS_HEAD = """# Settings
 
 Every setting is an environment variable; `make run` and `codeactions serve` honour them all. A bad value stops the
@@ -21,7 +25,7 @@ start with one line that names the variable. This page is made by `python docs/g
 _CLI_HEAD = """# Command line
 
 Errors are one line on standard error, with exit code 1 (2 for a command line that cannot be understood). `migrate` is a
-command of its own: [migrations/README.md](../migrations/README.md). This page is made by `python docs/generate.py`.
+command of its own: [migrate.md](migrate.md). This page is made by `python docs/generate.py`.
 """
 
 
@@ -48,7 +52,7 @@ def cli_page() -> str:
     for command in _COMMANDS:
         title = f"codeactions {command}".strip()
         environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
-        words = [sys.executable, "-m", "codeactions", *filter(None, [command]), "--help"]
+        words = [sys.executable, "-m", "codeactions", *command.split(), "--help"]
         text = subprocess.run(words, capture_output=True, text=True, env=environment, check=True).stdout
         text = text.replace("python -m codeactions", "codeactions")
         text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE).strip()

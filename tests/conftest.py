@@ -2,16 +2,25 @@
 
 import itertools
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from harness import Server, running_server
 
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
+# A program inherits that a signal is ignored, as after `nohup` or in a shell's background, and `migrate` keeps to it.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("no times", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("no times")
 _numbers = itertools.count(1)
 
 
@@ -46,10 +55,24 @@ def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
     _drop_database(postgres, name)
 
 
-@pytest.fixture(scope="session")
-def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that many tests share: they leave it healthy. Its database is on the session's PostgreSQL."""
+@pytest.fixture(scope="module")
+def module_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The same for all tests of a module."""
     name, url = _create_database(postgres)
-    with running_server(tmp_path_factory.mktemp("server"), url, slots=16) as server:
-        yield server
+    yield url
     _drop_database(postgres, name)
+
+
+@pytest.fixture(scope="session")
+def database_of_server(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The database of the server that many tests share, on the session's PostgreSQL."""
+    name, url = _create_database(postgres)
+    yield url
+    _drop_database(postgres, name)
+
+
+@pytest.fixture(scope="session")
+def server(database_of_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that many tests share: they leave it healthy."""
+    with running_server(tmp_path_factory.mktemp("server"), database_of_server, slots=16) as server:
+        yield server

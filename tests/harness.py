@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 
 TOKEN = "test-token-test-token-test-token"
+# Shared by all servers of all sessions: compiling Go's standard library takes half a minute.
+CACHE = Path(__file__).parents[1] / ".cache"
 _SERVING = re.compile(r"serving on (http://\S+)")
 
 
@@ -38,6 +40,12 @@ class Server:
         self.data_dir = data_dir
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CODEACTIONS_") and k != "DATABASE_URL"}
         environment |= {"CODEACTIONS_DATA_DIR": str(data_dir), "CODEACTIONS_PORT": "0", "CODEACTIONS_AUTH_TOKEN": TOKEN}
+        environment["CODEACTIONS_CACHE_DIR"] = str(CACHE)
+        # Most tests call more often than users do; those of the limits set their own.
+        environment |= {"CODEACTIONS_RATE_CODE": "0", "CODEACTIONS_RATE_CALLER": "0"}
+        self.temporary_dir = data_dir.with_name(f"{data_dir.name}-tmp")
+        self.temporary_dir.mkdir(parents=True, exist_ok=True)
+        environment["TMPDIR"] = str(self.temporary_dir)
         environment |= {f"CODEACTIONS_{name.upper()}": str(value) for name, value in settings.items()}
         if database_url:
             environment["DATABASE_URL"] = database_url
@@ -133,6 +141,16 @@ class Server:
             if page >= found["last_page"]:
                 return lines
             page += 1
+
+    def wait_for_language(self, language: str) -> None:
+        """Until it has been seen to work; for Go that may mean until its standard library is compiled."""
+
+        def ready() -> bool:
+            found = self.client.get("/health").json()["parts"]["languages"][language]
+            assert found["state"] != "broken", found
+            return bool(found["state"] == "ready")
+
+        wait_until(ready, 300, f"{language} being ready")
 
     def healthy(self) -> bool:
         """Whether every part is well and a fresh run works."""

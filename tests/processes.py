@@ -12,9 +12,14 @@ class Parts:
 
     guard: int
     launcher: int
-    zygote: int
+    zygotes: list[int]
     runs: list[int]
     postmaster: int | None
+
+    @property
+    def zygote(self) -> int:
+        """The first, of a server that has one language, or of builds."""
+        return self.zygotes[0]
 
 
 def command_of(pid: int) -> str:
@@ -25,24 +30,26 @@ def command_of(pid: int) -> str:
         return ""
 
 
-def parts_of(server: Server) -> Parts:
-    """Look them up by who is whose child."""
+def parts_of(server: Server, *, builds: bool = False) -> Parts:
+    """Look them up by who is whose child. `builds`: of the second launcher, which builds."""
     direct = _children(server.pid)
-    guard = next(pid for pid in direct if "sandbox.guard" in command_of(pid))
+    guard = [pid for pid in direct if "sandbox.guard" in command_of(pid)][1 if builds else 0]
     postmaster = next((pid for pid in direct if "postgres" in command_of(pid)), None)
     (launcher,) = _children(guard)
     below = _children(launcher)
     namespace = _namespace(launcher)
     zygotes = [pid for pid in below if _namespace(pid) == namespace]
-    return Parts(guard, launcher, zygotes[0], [pid for pid in below if pid not in zygotes], postmaster)
+    if not zygotes:
+        raise IndexError("there is no zygote yet")
+    return Parts(guard, launcher, zygotes, [pid for pid in below if pid not in zygotes], postmaster)
 
 
-def wait_for_parts(server: Server) -> Parts:
+def wait_for_parts(server: Server, *, builds: bool = False) -> Parts:
     """The same, once they are all there (again)."""
 
     def look() -> Parts | None:
         try:
-            return parts_of(server)
+            return parts_of(server, builds=builds)
         except (StopIteration, ValueError, IndexError, OSError):
             return None
 

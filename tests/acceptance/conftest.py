@@ -9,11 +9,11 @@ from harness import Server
 
 @pytest.fixture
 def new_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Make servers on one data folder; all are gone at the test's end."""
+    """Make servers on one data folder; all are gone at the test's end. Python alone, unless `languages` says more."""
     made: list[Server] = []
 
     def make(**settings: object) -> Server:
-        made.append(Server(tmp_path / "data", **settings))
+        made.append(Server(tmp_path / "data", **{"languages": "python", **settings}))
         return made[-1]
 
     yield make

@@ -127,7 +127,9 @@ def test_a_body_that_ends_early_runs_nothing(server: Server) -> None:
 
 
 def test_a_body_that_does_not_come_is_a_timeout(postgres: object, database_url: str, tmp_path: Path) -> None:
-    with running_server(tmp_path, database_url, body_seconds=0.5, body_mb=0.001, slots=1, queue=0) as server:
+    with running_server(
+        tmp_path, database_url, body_seconds=0.5, body_mb=0.001, slots=1, queue=0, languages="python"
+    ) as server:
         code_id = server.create("x = 1")
         answer = raw(
             server,

@@ -5,11 +5,12 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from harness import Server
+from harness import Server, running_server
 from integration.answers import refused
 
 HELLO = "def Run(engine):\n    engine.log.info('hi')\n    return {'hello': engine.params.get('name')}\n"
@@ -74,9 +75,18 @@ def test_a_run_that_takes_too_long_is_a_504_both_ways(server: Server) -> None:
         assert server.logs(answer) == [("info", "begun")]
 
 
-def test_a_language_without_a_runtime_is_refused(server: Server) -> None:
-    code_id = server.create("package action", language="go")
-    assert "go" in refused(server.client.get(f"/endpoint/{code_id}"))
+def test_a_language_that_is_switched_off_is_refused_and_the_others_run(database_url: str, tmp_path: Path) -> None:
+    with running_server(tmp_path, database_url, languages="python") as server:
+        code_id = server.create("export function Run() {}", language="javascript", check="false")
+        for answer in (
+            server.client.get(f"/endpoint/{code_id}"),
+            server.client.post(f"/run/{code_id}"),
+            server.client.patch(f"/code/{code_id}", content=b"export function Run() { return 1 }"),
+        ):
+            assert answer.status_code == 503
+            assert answer.json()["error"]["message"].startswith("this node has no runtime for javascript: ")
+        assert server.client.get("/coderun", params={"code_id": code_id}).json()["total"] == 0
+        assert server.healthy()
 
 
 def test_running_without_waiting_is_refused_for_now(server: Server) -> None:

@@ -19,9 +19,10 @@ QUICK = "def Run(engine):\n    return 'quick'\n"
 
 @pytest.fixture
 def narrow(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with one slot, and one caller that may wait for it, for a second."""
+    """A server with one slot, which nobody tries JavaScript in, and one caller that may wait for it, for a second."""
     folder = tmp_path_factory.mktemp("narrow")
-    with running_server(folder, database_url, slots=1, queue=1, queue_seconds=1, warm=0) as server:
+    narrow = {"slots": 1, "queue": 1, "queue_seconds": 1, "warm": 0, "languages": "python"}
+    with running_server(folder, database_url, **narrow) as server:
         yield server
 
 
@@ -71,7 +72,7 @@ def test_waiting_for_a_slot_is_recorded_apart_from_running(narrow: Server) -> No
 
 def test_callers_are_served_in_the_order_they_came(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("ordered")
-    with running_server(folder, database_url, slots=1, queue=8, queue_seconds=10) as server:
+    with running_server(folder, database_url, slots=1, queue=8, queue_seconds=10, languages="python") as server:
         code_id = server.create(SLEEPER)
         with ThreadPoolExecutor() as threads:
             answers = []

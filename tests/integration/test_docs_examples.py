@@ -7,16 +7,23 @@ import pytest
 from harness import Server
 
 ROOT = Path(__file__).parents[2]
+LANGUAGES = {"python": "python", "js": "javascript", "ts": "javascript", "go": "go"}
 EXAMPLES = [
-    (page, source)
+    (page, mark, source)
     for page in ("README.md", "docs/functions.md")
-    for source in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    for mark, source in re.findall(r"```(python|js|ts|go)\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 ]
 
 
-@pytest.mark.parametrize(("page", "source"), EXAMPLES, ids=[page for page, _ in EXAMPLES])
-def test_an_example_runs(server: Server, page: str, source: str) -> None:
-    answer = server.call(source, params={"name": "you"}, content="a body")
+@pytest.mark.parametrize(("page", "mark", "source"), EXAMPLES, ids=[f"{page}-{mark}" for page, mark, _ in EXAMPLES])
+def test_an_example_runs(server: Server, page: str, mark: str, source: str) -> None:
+    server.wait_for_language(LANGUAGES[mark])
+    code_id = server.create(source, language=LANGUAGES[mark])
+    answer = server.client.post(f"/endpoint/{code_id}", params={"name": "you"}, content="a body")
     assert answer.status_code == 200, server.record(answer)
     assert answer.json()["hello"] == "you"
     assert server.logs(answer)
+
+
+def test_every_language_has_an_example() -> None:
+    assert {mark for page, mark, _ in EXAMPLES if page == "docs/functions.md"} == set(LANGUAGES)

@@ -29,6 +29,15 @@ log_id = {{ dictionary = "logs", probability = 0.5 }}
 include-name = ["POST /code", "PATCH /code/{{code_id}}"]
 checks.positive_data_acceptance.expected-statuses = [200, 201, 400, 404]
 
+# The same where fields come as parameters or in the body, where one kind needs other fields than the next, and with
+# addresses and times: OpenAPI can ask for them, but their formats are only hints.
+[[operations]]
+include-name = [
+    "POST /project", "PATCH /project/{{uuid}}", "POST /permission", "PATCH /permission/{{permission_id}}",
+    "POST /token", "PUT /code/{{code_id}}/protection",
+]
+checks.positive_data_acceptance.expected-statuses = [200, 201, 400, 404, 409]
+
 # Either run_id or code_id: OpenAPI knows no such rule for parameters.
 [[operations]]
 include-path = "/codelog"
@@ -44,7 +53,8 @@ checks.unsupported_method.enabled = false
 [[operations]]
 include-path = ["/endpoint/{{code_id}}", "/action/endpoint/{{code_id}}", "/run/{{code_id}}"]
 checks.not_a_server_error.expected-statuses = ["2xx", "4xx", 500]
-checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 500]
+# Some have been protected on the way.
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 404, 500]
 """
 
 
@@ -76,7 +86,17 @@ def test_the_api_does_what_its_description_says(server: Server, tmp_path: Path) 
     config.write_text(_CONFIG.format(codes=codes, runs=runs, logs=logs))
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
     command += [f"{server.base}/openapi.json", "--header", f"Authorization: Token {TOKEN}"]
-    command += ["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(_EXAMPLES)]
+    # DELETE on an endpoint runs it, and deletes nothing; the check cannot be told so for one route of several.
+    command += [
+        "--checks",
+        "all",
+        "--exclude-checks",
+        "use_after_free",
+        "--phases",
+        "examples,coverage,fuzzing,stateful",
+        "--max-examples",
+        str(_EXAMPLES),
+    ]
     command += ["--seed", str(_SEED), "--generation-deterministic"]
     command += ["--continue-on-failure", "--no-color"]
     done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "COLUMNS": "110"}, capture_output=True, text=True)

@@ -56,6 +56,7 @@ def test_the_page_lists_nothing_else() -> None:
 def test_every_setting_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     default = Settings.model_fields[name].default
     given = {"log_format": "json", "examples": "false", "auth_token": "x" * 16, "data_dir": "/elsewhere"}
+    given |= {"secret_key": "y" * 16, "oidc_userinfo": "true"}
     value = given.get(name, str(default + 1) if isinstance(default, int | float) else "other")
     monkeypatch.setenv(variable(name), value)
     assert str(getattr(read_settings(), name)).lower() == value.lower() or float(

@@ -3,15 +3,17 @@
 import asyncio
 import os
 import platform
-import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from codeactions.cli.settings import read_settings
+from codeactions.cli.settings import Settings, read_settings
 from codeactions.domain.errors import Error
+from codeactions.execution.artifacts import ArtifactStore
+from codeactions.execution.languages import Languages
 from codeactions.execution.selftest import check_walls
-from codeactions.runtimes.python import runtime as python
+from codeactions.runtimes.catalogue import Catalogue
 from codeactions.sandbox import cgroups
 from codeactions.sandbox.pool import SandboxPool
 from codeactions.sandbox.syscall_table import ALLOWED
@@ -31,13 +33,15 @@ class Finding:
 
 def examine() -> bool:
     """Print every finding, start a sandbox, attack it, and print the verdict. True when runs would be walled in."""
-    for finding in _findings():
+    settings = read_settings()
+    catalogue = settings.catalogue()
+    for finding in (*_findings(), *_runtimes(catalogue)):
         print(f"{'ok     ' if finding.good else 'missing'}  {finding.name:22} {finding.found}")
         if not finding.good and finding.help:
             print(f"         {'':22} -> {finding.help}")
     print()
     try:
-        level, reason = asyncio.run(_try())
+        level, reason = asyncio.run(_try(settings, catalogue))
     except Error as error:
         print(f"verdict: NO SANDBOX. {error.message}")
         print("The server refuses to start here. Mend what is missing above; `codeactions serve")
@@ -63,7 +67,13 @@ def _findings() -> Iterator[Finding]:
     yield _user_namespaces()
     yield _seccomp()
     yield _cgroups()
-    yield Finding("python runtime", True, f"{python.version()} ({sys.executable})")
+
+
+def _runtimes(catalogue: Catalogue) -> Iterator[Finding]:
+    for language, runtime in catalogue.found.items():
+        yield Finding(f"{language} runtime", True, f"{runtime.version} ({runtime.detail})")
+    for language, problem in catalogue.problems.items():
+        yield Finding(f"{language} runtime", False, problem.message)
 
 
 def _user_namespaces() -> Finding:
@@ -113,11 +123,12 @@ def _cgroups() -> Finding:
     )
 
 
-async def _try() -> tuple[str, str]:
-    pool = SandboxPool(read_settings().launcher(slots=1), warm=0)
+async def _try(settings: Settings, catalogue: Catalogue) -> tuple[str, str]:
+    pool = SandboxPool(settings.launcher(catalogue, slots=1))
     try:
         level = await pool.start()
         await check_walls(pool)
+        await _try_languages(settings, catalogue, pool)
     finally:
         await pool.stop()
     reasons = []
@@ -126,6 +137,21 @@ async def _try() -> tuple[str, str]:
     if level.host_uids != "per slot":
         reasons.append("runs have this user's uid on the host, since the server is not root")
     return level.name, " and ".join(reasons)
+
+
+async def _try_languages(settings: Settings, catalogue: Catalogue, pool: SandboxPool) -> None:
+    """Run something small in each language, as the server does when it starts, and print what came of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = ArtifactStore(Path(folder), settings.artifacts_mb * 1024 * 1024)
+        languages = Languages(catalogue, settings.build_launcher(catalogue), store, say=lambda _: None)
+        try:
+            await languages.start(prepare=False)
+            for language, state in (await languages.tried(pool)).items():
+                found = {key: value for key, value in state.items() if key not in ("state", "version")}
+                details = f" ({', '.join(f'{key} {value}' for key, value in found.items())})" if found else ""
+                print(f"tried:   {language}: {state['state']}{details}")
+        finally:
+            await languages.stop()
 
 
 def _number(path: str) -> int | None:

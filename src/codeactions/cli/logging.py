@@ -10,14 +10,18 @@ def configure(log_format: str) -> None:
     """`text` for people, `json` for machines, `auto` decides by whether standard error is a terminal."""
     text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if text
+        else structlog.processors.JSONRenderer()
     )
+    # Without the values of variables, which may be tokens.
+    trace = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if not text else structlog.processors.StackInfoRenderer(),
+            structlog.processors.ExceptionRenderer(trace) if not text else structlog.processors.StackInfoRenderer(),
             renderer,
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -1,12 +1,14 @@
-"""The command line: `codeactions serve`, `run`, `doctor`. Errors are one line on standard error, exit code 1."""
+"""The command line: `codeactions serve`, `run`, `backup` and more. Errors are one line on stderr, exit code 1."""
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from codeactions import __version__
+from codeactions.cli import manage_commands
 from codeactions.domain.errors import Error
 
 app = typer.Typer(
@@ -56,6 +58,66 @@ def serve(
 
 
 @app.command()
+def backup(
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            help="The file to write, - for standard output. Without it: codeactions-DATE-TIME.sql in this folder."
+        ),
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the data (CODEACTIONS_DATA_DIR).")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="PostgreSQL to back up instead of the embedded one (DATABASE_URL).")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say which program did it.")] = False,
+) -> None:
+    """Write the whole database to a file of plain SQL, whether or not a server runs. Never overwrites a file."""
+    from codeactions.cli.backup import backup as write
+    from codeactions.cli.settings import read_settings
+
+    write(read_settings(data_dir=data_dir, database_url=database_url), file, verbose=verbose)
+
+
+@app.command()
+def restore(
+    file: Annotated[str, typer.Argument(help="A file that `codeactions backup` wrote, - for standard input.")],
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the data (CODEACTIONS_DATA_DIR).")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="PostgreSQL to fill instead of the embedded one (DATABASE_URL).")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say which program did it.")] = False,
+) -> None:
+    """Bring a backup into an empty database or a new data folder: all of it, or nothing if anything fails."""
+    from codeactions.cli.backup import restore as read
+    from codeactions.cli.settings import read_settings
+
+    read(read_settings(data_dir=data_dir, database_url=database_url), file, verbose=verbose)
+
+
+class _Verbatim(typer.core.TyperCommand):
+    """A command that takes all its words as they are, `--` and `-help` too."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse nothing."""
+        ctx.args = args
+        return []
+
+
+@app.command(cls=_Verbatim, add_help_option=False)
+def migrate(context: typer.Context) -> None:
+    """Look at or change the version of the database's schema: the program `migrate`, on codeactions' own migrations."""
+    from codeactions.cli.migrate import migrate as start
+
+    sys.exit(start(context.args))
+
+
+app.add_typer(manage_commands.project, name="project")
+app.add_typer(manage_commands.permission, name="permission")
+app.add_typer(manage_commands.token, name="token")
+app.command()(manage_commands.audit)
+
+
+@app.command()
 def doctor() -> None:
     """Show what this host offers for sandboxes, try it, and say what that means. Exit code 1 if it does not hold."""
     from codeactions.cli.doctor import examine
@@ -65,7 +127,7 @@ def doctor() -> None:
 
 @app.command()
 def run(
-    file: Annotated[Path, typer.Argument(help="The source: a Python file with `def Run(engine)`.")],
+    file: Annotated[Path, typer.Argument(help="The source; its ending tells the language: .py, .js, .ts or .go.")],
     param: Annotated[list[str] | None, typer.Option(help="A query parameter, as name=value; may be repeated.")] = None,
     header: Annotated[list[str] | None, typer.Option(help="A header, as 'Name: value'; may be repeated.")] = None,
     body: Annotated[str, typer.Option(help="The body: text, @FILE, or - for standard input.")] = "",

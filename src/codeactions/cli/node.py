@@ -4,15 +4,19 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
+from codeactions.cli.assembly import Parts, Secrets, assemble
 from codeactions.cli.settings import Settings
 from codeactions.domain.code import new_code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.examples import PROJECT, examples
+from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.executor import Executor
+from codeactions.execution.languages import Languages
 from codeactions.execution.reaper import Reaper
 from codeactions.execution.recorder import Recorder
 from codeactions.execution.selftest import check_walls
@@ -21,12 +25,10 @@ from codeactions.http.services import Services
 from codeactions.migrate.apply import upgrade
 from codeactions.migrate.failure import NIL_VERSION
 from codeactions.migrate.state import inspect
-from codeactions.postgres.codecache import CodeCache
-from codeactions.postgres.codelogs import LogStore
-from codeactions.postgres.coderuns import RunStore
 from codeactions.postgres.codes import CodeStore
 from codeactions.postgres.database import Database
 from codeactions.postgres.embedded.server import EmbeddedPostgres
+from codeactions.runtimes.catalogue import Catalogue
 from codeactions.sandbox.pool import SandboxPool
 
 _WATCH_INTERVAL = 0.5  # seconds between two looks at the embedded database
@@ -36,9 +38,9 @@ _log = structlog.get_logger()
 class Node:
     """Everything that `codeactions serve` runs. `start` raises `Error` with one clear line."""
 
-    def __init__(self, settings: Settings, token: str, *, insecure: bool, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, secrets: Secrets, *, insecure: bool, say: Callable[[str], None]) -> None:
         self._settings = settings
-        self._token = token
+        self._secrets = secrets
         self._insecure = insecure
         self._say = say
         self._stack = contextlib.AsyncExitStack()
@@ -58,7 +60,9 @@ class Node:
     async def _start(self) -> Services:
         settings = self._settings
         # The sandbox first: a host that has none must not have its database touched.
-        pool = await self._start_sandbox()
+        catalogue = await asyncio.to_thread(settings.catalogue)
+        pool = await self._start_sandbox(catalogue)
+        languages = await self._start_languages(catalogue)
         url = await self._start_database()
         is_new = (await asyncio.to_thread(inspect, url)).version == NIL_VERSION
         version = await asyncio.to_thread(upgrade, url, progress=self._say)
@@ -79,7 +83,7 @@ class Node:
         executor = Executor(
             pool,
             recorder,
-            zygotes={name: name for name in pool.config.zygotes},
+            builds=languages.builds,
             node=settings.node,
             instance=instance,
             limits=settings.output_limits(),
@@ -89,29 +93,37 @@ class Node:
         )
         self._stack.push_async_callback(executor.close, settings.stop_seconds)
         self._watch(metrics, pool)
-        codes = CodeStore(database)
-        code_cache = CodeCache(codes, url)
-        self._stack.push_async_callback(code_cache.stop)
-        await code_cache.start()
-        services = Services(
-            codes=codes,
-            code_cache=code_cache,
-            runs=RunStore(database),
-            logs=LogStore(database),
-            executor=executor,
-            metrics=metrics,
-            token=self._token,
-            body_limit=int(settings.body_mb * 1024 * 1024),
-            body_timeout=settings.body_seconds,
-            most_requests=settings.requests,
-            health_checks={"database": lambda: _check_database(database), "sandbox": lambda: _check_sandbox(pool)},
+        services = await assemble(
+            settings, Parts(database, executor, languages.builds, metrics), self._secrets, self._stack
+        )
+        services.health_checks.update(
+            database=lambda: _check_database(database),
+            sandbox=lambda: _check_sandbox(pool),
+            languages=lambda: _check_languages(languages),
         )
         if settings.examples and is_new:
-            await _deploy_examples(services)
+            await _deploy_examples(CodeStore(database))
+        languages.try_in(pool)
         return services
 
-    async def _start_sandbox(self) -> SandboxPool:
-        pool = SandboxPool(self._settings.launcher(insecure=self._insecure), warm=self._settings.warm)
+    async def _start_languages(self, catalogue: Catalogue) -> Languages:
+        settings = self._settings
+        languages = Languages(
+            catalogue,
+            settings.build_launcher(catalogue, insecure=self._insecure),
+            ArtifactStore(settings.data_dir / "artifacts", settings.artifacts_mb * 1024 * 1024),
+            say=self._say,
+            seconds=settings.build_seconds,
+        )
+        self._stack.push_async_callback(languages.stop)
+        await languages.start()
+        return languages
+
+    async def _start_sandbox(self, catalogue: Catalogue) -> SandboxPool:
+        settings = self._settings
+        warm = {name: settings.warm for name, runtime in catalogue.found.items() if runtime.warm}
+        config = settings.launcher(catalogue, insecure=self._insecure)
+        pool = SandboxPool(config, warm=warm, most_warm=settings.warm_most)
         self._stack.push_async_callback(pool.stop)
         try:
             await pool.start()
@@ -165,6 +177,11 @@ async def _check_database(database: Database) -> dict[str, Any]:
     return {"version": await database.version()}
 
 
+async def _check_languages(languages: Languages) -> dict[str, Any]:
+    """Well in any case: what is missing takes only its own language down, and is told here."""
+    return dict(languages.as_json())
+
+
 async def _check_sandbox(pool: SandboxPool) -> dict[str, Any]:
     if pool.launcher_pid is None or pool.level is None:
         raise Error(ErrorCode.BUSY, "the launcher is being replaced")
@@ -180,11 +197,11 @@ async def _check_sandbox(pool: SandboxPool) -> dict[str, Any]:
     }
 
 
-async def _deploy_examples(services: Services) -> None:
+async def _deploy_examples(codes: CodeStore) -> None:
     for example in examples():
         fields = {"name": example.name, "type": example.type, "source": example.source, "language": "python"}
-        code = new_code({**fields, "project_uuid": PROJECT}, id=example.id, now=services.now())
-        await services.codes.create(code)
+        code = new_code({**fields, "project_uuid": PROJECT}, id=example.id, now=datetime.now(UTC))
+        await codes.create(code)
 
 
 def describe_level(pool: SandboxPool) -> str:

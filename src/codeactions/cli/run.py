@@ -2,46 +2,86 @@
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import uvloop
 
 from codeactions.cli.settings import Settings, read_settings
-from codeactions.domain.code import SOURCE_LIMIT
+from codeactions.domain.code import SOURCE_LIMIT, Code
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.run import Outcome
+from codeactions.execution.artifacts import ArtifactStore
+from codeactions.execution.builds import SourceRefused
+from codeactions.execution.languages import Languages
 from codeactions.execution.sandboxed import SandboxedRun
-from codeactions.runtimes.python import runtime as python
 from codeactions.sandbox.pool import SandboxPool
+
+LANGUAGES = {".py": "python", ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".ts": "javascript"}
+LANGUAGES |= {".mts": "javascript", ".go": "go"}
+_PREPARING_SECONDS = 600.0
 
 
 def run_file(file: Path, *, params: list[str], headers: list[str], body: str, method: str, timeout: int) -> int:
     """Run it and print; 0 when it completed, 1 when it failed. Raises `Error` for what cannot be run."""
     settings = read_settings()
+    source, language = _read_source(file), LANGUAGES.get(file.suffix.lower())
+    if language is None:
+        raise invalid(f"{file}: the language is told by the ending, which must be one of {', '.join(LANGUAGES)}")
     job: dict[str, object] = {
         "run_id": "local",
-        "source": _read_source(file),
         "method": method.upper(),
         "path": "/",
         "params": [_split(param, "=", "--param", "name=value") for param in params],
         "headers": [_split(header, ":", "--header", "'Name: value'") for header in headers],
     }
-    outcome = uvloop.run(_run(settings, job, _read_body(body), timeout))
+    outcome = uvloop.run(_run(settings, _code(language, source, timeout), job, _read_body(body)))
     return _print(outcome)
 
 
-async def _run(settings: Settings, job: dict[str, object], body: bytes, timeout: int) -> Outcome:
-    pool = SandboxPool(settings.launcher(slots=1), warm=0)
-    await pool.start()
+async def _run(settings: Settings, code: Code, job: dict[str, object], body: bytes) -> Outcome:
+    settings.languages = code.language
+    catalogue = settings.catalogue()
+    pool = SandboxPool(settings.launcher(catalogue, slots=1))
+    store = ArtifactStore(settings.data_dir / "artifacts", settings.artifacts_mb * 1024 * 1024)
+    config = settings.build_launcher(catalogue)
+    languages = Languages(catalogue, config, store, say=lambda line: print(line, file=sys.stderr))
     try:
-        sandbox = await pool.acquire(python.NAME, 10.0, 1)
-        run = SandboxedRun(sandbox, settings.output_limits())
-        outcome = await run.outcome(job, body, timeout)
+        await pool.start()
+        await languages.start()
+        await languages.prepared(_PREPARING_SECONDS)
+        prepared = await languages.builds.prepare(code)
+        try:
+            sandbox = await pool.acquire(prepared.zygote, 10.0, 1, prepared.program)
+        finally:
+            prepared.close()
+        run = SandboxedRun(sandbox, settings.output_limits(), explain=prepared.explain)
+        outcome = await run.outcome({**job, "source": prepared.source}, body, code.timeout)
         ended = await asyncio.wait_for(sandbox.ended, 10.0)
         outcome.memory_peak = ended.peak
         return outcome
+    except SourceRefused as refused:
+        return Outcome(error=refused.error)
     finally:
+        await languages.stop()
         await pool.stop()
+
+
+def _code(language: str, source: str, timeout: int) -> Code:
+    now = datetime.now(UTC)
+    return Code(
+        id=UUID(int=0),
+        name="local",
+        type="flow",
+        source=source,
+        language=language,
+        url=None,
+        project_uuid="local",
+        timeout=timeout,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def _read_source(file: Path) -> str:

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 import uvicorn
 import uvloop
 
+from codeactions.cli.assembly import Secrets
 from codeactions.cli.logging import configure
 from codeactions.cli.node import Node
+from codeactions.cli.secrets import load_or_make_key, load_or_make_token, token_path
 from codeactions.cli.settings import Settings
-from codeactions.cli.token import load_or_make_token, token_path
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.examples import examples
 from codeactions.http.app import create_app
@@ -35,7 +36,8 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     listener = _listen(settings.host, settings.port)
     token = settings.auth_token or load_or_make_token(settings.data_dir)
-    node = Node(settings, token, insecure=insecure, say=_say)
+    secrets = Secrets(token, settings.secret_key or load_or_make_key(settings.data_dir))
+    node = Node(settings, secrets, insecure=insecure, say=_say)
     starting = asyncio.create_task(node.start())
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -54,6 +56,9 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            # By default uvicorn believes whoever calls from this host.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
             backlog=_BACKLOG,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),

@@ -27,9 +27,17 @@ def pairs_to_object(pairs: Iterable[tuple[str, str]], masked: frozenset[str] = f
 
 
 def start_extra(
-    code: Code, call: Call, *, node: str, instance: int, queue_ms: float, body_encoding: str | None
+    code: Code,
+    call: Call,
+    *,
+    node: str,
+    instance: int,
+    queue_ms: float,
+    body_encoding: str | None,
+    artifact: str | None = None,
 ) -> dict[str, Any]:
-    """What `extra` holds of a run from its start on. The hash names the version of the source that ran."""
+    """What `extra` holds of a run from its start on. The hash names the version of the source that ran, `artifact`
+    what was built of it."""
     extra: dict[str, Any] = {
         "node": node,
         "instance": instance,
@@ -39,6 +47,8 @@ def start_extra(
         "method": storable(call.method),
         "path": storable(call.path),
     }
+    if artifact:
+        extra["artifact"] = artifact
     if body_encoding:
         extra["body_encoding"] = body_encoding
     return extra
@@ -65,4 +75,6 @@ def end_extra(outcome: Outcome) -> tuple[str | None, dict[str, Any]]:
             "message": storable(outcome.error.message),
             "traceback": storable(outcome.error.traceback),
         }
+        if outcome.error.line is not None:
+            extra["error"] |= {"line": outcome.error.line, "column": outcome.error.column}
     return result, extra

@@ -40,11 +40,16 @@ class ErrorType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunError:
-    """How a run failed. `message` and `traceback` are the user's own: for the history, not for the caller."""
+    """How a run failed. `message` and `traceback` are the user's own: for the history, not for the caller.
+
+    line, column: of the mistake in an invalid source, from 1, where the compiler names them.
+    """
 
     type: ErrorType
     message: str
     traceback: str = ""
+    line: int | None = None
+    column: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

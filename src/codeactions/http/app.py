@@ -1,18 +1,32 @@
 """The ASGI application: which route is where, and who may call it."""
 
-from typing import Any
-
 from fastapi import Depends, FastAPI, Security
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from codeactions import __version__
-from codeactions.http import codes, documentation, errors, health, logs, runs
-from codeactions.http.authentication import bearer_scheme, require_administrator
+from codeactions.http import (
+    audit,
+    codes,
+    documentation,
+    errors,
+    health,
+    logs,
+    permissions,
+    projects,
+    protections,
+    runs,
+    tokens,
+)
+from codeactions.http.authentication import identify, recognise, scheme
 from codeactions.http.front import Front
 from codeactions.http.parameters import refuse_unknown
 from codeactions.http.services import Services
 
+_CLOSED = (codes, protections, runs, logs, projects, permissions, tokens, audit)  # their parameters are a closed set
 
-def create_app(services: Services) -> Front:
+
+def create_app(services: Services) -> ASGIApp:
     """Put the routes together. Nothing is started here."""
     api = FastAPI(
         title="codeactions",
@@ -25,15 +39,23 @@ def create_app(services: Services) -> Front:
     )
     api.state.services = services
     errors.install(api, services.metrics)
-    for router in (codes.router, runs.router, logs.router, health.metrics_router):
-        api.include_router(router, dependencies=[*_administrator(), Depends(refuse_unknown)])
+    known = [Depends(identify), Security(scheme)]  # before anything is said of a request
+    for module in _CLOSED:
+        api.include_router(module.router, dependencies=[*known, Depends(refuse_unknown)])
+    api.include_router(health.metrics_router, dependencies=[*known, Depends(refuse_unknown)])
     # A code's own parameters come with /run: none is unknown there.
-    api.include_router(runs.run_router, dependencies=_administrator())
+    api.include_router(runs.run_router, dependencies=[Depends(recognise), Security(scheme)])
     api.include_router(health.router, dependencies=[Depends(refuse_unknown)])
     api.include_router(documentation.router)
     documentation.describe_endpoints(api)
-    return Front(services, api)
+    return _with_cors(Front(services, api), services.cors_origins)
 
 
-def _administrator() -> list[Any]:
-    return [Depends(require_administrator), Security(bearer_scheme)]
+def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    """Let pages of these origins call from a browser. Without credentials: the API knows no cookies."""
+    if not origins:
+        return app
+    exposed = ["X-Run-Id", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"]
+    return CORSMiddleware(
+        app, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=exposed, max_age=600
+    )

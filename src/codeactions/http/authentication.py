@@ -1,39 +1,64 @@
-"""Who is calling: for now the administrator, by the one token, or nobody."""
+"""Who is calling: found out once a request, before the route's own work."""
 
-import base64
-import binascii
-import hmac
+from collections.abc import Mapping
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
+from codeactions.domain.caller import Caller, CallerKind
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.http.limits import Quota
+from codeactions.http.services import Services
 
 # Only for the OpenAPI document; the header is read here, since it may hold the token in other ways too.
-bearer_scheme = HTTPBearer(auto_error=False, description="The administrator's token")
+scheme = HTTPBearer(auto_error=False, description="The administrator's token, an API token, or an identity token")
+# The place in a request's scope for what is left of its caller's calls; the answer tells (front.py).
+QUOTA = "codeactions.quota"
 
 
-def presented_token(authorization: str) -> str:
-    """The token in an Authorization header: `Token X`, `Bearer X`, bare `X`, or Basic with X as the password."""
-    scheme, _, rest = authorization.strip().partition(" ")
-    match scheme.lower():
-        case "token" | "bearer":
-            return rest.strip()
-        case "basic":
-            try:
-                return base64.b64decode(rest, validate=True).decode().partition(":")[2]
-            except (binascii.Error, UnicodeDecodeError):
-                return ""
-    return authorization.strip()
+def address_of(request: Request) -> str:
+    """Where a request comes from; through a trusted proxy, where that says (cli/serve.py)."""
+    return request.client.host if request.client else ""
 
 
-def is_administrator(authorization: str, token: str) -> bool:
-    """Whether an Authorization header holds the administrator's token; takes as long for a near miss."""
-    presented = presented_token(authorization).encode("utf-8", "replace")
-    return bool(presented) and hmac.compare_digest(presented, token.encode())
+async def take_from(services: Services, request: Request, *, code: str | None, caller: str | None) -> None:
+    """Count a call. Raises `Error` (rate_limited) when there were too many."""
+    quota = await services.limiter.take(code=code, caller=caller)
+    if quota is not None:
+        request.scope[QUOTA] = quota
 
 
-async def require_administrator(request: Request) -> None:
-    """Dependency of every route that is not public. Raises `Error` (unauthorized)."""
-    if not is_administrator(request.headers.get("authorization", ""), request.app.state.services.token):
-        raise Error(ErrorCode.UNAUTHORIZED, "send the administrator's token as `Authorization: Token …`")
+async def recognise(request: Request) -> Caller:
+    """Who calls; not counted yet, unless it is nobody known. Raises `Error` (unauthorized, rate_limited, busy)."""
+    services: Services = request.app.state.services
+    address = address_of(request)
+    try:
+        return await services.identities.identify(request.headers.get("authorization", ""), address)
+    except Error as error:
+        if error.code is ErrorCode.UNAUTHORIZED:  # whoever guesses is slowed down
+            await take_from(services, request, code=None, caller=address)
+        raise
+
+
+async def count(services: Services, request: Request, caller: Caller, *, code: str | None = None) -> None:
+    """Count a caller's call, and that it is of a code. Raises `Error` (rate_limited)."""
+    if caller.kind is not CallerKind.ADMINISTRATOR:
+        await take_from(services, request, code=code, caller=caller.name)
+
+
+async def identify(request: Request) -> Caller:
+    """Dependency of every route that is not public: who calls. Raises `Error` (unauthorized, rate_limited, busy)."""
+    caller = await recognise(request)
+    await count(request.app.state.services, request, caller)
+    return caller
+
+
+Authenticated = Annotated[Caller, Depends(identify)]
+Recognised = Annotated[Caller, Depends(recognise)]  # for a route that counts by itself
+
+
+def quota_of(scope: Mapping[str, object]) -> Quota | None:
+    """What `take_from` left."""
+    found = scope.get(QUOTA)
+    return found if isinstance(found, Quota) else None

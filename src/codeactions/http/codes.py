@@ -1,23 +1,15 @@
 """`/code`: codes are made, read, changed and deleted."""
 
-import json
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from codeactions.domain.code import (
-    LANGUAGES,
-    SOURCE_LIMIT,
-    TIMEOUT_LEAST,
-    TIMEOUT_MOST,
-    TYPES,
-    changed_code,
-    new_code,
-)
+from codeactions.domain.code import LANGUAGES, SOURCE_LIMIT, TIMEOUT_LEAST, TIMEOUT_MOST, TYPES
 from codeactions.domain.errors import invalid
+from codeactions.http.authentication import Authenticated
 from codeactions.http.parameters import Id
-from codeactions.http.requests import read_body
+from codeactions.http.requests import parse_object, read_body
 from codeactions.http.services import Services
 from codeactions.http.shapes import CodeShape, errors
 
@@ -28,6 +20,7 @@ _Url = Annotated[str | None, Query(max_length=512, description="http:// or https
 _Type = Literal["flow", "endpoint"]
 _Language = Literal["python", "go", "javascript"]
 _Timeout = Annotated[int | None, Query(ge=TIMEOUT_LEAST, le=TIMEOUT_MOST, description="Seconds")]
+_Check = Annotated[bool, Query(description="false saves the source even if its language does not take it")]
 _FIELDS = {
     "name": {"type": "string", "minLength": 1, "maxLength": 255},
     "language": {"type": "string", "enum": list(LANGUAGES)},
@@ -48,46 +41,50 @@ _BODY = {
 }
 
 
-@router.post("/code", status_code=201, response_model=CodeShape, responses=errors(413), openapi_extra=_BODY)
+@router.post("/code", status_code=201, response_model=CodeShape, responses=errors(403, 404, 413), openapi_extra=_BODY)
 async def create_code(
     request: Request,
+    caller: Authenticated,
     name: _Text = None,
     language: _Language | None = None,
     type: _Type | None = None,  # noqa: A002 - the parameter's public name
     project_uuid: _Text = None,
     timeout: _Timeout = None,
     url: _Url = None,
+    check: _Check = True,
 ) -> Any:
-    """Make a code. The body is its source, or a JSON object that holds everything."""
+    """Make a code. The body is its source, or a JSON object that holds everything.
+
+    The source is built first: one that its language does not take is 400 with `error_type`, `line` and `column`.
+    """
     services: Services = request.app.state.services
     given = {"name": name, "language": language, "type": type, "project_uuid": project_uuid, "timeout": timeout}
-    fields = await _fields(request, services, **given, url=url)
-    code = new_code(fields, id=services.new_code_id(), now=services.now())
-    await services.codes.create(code)
-    return code
+    return await services.codes.create(caller, await _fields(request, services, **given, url=url), check=check)
 
 
 @router.get("/code", response_model=list[CodeShape], responses=errors())
 async def list_codes(
     request: Request,
+    caller: Authenticated,
     project_uuid: Annotated[str, Query(min_length=1, max_length=255)],
     type: _Type | None = None,  # noqa: A002
 ) -> Any:
     """The codes of a project, oldest first."""
     services: Services = request.app.state.services
-    return await services.codes.list(project_uuid, type)
+    return await services.codes.list(caller, project_uuid, type)
 
 
-@router.get("/code/{code_id}", response_model=CodeShape, responses=errors(404))
-async def read_code(request: Request, code_id: Id) -> Any:
+@router.get("/code/{code_id}", response_model=CodeShape, responses=errors(403, 404))
+async def read_code(request: Request, caller: Authenticated, code_id: Id) -> Any:
     """Read a code."""
     services: Services = request.app.state.services
-    return await services.codes.get(code_id)
+    return await services.codes.get(caller, code_id)
 
 
-@router.patch("/code/{code_id}", response_model=CodeShape, responses=errors(404, 409, 413), openapi_extra=_BODY)
+@router.patch("/code/{code_id}", response_model=CodeShape, responses=errors(403, 404, 409, 413), openapi_extra=_BODY)
 async def change_code(
     request: Request,
+    caller: Authenticated,
     code_id: Id,
     name: _Text = None,
     language: _Language | None = None,
@@ -95,28 +92,20 @@ async def change_code(
     project_uuid: _Text = None,
     timeout: _Timeout = None,
     url: _Url = None,
+    check: _Check = True,
 ) -> Any:
-    """Change what is given, and only that. A body, if there is one, is the new source."""
+    """Change what is given, and only that. A body, if there is one, is the new source, and is built first."""
     services: Services = request.app.state.services
     given = {"name": name, "language": language, "type": type, "project_uuid": project_uuid, "timeout": timeout}
     fields = await _fields(request, services, **given, url=url)
-    read = await services.codes.get(code_id)
-    code = changed_code(read, fields, now=services.now())
-    try:
-        await services.codes.update(code, read)
-    finally:
-        services.code_cache.forget(code_id)  # whatever came of it: the answer of the database may have been lost
-    return code
+    return await services.codes.update(caller, code_id, fields, check=check)
 
 
-@router.delete("/code/{code_id}", status_code=204, responses=errors(404))
-async def delete_code(request: Request, code_id: Id) -> Response:
+@router.delete("/code/{code_id}", status_code=204, responses=errors(403, 404))
+async def delete_code(request: Request, caller: Authenticated, code_id: Id) -> Response:
     """Delete a code, with its runs and their logs."""
     services: Services = request.app.state.services
-    try:
-        await services.codes.delete(code_id)
-    finally:
-        services.code_cache.forget(code_id)
+    await services.codes.delete(caller, code_id)
     return Response(status_code=204)
 
 
@@ -139,10 +128,4 @@ async def _body_fields(request: Request, services: Services) -> dict[str, Any]:
             return {"source": body.decode("utf-8")}
         except UnicodeDecodeError as error:
             raise invalid(f"the source must be UTF-8; byte {error.start} is not") from None
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        raise invalid("the body says it is JSON but cannot be read as such") from None
-    if not isinstance(fields, dict):
-        raise invalid("a JSON body must be an object with the names of a code's fields")
-    return fields
+    return parse_object(body, "a code's fields")

@@ -8,7 +8,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from codeactions.domain.errors import Error, ErrorCode, not_found
-from codeactions.http.authentication import is_administrator
+from codeactions.http.authentication import identify
 from codeactions.http.errors import error_answer
 from codeactions.http.shapes import ERRORS
 
@@ -24,7 +24,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     """The API's description, to be read and tried."""
-    return _challenge(request) or HTMLResponse(
+    return await _challenge(request) or HTMLResponse(
         get_swagger_ui_html(
             openapi_url="/openapi.json",
             title="codeactions",
@@ -38,7 +38,7 @@ async def docs(request: Request) -> Response:
 @router.get("/docs/{name}")
 async def asset(request: Request, name: str) -> Response:
     """The page's scripts and styles."""
-    refused = _challenge(request)
+    refused = await _challenge(request)
     if refused is not None:
         return refused
     if name not in _ASSETS:
@@ -50,15 +50,19 @@ async def asset(request: Request, name: str) -> Response:
 @router.get("/openapi.json")
 async def openapi(request: Request) -> Response:
     """The OpenAPI document."""
-    return _challenge(request) or JSONResponse(request.app.openapi())
+    return await _challenge(request) or JSONResponse(request.app.openapi())
 
 
-def _challenge(request: Request) -> Response | None:
-    """What to answer to somebody without the token: a browser then asks for it (as the password, with any name)."""
-    if is_administrator(request.headers.get("authorization", ""), request.app.state.services.token):
+async def _challenge(request: Request) -> Response | None:
+    """What to answer to somebody unknown: a browser then asks for a token (as the password, with any name)."""
+    try:
+        await identify(request)
         return None
+    except Error as error:
+        if error.code is not ErrorCode.UNAUTHORIZED:
+            raise
     return error_answer(
-        Error(ErrorCode.UNAUTHORIZED, "the administrator's token is needed; in a browser, give it as the password"),
+        Error(ErrorCode.UNAUTHORIZED, "a token is needed; in a browser, give it as the password"),
         headers={"WWW-Authenticate": 'Basic realm="codeactions: any name, the token as password", charset="UTF-8"'},
     )
 
@@ -92,7 +96,7 @@ def _operation(path: str, method: str) -> dict[str, Any]:
             "description": ERRORS[status]["description"],
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorShape"}}},
         }
-        for status in (400, 404, 413, 500, 503, 504)
+        for status in (400, 401, 403, 404, 413, 429, 500, 503, 504)
     }
     code_id = {"name": "code_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
     return {

@@ -3,14 +3,16 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode, not_found
 from codeactions.domain.ids import parse_id
+from codeactions.domain.protection import ProtectionKind
 from codeactions.domain.run import Answer, ErrorType, RunError
 from codeactions.execution.executor import Finished
+from codeactions.http.authentication import address_of, take_from
 from codeactions.http.errors import error_answer
 from codeactions.http.requests import read_body, read_call
 from codeactions.http.services import Services
+from codeactions.postgres.codes import GuardedCode
 
 _FAILURE_CODES = {ErrorType.TIMEOUT: ErrorCode.TIMEOUT, ErrorType.CANCELLED: ErrorCode.BUSY}
 _WITHOUT_BODY = (204, 205, 304)
@@ -21,25 +23,31 @@ _ISOLATION = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-
 
 async def call_endpoint(services: Services, request: Request, code_id: str, path: str) -> Response:
     """`ANY /endpoint/{code_id}[/path]`: run an endpoint and answer as it says. Raises `Error`; a flow is not found."""
-    code = await _find(services, code_id)
+    found = await _find(services, code_id)
+    authorization, address = request.headers.get("authorization", ""), address_of(request)
+    limited, protected = not services.identities.is_administrator(authorization), found.protection is not None
+    if limited:
+        await take_from(services, request, code=None if protected else str(found.code.id), caller=address)
+    await services.endpoints.admit(found, request.headers, address)
     body = await read_body(request, services.body_limit, services.body_timeout)
-    call = read_call(request, path, body, token=services.token, public=True)
-    finished = await services.executor.run(code, call)
+    services.endpoints.check_signature(found, request.headers, body)
+    if limited and protected:  # only now: who may not call it takes nothing from its limit
+        await take_from(services, request, code=str(found.code.id), caller=None)
+    public = found.protection is None or found.protection.kind is ProtectionKind.HMAC
+    call = read_call(request, path, body, identities=services.identities, public=public)
+    finished = await services.endpoints.run(found.code, call)
     if finished.outcome.answer is None:
         return failure_answer(finished)
     return _as_it_says(finished.outcome.answer, str(finished.run.id))
 
 
-async def _find(services: Services, code_id: str) -> Code:
+async def _find(services: Services, code_id: str) -> GuardedCode:
     try:
-        code = await services.code_cache.get(parse_id(code_id))
+        return await services.endpoints.find(parse_id(code_id))
     except Error as error:
         if error.code is ErrorCode.INVALID:
             raise not_found(f"there is no endpoint {code_id[:64]}") from None
         raise
-    if code.type != "endpoint":
-        raise not_found(f"there is no endpoint {code_id}")
-    return code
 
 
 def failure_answer(finished: Finished, **details: object) -> Response:

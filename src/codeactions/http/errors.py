@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.http.limits import limited_headers
 from codeactions.http.metrics import Metrics
 
 _STATUS = {
@@ -26,6 +27,7 @@ _STATUS = {
     ErrorCode.INTERNAL: 500,
 }
 _RETRY_AFTER = "1"  # seconds; slots become free, and databases come back, that fast
+_CHALLENGES = {"Bearer": "Bearer", "Basic": 'Basic realm="endpoint", charset="UTF-8"'}
 _log = structlog.get_logger()
 
 
@@ -33,10 +35,12 @@ def error_answer(error: Error, *, status: int | None = None, headers: dict[str, 
     """The answer for an error: `{"error": {"code", "message"}, …its details}`."""
     sent = dict(headers or {})
     if error.code in (ErrorCode.BUSY, ErrorCode.RATE_LIMITED):
-        sent.setdefault("Retry-After", _RETRY_AFTER)
+        sent.setdefault("Retry-After", str(error.details.get("retry_after", _RETRY_AFTER)))
     if error.code is ErrorCode.UNAUTHORIZED:
-        sent.setdefault("WWW-Authenticate", "Bearer")
+        sent.setdefault("WWW-Authenticate", _CHALLENGES[error.details.get("scheme", "Bearer")])
+    sent |= limited_headers(error)
     content: dict[str, Any] = {"error": {"code": error.code, "message": error.message}, **error.details}
+    content.pop("scheme", None)
     return JSONResponse(content, status or _STATUS[error.code], sent)
 
 

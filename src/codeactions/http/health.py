@@ -8,7 +8,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from codeactions import __version__
+from codeactions.domain.access import require_everywhere
 from codeactions.domain.errors import Error
+from codeactions.http.authentication import Authenticated
 from codeactions.http.services import Services
 from codeactions.http.shapes import ERRORS, errors
 
@@ -47,8 +49,11 @@ async def _check(services: Services, name: str) -> dict[str, Any]:
     return {**found, "latency_ms": round((time.perf_counter() - began) * 1000, 3)}
 
 
-@metrics_router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **errors()})
-async def metrics(request: Request) -> Response:
-    """Counters and gauges in Prometheus' text format."""
+@metrics_router.get(
+    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **errors(403)}
+)
+async def metrics(request: Request, caller: Authenticated) -> Response:
+    """Counters and gauges in Prometheus' text format; they are about all projects."""
     services: Services = request.app.state.services
+    require_everywhere(caller, "read the metrics")
     return Response(services.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

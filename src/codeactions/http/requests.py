@@ -1,16 +1,19 @@
 """Reading requests: bodies with a bound and a time-out, and a call in plain data."""
 
 import asyncio
+import json
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
 
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.run import Call
-from codeactions.http.authentication import is_administrator
+from codeactions.identity.identities import Identities
 
 _MOST_PARAMETERS = 1000
 _MOST_HEADER_BYTES = 64 * 1024
+_MOST_FIELDS_BYTES = 4 * 1024 * 1024  # ten thousand authorizations and then some
 
 
 async def read_body(request: Request, limit: int, timeout: float, what: str = "the body") -> bytes:
@@ -33,17 +36,45 @@ async def read_body(request: Request, limit: int, timeout: float, what: str = "t
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
+async def read_fields(request: Request, timeout: float, what: str, **given: Any) -> dict[str, Any]:
+    """What JSON body and query parameters give. Raises `Error`: invalid, also for a field that both give; too_large."""
+    body = await read_body(request, _MOST_FIELDS_BYTES, timeout)
+    fields = parse_object(body, what) if body else {}
+    parameters = {name: value for name, value in given.items() if value is not None}
+    for name in parameters:
+        if name in fields:
+            raise invalid(f"{name} is given twice: in the body and as a parameter")
+    return fields | parameters
+
+
+def parse_object(body: bytes, what: str) -> dict[str, Any]:
+    """A body as a JSON object. Raises `Error` (invalid)."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        raise invalid("the body cannot be read as JSON") from None
+    if not isinstance(fields, dict):
+        raise invalid(f"a JSON body must be an object with the names of {what}")
+    return fields
+
+
 def _too_large(what: str, limit: int) -> Error:
     return Error(ErrorCode.TOO_LARGE, f"{what} must have at most {limit} bytes")
 
 
 def read_call(
-    request: Request, path: str, body: bytes, *, token: str, public: bool, without: frozenset[str] = frozenset()
+    request: Request,
+    path: str,
+    body: bytes,
+    *,
+    identities: Identities,
+    public: bool,
+    without: frozenset[str] = frozenset(),
 ) -> Call:
     """The call that a run gets to see. Raises `Error` (invalid, too_large).
 
-    The administrator's token is never among it: headers that hold it are left out, and on a route that asks for it
-    Authorization altogether. `without` names query parameters that are the route's own.
+    The keys of this server are never among it: headers that hold one are left out, and where the caller had to show
+    one (not `public`) Authorization altogether. `without` names query parameters that are the route's own.
     """
     if sum(len(name) + len(value) for name, value in request.headers.raw) > _MOST_HEADER_BYTES:
         raise Error(ErrorCode.TOO_LARGE, f"the headers must have at most {_MOST_HEADER_BYTES} bytes")
@@ -63,7 +94,8 @@ def read_call(
         headers=tuple(
             (name, value)
             for name, value in request.headers.items()
-            if token not in value and (name != "authorization" or (public and not is_administrator(value, token)))
+            if not identities.holds_secret(value)
+            and (name != "authorization" or (public and not identities.is_own(value)))
         ),
         body=body,
     )

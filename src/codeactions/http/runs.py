@@ -6,8 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from codeactions.domain.errors import invalid
+from codeactions.domain.errors import Error, invalid
 from codeactions.domain.run import RunStatus
+from codeactions.http.authentication import Authenticated, Recognised, count
 from codeactions.http.endpoints import failure_answer
 from codeactions.http.parameters import Id, Moment, PageNumber, require_zone
 from codeactions.http.requests import read_body, read_call
@@ -26,10 +27,11 @@ _ANY_BODY = {"requestBody": {"content": {"*/*": {"schema": {}}}, "description": 
 
 
 @run_router.post(
-    "/run/{code_id}", response_model=RunAnswer, responses=errors(404, 413, 500, 504), openapi_extra=_ANY_BODY
+    "/run/{code_id}", response_model=RunAnswer, responses=errors(403, 404, 413, 429, 500, 504), openapi_extra=_ANY_BODY
 )
 async def run_code(
     request: Request,
+    caller: Recognised,
     code_id: Id,
     wait: _Wait = True,
 ) -> Response:
@@ -37,10 +39,15 @@ async def run_code(
     services: Services = request.app.state.services
     if not wait:
         raise invalid("wait=false is not possible in this version: leave it out and wait for the answer")
-    code = await services.code_cache.get(code_id)
+    try:
+        code = await services.runs.code(caller, code_id)
+    except Error:  # who may not run a code takes nothing from its limit
+        await count(services, request, caller)
+        raise
+    await count(services, request, caller, code=str(code_id))
     body = await read_body(request, services.body_limit, services.body_timeout)
-    call = read_call(request, "/", body, token=services.token, public=False, without=frozenset(("wait",)))
-    finished = await services.executor.run(code, call)
+    call = read_call(request, "/", body, identities=services.identities, public=False, without=frozenset(("wait",)))
+    finished = await services.runs.run(caller, code, call)
     answer = {"code_id": str(code.id), "result": run_object(finished.run, traceback=False)}
     if finished.outcome.error is not None:
         return failure_answer(finished, **answer)
@@ -48,15 +55,16 @@ async def run_code(
 
 
 @router.get("/coderun/{run_id}", response_model=RunShape, responses=errors(404))
-async def read_run(request: Request, run_id: Id) -> Any:
+async def read_run(request: Request, caller: Authenticated, run_id: Id) -> Any:
     """Read a run, with the traceback if it raised."""
     services: Services = request.app.state.services
-    return JSONResponse(run_object(await services.runs.get(run_id), traceback=True))
+    return JSONResponse(run_object(await services.runs.get(caller, run_id), traceback=True))
 
 
 @router.get("/coderun", response_model=PageShape[RunShape], responses=errors())
 async def list_runs(
     request: Request,
+    caller: Authenticated,
     code_id: UUID,
     after: Moment = None,
     before: Moment = None,
@@ -66,6 +74,7 @@ async def list_runs(
     """The runs of a code, newest first, 20 a page."""
     services: Services = request.app.state.services
     found = await services.runs.page(
+        caller,
         code_id,
         status=status,
         after=require_zone(after, "after"),

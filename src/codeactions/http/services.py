@@ -2,17 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
-from codeactions.domain.ids import new_id
-from codeactions.execution.executor import Executor
+from codeactions.http.limits import RateLimiter
 from codeactions.http.metrics import Metrics
-from codeactions.postgres.codecache import CodeCache
-from codeactions.postgres.codelogs import LogStore
-from codeactions.postgres.coderuns import RunStore
-from codeactions.postgres.codes import CodeStore
+from codeactions.identity.identities import Identities
+from codeactions.services.audit import AuditService
+from codeactions.services.codes import CodeService
+from codeactions.services.endpoints import EndpointService
+from codeactions.services.projects import PermissionService, ProjectService
+from codeactions.services.protections import ProtectionService
+from codeactions.services.runs import RunService
+from codeactions.services.tokens import TokenService
 
 # A part's name → a check that returns what there is to say of it, or raises `Error`.
 HealthChecks = dict[str, Callable[[], Awaitable[dict[str, Any]]]]
@@ -20,18 +21,23 @@ HealthChecks = dict[str, Callable[[], Awaitable[dict[str, Any]]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """token: the administrator's. body_limit: bytes of a call's body. most_requests: in flight at once."""
+    """body_limit: bytes of a call's body. most_requests: in flight at once. endpoint_host: where endpoints are, and
+    nothing else; None: everywhere. cors_origins: who may call from a browser."""
 
-    codes: CodeStore
-    code_cache: CodeCache
-    runs: RunStore
-    logs: LogStore
-    executor: Executor
+    identities: Identities
+    limiter: RateLimiter
+    codes: CodeService
+    endpoints: EndpointService
+    protections: ProtectionService
+    runs: RunService
+    projects: ProjectService
+    permissions: PermissionService
+    tokens: TokenService
+    audit: AuditService
     metrics: Metrics
-    token: str
     body_limit: int = 10 * 1024 * 1024
     body_timeout: float = 30.0
     most_requests: int = 2048
+    endpoint_host: str | None = None
+    cors_origins: tuple[str, ...] = ()
     health_checks: HealthChecks = field(default_factory=dict)
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    new_code_id: Callable[[], UUID] = new_id

@@ -43,6 +43,93 @@ class CodeShape(BaseModel):
     updated_at: datetime
 
 
+class AuthorizationShape(BaseModel):
+    """That a user has a role in a project."""
+
+    model_config = ConfigDict(from_attributes=True)
+    email: str
+    role: int
+
+
+class ProjectShape(BaseModel):
+    """A project, with who is in it."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: UUID
+    uuid: str
+    name: str
+    authorizations: list[AuthorizationShape]
+    created_at: datetime
+    updated_at: datetime
+
+
+class PermissionShape(BaseModel):
+    """The role of a user in a project."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: UUID
+    project_uuid: str
+    email: str
+    role: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class TokenShape(BaseModel):
+    """An API token, without the token. `last_used_at` is true to a minute or so."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: UUID
+    name: str
+    email: str | None
+    project_uuid: str | None
+    role: int
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class TokenMade(TokenShape):
+    """A new API token: `token` is never shown again."""
+
+    token: str
+
+
+class ProtectionShape(BaseModel):
+    """Who may call an endpoint."""
+
+    code_id: UUID
+    kind: str
+    username: str | None = None
+    header: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ProtectionMade(ProtectionShape):
+    """A new protection; `secret` if the server made one, which is never shown again."""
+
+    secret: str | None = None
+
+
+class AuditShape(BaseModel):
+    """Who did what."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: UUID
+    at: datetime
+    actor_kind: str
+    actor: str
+    address: str
+    action: str
+    thing: str
+    thing_id: str
+    project_uuid: str | None
+    details: dict[str, Any]
+
+
 class RunShape(BaseModel):
     """A run as it is recorded. `extra.result_encoding` and `extra.body_encoding` say if one is base64."""
 
@@ -90,11 +177,13 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorShape, "description": description}
     for status, description in (
         (400, "Something in the request is wrong; the message says what"),
-        (401, "The administrator's token is missing or wrong"),
+        (401, "The token, the credentials or the signature is missing or wrong"),
+        (403, "Your role does not allow it"),
         (404, "There is no such thing"),
         (405, "The method is not possible here"),
         (409, "Somebody else changed it meanwhile"),
         (413, "Something is larger than it may be"),
+        (429, "Too many calls; Retry-After and RateLimit-* say when to come back"),
         (500, "The run failed, or the server made a mistake"),
         (503, "No slot became free in time, or the database is away; Retry-After says when to come back"),
         (504, "The run took longer than its timeout"),
@@ -104,7 +193,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that can fail in these ways, besides those any route can."""
-    return {status: ERRORS[status] for status in sorted({400, 401, 503, *statuses})}
+    return {status: ERRORS[status] for status in sorted({400, 401, 429, 503, *statuses})}
 
 
 def run_object(run: Run, *, traceback: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from codeactions.domain.errors import not_found
 from codeactions.domain.log import StoredLog
 from codeactions.domain.page import PAGE_SIZE, Page
 from codeactions.postgres import queries
-from codeactions.postgres.database import Database
+from codeactions.postgres.database import Statements
 
 _SQL = queries.load("codelogs")
 
@@ -14,14 +14,14 @@ _SQL = queries.load("codelogs")
 class LogStore:
     """Log lines in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Statements) -> None:
         self._database = database
 
     async def get(self, log_id: UUID) -> StoredLog:
         """Read one line. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": log_id})
         if row is None:
-            raise not_found(f"there is no log {log_id}")
+            raise not_found(missing(log_id))
         return StoredLog(**row)
 
     async def page_of_run(self, run_id: UUID, page: int) -> Page[StoredLog]:
@@ -37,3 +37,8 @@ class LogStore:
         bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
         rows = await self._database.fetch(_SQL[f"page_{what}"], {**values, **bounds})
         return Page([StoredLog(**row) for row in rows], total["total"] if total else 0, page)
+
+
+def missing(log_id: UUID) -> str:
+    """What is told of a log that is not there, or that the caller may not know of."""
+    return f"there is no log {log_id}"

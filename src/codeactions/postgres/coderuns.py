@@ -17,7 +17,7 @@ from codeactions.domain.page import PAGE_SIZE, Page
 from codeactions.domain.run import Run, RunStatus
 from codeactions.domain.text import storable
 from codeactions.postgres import queries
-from codeactions.postgres.database import Database
+from codeactions.postgres.database import Statements
 
 _SQL = queries.load("coderuns")
 # The first key of this product's advisory locks ("code" in ASCII); the second is a server's instance number.
@@ -131,14 +131,14 @@ async def statuses(
 class RunStore:
     """Runs in PostgreSQL, to be read. Every method raises `Error` (busy) while the database is away."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Statements) -> None:
         self._database = database
 
     async def get(self, run_id: UUID) -> Run:
         """Read a run. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": run_id})
         if row is None:
-            raise not_found(f"there is no run {run_id}")
+            raise not_found(missing(run_id))
         return _run(row)
 
     async def page(
@@ -193,3 +193,8 @@ class InstanceLocks:
 
 def _run(row: DictRow) -> Run:
     return Run(**{**row, "status": RunStatus(row["status"])})
+
+
+def missing(run_id: UUID) -> str:
+    """What is told of a run that is not there, or that the caller may not know of."""
+    return f"there is no run {run_id}"

@@ -1,21 +1,37 @@
 """The table `codes`."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode, not_found
+from codeactions.domain.protection import Protection, ProtectionKind
 from codeactions.postgres import queries
-from codeactions.postgres.database import Database
+from codeactions.postgres.cache import Cache
+from codeactions.postgres.database import Statements
 
 LIST_LIMIT = 1000  # codes of one project in one answer
 _SQL = queries.load("codes")
+_GUARD = "guard_"  # begins the names of the protection's columns
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedCode:
+    """A code with what protects its endpoint; None: it is public."""
+
+    code: Code
+    protection: Protection | None
+
+
+GuardedCodes = Cache[UUID, GuardedCode]
 
 
 class CodeStore:
     """Codes in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Statements) -> None:
         self._database = database
 
     async def create(self, code: Code) -> None:
@@ -26,8 +42,17 @@ class CodeStore:
         """Read a code. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": code_id})
         if row is None:
-            raise not_found(f"there is no code {code_id}")
+            raise not_found(missing(code_id))
         return Code(**row)
+
+    async def get_guarded(self, code_id: UUID) -> GuardedCode:
+        """Read a code with its protection. Raises `Error` (not_found)."""
+        row = await self._database.fetch_one(_SQL["get_guarded"], {"id": code_id})
+        if row is None:
+            raise not_found(missing(code_id))
+        guard = {name.removeprefix(_GUARD): value for name, value in row.items() if name.startswith(_GUARD)}
+        code = Code(**{name: value for name, value in row.items() if not name.startswith(_GUARD)})
+        return GuardedCode(code, _protection(code_id, guard))
 
     async def list(self, project_uuid: str, kind: str | None) -> list[Code]:
         """The codes of a project, of one type or of both, oldest first; at most `LIST_LIMIT`."""
@@ -43,9 +68,21 @@ class CodeStore:
     async def delete(self, code_id: UUID) -> None:
         """Delete a code and, with it, its runs and logs. Raises `Error` (not_found)."""
         if await self._database.fetch_one(_SQL["delete"], {"id": code_id}) is None:
-            raise not_found(f"there is no code {code_id}")
+            raise not_found(missing(code_id))
 
     async def is_empty(self) -> bool:
         """Whether no code was ever stored, or all were deleted."""
         row = await self._database.fetch_one(_SQL["is_empty"])
         return bool(row and row["is_empty"])
+
+
+def missing(code_id: UUID) -> str:
+    """What is told of a code that is not there, or that the caller may not know of."""
+    return f"there is no code {code_id}"
+
+
+def _protection(code_id: UUID, columns: Mapping[str, Any]) -> Protection | None:
+    if columns["kind"] is None:
+        return None
+    secret = None if columns["secret"] is None else bytes(columns["secret"])
+    return Protection(code_id=code_id, **{**columns, "kind": ProtectionKind(columns["kind"]), "secret": secret})

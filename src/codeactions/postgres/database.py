@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any, LiteralString
+from typing import Any, LiteralString, Protocol
 
 import psycopg
 from psycopg import sql
@@ -46,6 +46,34 @@ def masked(url: str) -> str:
     host, name = parts.get("host", "localhost"), parts.get("dbname", "")
     port = f":{parts['port']}" if "port" in parts else ""
     return f"postgresql://{parts.get('user', '')}@{host}{port}/{name}"
+
+
+class Statements(Protocol):
+    """Where statements can be sent: a `Database`, each in a transaction of its own, or one `Transaction`."""
+
+    async def fetch(self, statement: LiteralString, values: dict[str, Any] | None = None) -> list[DictRow]:
+        """Run a statement and return all its rows."""
+
+    async def fetch_one(self, statement: LiteralString, values: dict[str, Any] | None = None) -> DictRow | None:
+        """Run a statement and return its first row, if any."""
+
+
+class Transaction:
+    """Statements that happen together or not at all."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
+        self._connection = connection
+
+    async def fetch(self, statement: LiteralString, values: dict[str, Any] | None = None) -> list[DictRow]:
+        """Run a statement and return all its rows."""
+        with translated():
+            cursor = await self._connection.execute(statement, values)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def fetch_one(self, statement: LiteralString, values: dict[str, Any] | None = None) -> DictRow | None:
+        """Run a statement and return its first row, if any."""
+        rows = await self.fetch(statement, values)
+        return rows[0] if rows else None
 
 
 class Database:
@@ -93,6 +121,12 @@ class Database:
         with translated():
             async with self._pool.connection() as connection:
                 yield connection
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Statements that are committed when the block ends, and undone when it raises."""
+        async with self.connection() as connection, connection.transaction():
+            yield Transaction(connection)
 
     async def fetch(self, statement: LiteralString, values: dict[str, Any] | None = None) -> list[DictRow]:
         """Run a statement and return all its rows.

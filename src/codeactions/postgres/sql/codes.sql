@@ -10,6 +10,13 @@ SELECT id, name, type, source, language, url, project_uuid, timeout, created_at,
 FROM codes
 WHERE id = %(id)s
 
+-- name: get_guarded
+SELECT codes.id, name, type, source, language, url, project_uuid, timeout, codes.created_at, codes.updated_at,
+       guard.kind AS guard_kind, guard.username AS guard_username, guard.secret AS guard_secret,
+       guard.header AS guard_header, guard.created_at AS guard_created_at, guard.updated_at AS guard_updated_at
+FROM codes LEFT JOIN code_protections AS guard ON guard.code_id = codes.id
+WHERE codes.id = %(id)s
+
 -- name: list
 SELECT id, name, type, source, language, url, project_uuid, timeout, created_at, updated_at
 FROM codes

@@ -1,0 +1,11 @@
+DROP INDEX idx_user_permissions_lower_email;
+DROP TRIGGER projects_in_turn ON projects;
+DROP TRIGGER user_permissions_in_turn ON user_permissions;
+DROP FUNCTION permissions_in_turn();
+DROP TRIGGER projects_agree_on_delete ON projects;
+DROP TRIGGER projects_agree ON projects;
+DROP FUNCTION projects_agree();
+DROP TRIGGER user_permissions_agree ON user_permissions;
+DROP FUNCTION user_permissions_agree();
+DROP FUNCTION project_permissions(jsonb);
+DROP FUNCTION project_authorizations(VARCHAR);

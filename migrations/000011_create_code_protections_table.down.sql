@@ -1,0 +1,2 @@
+DROP TABLE code_protections;
+DROP FUNCTION code_protections_notify_change();

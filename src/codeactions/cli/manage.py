@@ -1,0 +1,96 @@
+"""`codeactions project`, `permission`, `token` and `audit`: with the administrator's rights, on the database itself.
+
+They need no server; one that runs hears of what they change.
+"""
+
+import asyncio
+import getpass
+import json
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import structlog
+
+from codeactions.cli.database import shared_database
+from codeactions.cli.settings import Settings
+from codeactions.domain.caller import Caller, CallerKind
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.page import Page
+from codeactions.migrate.state import Standing, inspect
+from codeactions.postgres.database import Database
+from codeactions.services.desk import Desk
+
+_Found = TypeVar("_Found")
+_Item = TypeVar("_Item")
+
+
+def carry_out(settings: Settings, work: Callable[[Desk, Caller], Awaitable[_Found]]) -> _Found:
+    """Do something with the database as the administrator. Raises `Error`."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    with shared_database(settings) as url:
+        if (state := inspect(url)).standing is not Standing.CURRENT:
+            raise Error(ErrorCode.CONFLICT, f"the database is not this version's: {state.message}")
+        return asyncio.run(_carry_out(url, work))
+
+
+async def every(read: Callable[[int], Awaitable[Page[_Item]]]) -> list[_Item]:
+    """All pages of a list."""
+    first = await read(1)
+    found = list(first.data)
+    for number in range(2, first.last_page + 1):
+        found += (await read(number)).data
+    return found
+
+
+def show(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:
+    """Print a list: a table, or an array of JSON objects."""
+    listed = [{name: _plain(value) for name, value in row.items()} for row in rows]
+    if as_json:
+        print(json.dumps(listed, indent=2))
+        return
+    if not listed:
+        print("none", file=sys.stderr)
+        return
+    head = list(listed[0])
+    cells = [head, *([_cell(row[name]) for name in head] for row in listed)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+    for line in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+async def _carry_out(url: str, work: Callable[[Desk, Caller], Awaitable[_Found]]) -> _Found:
+    database = Database(url, connections=1)
+    await database.open()
+    try:
+        caller = Caller(kind=CallerKind.ADMINISTRATOR, name=f"command line, {_user()}", everywhere=True)
+        return await work(Desk(database), caller)
+    finally:
+        await database.close()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return value if isinstance(value, str | int | float | list | dict) or value is None else str(value)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = value if isinstance(value, str) else json.dumps(value)
+    # What others named must not move the cursor about.
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -1,0 +1,81 @@
+"""The audit log: who did what to which thing, when and from where."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from codeactions.domain.caller import Caller
+
+
+class Deed(StrEnum):
+    """What was done; the closed set of `audit_log.action`."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    REVOKE = "revoke"
+
+
+class Thing(StrEnum):
+    """To what; the closed set of `audit_log.thing`."""
+
+    CODE = "code"
+    LIBRARY = "library"
+    PROJECT = "project"
+    PERMISSION = "permission"
+    TOKEN = "token"  # noqa: S105 - a kind, no secret
+    PROTECTION = "protection"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One line. `details` are JSON values: what changed, never a secret and never a source."""
+
+    id: UUID
+    at: datetime
+    actor_kind: str
+    actor: str
+    address: str
+    action: Deed
+    thing: Thing
+    thing_id: str
+    project_uuid: str | None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def entry(
+    caller: Caller,
+    action: Deed,
+    thing: Thing,
+    thing_id: object,
+    project_uuid: str | None,
+    /,
+    *,
+    id: UUID,  # noqa: A002
+    now: datetime,
+    **details: Any,
+) -> AuditEntry:
+    """The line that tells of something a caller did."""
+    return AuditEntry(
+        id=id,
+        at=now,
+        actor_kind=caller.kind,
+        actor=caller.name,
+        address=caller.address,
+        action=action,
+        thing=thing,
+        thing_id=str(thing_id),
+        project_uuid=project_uuid,
+        details=details,
+    )
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], named: tuple[str, ...]) -> dict[str, Any]:
+    """Of the fields that differ: `{"name": [old, new]}`; of those not in `named` only that they do."""
+    differing = [name for name in after if before.get(name) != after[name]]
+    found: dict[str, Any] = {name: [before.get(name), after[name]] for name in differing if name in named}
+    others = sorted(name for name in differing if name not in named)
+    return {**found, "changed": others} if others else found

@@ -1,0 +1,104 @@
+"""The messages of the company's identity system: which projects there are, and who is in them."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from codeactions.domain.errors import invalid
+from codeactions.domain.project import MOST_AUTHORIZATIONS, Authorization, as_authorizations, parse_email
+from codeactions.domain.role import Role
+from codeactions.domain.text import require_text
+
+MOST_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectEvent:
+    """A project is there, or has changed. `authorizations`: all who are in it; None: the message does not say."""
+
+    project_uuid: str
+    name: str
+    authorizations: tuple[Authorization, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionEvent:
+    """A user has this role in a project from now on; None: no role any more."""
+
+    project_uuid: str
+    email: str
+    role: Role | None
+
+
+Event = ProjectEvent | PermissionEvent
+
+
+def parse_project_event(body: bytes) -> ProjectEvent:
+    """Read a message on a project. Raises `Error` (invalid) that names the wrong field, and nobody's address."""
+    fields = _fields(body)
+    listed = fields.get("authorizations")
+    return ProjectEvent(
+        project_uuid=require_text(fields.get("uuid"), "uuid", 255),
+        name=require_text(fields.get("name"), "name", 255),
+        authorizations=None if listed is None else _authorizations(listed),
+    )
+
+
+def parse_permission_event(body: bytes) -> PermissionEvent:
+    """Read a message on a permission. Raises `Error` (invalid) that names the wrong field."""
+    fields = _fields(body)
+    action = fields.get("action")
+    if action not in ("create", "update", "delete"):
+        raise invalid("action must be create, update or delete")
+    return PermissionEvent(
+        project_uuid=require_text(fields.get("project"), "project", 255),
+        email=parse_email(fields.get("user"), "user"),
+        role=None if action == "delete" else _role(fields.get("role"), "role"),
+    )
+
+
+def fingerprint(authorizations: tuple[Authorization, ...]) -> bytes:
+    """The SHA-256 of a list, whatever order it came in."""
+    # An address holds no white space, so that no two lists are written alike.
+    lines = sorted(f"{one.email} {int(one.role)}\n" for one in authorizations)
+    return hashlib.sha256("".join(lines).encode()).digest()
+
+
+def _fields(body: bytes) -> Mapping[str, Any]:
+    if len(body) > MOST_BYTES:
+        raise invalid(f"the message must have at most {MOST_BYTES} bytes, not {len(body)}")
+    try:
+        fields = json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise invalid("the message must be UTF-8") from None
+    except (ValueError, RecursionError):  # a number of too many digits; brackets in brackets
+        raise invalid("the message must be JSON") from None
+    if not isinstance(fields, dict):
+        raise invalid("the message must be a JSON object")
+    return fields
+
+
+def _authorizations(value: Any) -> tuple[Authorization, ...]:
+    if not isinstance(value, list):
+        raise invalid("authorizations must be a list of objects with user_email and role")
+    if len(value) > MOST_AUTHORIZATIONS:
+        raise invalid(f"authorizations must have at most {MOST_AUTHORIZATIONS} entries, not {len(value)}")
+    found: dict[str, Role] = {}
+    for number, item in enumerate(value):
+        place = f"authorizations[{number}]"
+        if not isinstance(item, dict):
+            raise invalid(f"{place} must be an object with user_email and role")
+        email = parse_email(item.get("user_email"), f"{place}.user_email")
+        if email in found:
+            raise invalid(f"{place}.user_email is there twice")
+        found[email] = _role(item.get("role"), f"{place}.role")
+    return as_authorizations(found.items())
+
+
+def _role(value: Any, name: str) -> Role:
+    # Narrower than `parse_role`, which is for people: no names, and `true` is no 1.
+    if type(value) is not int or value not in list(Role):
+        raise invalid(f"{name} must be 1, 2 or 3")
+    return Role(value)

@@ -1,0 +1,131 @@
+"""Who may call an endpoint, where that is not everybody."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from codeactions.domain.errors import invalid
+from codeactions.domain.text import require_text
+
+# scrypt as OWASP's Password Storage Cheat Sheet has it, the variant with 16 MB: 2^14, 8, 5.
+_SCRYPT = {"n": 2**14, "r": 8, "p": 5, "maxmem": 64 * 1024 * 1024}
+_SALT_BYTES = 16
+LEAST_SECRET = 16
+SIGNED_SECONDS = 300.0  # how far the time in a signature may be off
+DEFAULT_HEADER = "X-Signature-256"
+
+
+class ProtectionKind(StrEnum):
+    """The ways, beside none."""
+
+    TOKEN = "token"  # noqa: S105 - a kind, no secret
+    """A caller whose token lets it run the code."""
+    BASIC = "basic"
+    """A user name and a password (RFC 7617)."""
+    HMAC = "hmac"
+    """A signature of the body with a shared secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """A protection as it is stored. secret: the password's hash, or the shared secret encrypted; None for tokens."""
+
+    code_id: UUID
+    kind: ProtectionKind
+    username: str | None = None
+    secret: bytes | None = None
+    header: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+def new_protection(fields: Mapping[str, Any], *, code_id: UUID, now: datetime) -> tuple[Protection, str | None]:
+    """A protection of what a caller sent, without its secret, and the password or shared secret in clear.
+
+    A shared secret that is not given is made. Raises `Error` (invalid).
+    """
+    allowed = {"token": (), "basic": ("username", "password"), "hmac": ("secret", "header")}
+    kind = fields.get("kind")
+    if not isinstance(kind, str) or kind not in allowed:
+        raise invalid("kind must be token, basic or hmac; to make the endpoint public again, delete its protection")
+    for name in fields:
+        if name != "kind" and name not in allowed[kind]:
+            raise invalid(f"unknown field {name[:64]!r}; {kind} has {', '.join(allowed[kind]) or 'no further ones'}")
+    bare = Protection(code_id=code_id, kind=ProtectionKind(kind), created_at=now, updated_at=now)
+    if kind == "basic":
+        username = require_text(fields.get("username"), "username", 255)
+        if ":" in username:
+            raise invalid("username must not contain a colon: basic credentials end it there")
+        return replace(bare, username=username), _secret(fields.get("password"), "password")
+    if kind == "hmac":
+        header = require_text(fields.get("header") or DEFAULT_HEADER, "header", 255)
+        if not all(character.isascii() and (character.isalnum() or character == "-") for character in header):
+            raise invalid("header must be the name of a header, such as X-Hub-Signature-256")
+        given = fields.get("secret")
+        made = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=") if given is None else None
+        return replace(bare, header=header), made or _secret(given, "secret")
+    return bare, None
+
+
+def _secret(value: Any, name: str) -> str:
+    text = require_text(value, name, 1024)
+    if len(text) < LEAST_SECRET:
+        raise invalid(f"{name} must have at least {LEAST_SECRET} characters")
+    return text
+
+
+def hash_password(password: str) -> bytes:
+    """What is stored of a password: a salt and its scrypt hash. Takes some 100 ms."""
+    salt = os.urandom(_SALT_BYTES)
+    return salt + hashlib.scrypt(password.encode(), salt=salt, **_SCRYPT)
+
+
+def is_password(password: str, stored: bytes) -> bool:
+    """Whether a password is the one that was hashed. Takes as long as hashing it."""
+    salt, expected = stored[:_SALT_BYTES], stored[_SALT_BYTES:]
+    found = hashlib.scrypt(password.encode("utf-8", "replace"), salt=salt, **_SCRYPT)
+    return hmac.compare_digest(found, expected)
+
+
+def basic_credentials(authorization: str) -> tuple[str, str] | None:
+    """User name and password of an Authorization header; None if it holds none."""
+    scheme, _, rest = authorization.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (name, password) if colon else None
+
+
+def is_signed(presented: str, secret: bytes, body: bytes, now: float) -> bool:
+    """Whether a signature is that of the body, in one of two forms:
+
+    `sha256=HEX`, as GitHub and others send it: HMAC-SHA-256 of the body; and `t=SECONDS,v1=HEX`, as Stripe does: of the
+    seconds since 1970, a dot and the body, which cannot be sent again after five minutes.
+    """
+    if presented.startswith("sha256="):
+        return _matches(secret, body, [presented.removeprefix("sha256=")])
+    parts = [part.strip().partition("=") for part in presented.split(",")]
+    times = [value for name, _, value in parts if name == "t"]
+    signatures = [value for name, _, value in parts if name == "v1"]
+    if len(times) != 1 or not times[0].isascii() or not times[0].isdigit() or len(times[0]) > 12:
+        return False
+    if abs(now - int(times[0])) > SIGNED_SECONDS:
+        return False
+    return _matches(secret, f"{times[0]}.".encode() + body, signatures[:8])
+
+
+def _matches(secret: bytes, content: bytes, signatures: list[str]) -> bool:
+    expected = hmac.new(secret, content, hashlib.sha256).hexdigest().encode()
+    presented = [signature.strip().lower().encode("utf-8", "replace") for signature in signatures]
+    return any([hmac.compare_digest(one, expected) for one in presented])  # noqa: C419 - each takes its time

@@ -1,0 +1,1 @@
+"""Messages of a company's identity system, by which projects and permissions follow it; optional."""

@@ -1,0 +1,172 @@
+"""Takes the identity system's messages from RabbitMQ and has them applied: each at least once, in the queue's order."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.event import Event, parse_permission_event, parse_project_event
+from codeactions.events.config import EventsConfig
+from codeactions.events.rabbitmq import Standby, Subscription, check_url, reason_of, subscribed
+from codeactions.services.directory import Directory
+
+if TYPE_CHECKING:
+    from aio_pika.abc import AbstractIncomingMessage
+
+_FIRST_DELAY, _MOST_DELAY = 0.5, 30.0  # seconds before trying again: each time twice as long
+_STANDBY_DELAY = 5.0
+_ATTEMPTS = 5  # at a message that meets an error nobody has thought of
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One queue, and how it is. down: why it is not connected. alone: see `subscribed`."""
+
+    exchange: str
+    queue: str
+    parse: Callable[[bytes], Event]
+    down: str | None = "still connecting"
+    standby: bool = False
+    alone: bool = True
+    consumed: int = 0
+    dead_lettered: int = 0
+    last_at: datetime | None = None
+
+    @property
+    def settled(self) -> int:
+        return self.consumed + self.dead_lettered
+
+
+class EventsConsumer:
+    """Both queues, each with a connection and a task of its own.
+
+    Several servers may do this at once: one has all messages of a queue, and another takes over when it is gone.
+    """
+
+    def __init__(
+        self,
+        config: EventsConfig,
+        directory: Directory,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._config, self._directory, self._sleep, self._now = config, directory, sleep, now
+        self._lanes = (
+            _Lane(config.projects_exchange, config.projects_queue, parse_project_event),
+            _Lane(config.permissions_exchange, config.permissions_queue, parse_permission_event),
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to connect, and return. Raises `Error` (invalid) without aio-pika, or for a URL that is none."""
+        check_url(self._config.url)
+        logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)  # `_serve` tells of broken connections
+        self._tasks = [asyncio.create_task(self._serve(lane), name=f"events of {lane.queue}") for lane in self._lanes]
+
+    async def stop(self) -> None:
+        """Stop. A message that is not done stays in its queue."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def check(self) -> dict[str, Any]:
+        """What was done since the start. Raises `Error` (busy) while a queue is not connected.
+
+        standby: queues whose messages somebody else has, until that one is gone.
+        """
+        for lane in self._lanes:
+            if lane.down is not None:
+                raise Error(ErrorCode.BUSY, f"not connected: {lane.down}")
+        times = [lane.last_at for lane in self._lanes if lane.last_at]
+        return {
+            "state": "ok",
+            "consumed": sum(lane.consumed for lane in self._lanes),
+            "dead_lettered": sum(lane.dead_lettered for lane in self._lanes),
+            "last_at": max(times).isoformat() if times else None,
+            "standby": [lane.queue for lane in self._lanes if lane.standby],
+        }
+
+    async def _serve(self, lane: _Lane) -> None:
+        delay, clock = _FIRST_DELAY, asyncio.get_running_loop().time
+        while True:
+            _heed_stop()
+            began, settled = clock(), lane.settled
+            try:
+                await self._consume(lane)
+            except Standby as standby:
+                if not lane.standby:
+                    _log.info("events_standby", queue=lane.queue)
+                lane.down, lane.standby, lane.alone = None, True, standby.alone
+                await self._sleep(_STANDBY_DELAY)
+                continue
+            except asyncio.CancelledError:
+                _heed_stop()
+                lane.down = "the connection was closed"  # the library tells of that in this way, too
+            except Exception as error:  # whatever it was, the next connection may do better
+                lane.down = reason_of(error, self._config.url)
+            lane.standby = False
+            if lane.settled > settled or clock() - began > _MOST_DELAY:
+                delay = _FIRST_DELAY
+            _log.warning("events_disconnected", queue=lane.queue, reason=lane.down, retry_seconds=delay)
+            await self._sleep(delay)
+            delay = min(2 * delay, _MOST_DELAY)
+
+    async def _consume(self, lane: _Lane) -> None:
+        config = self._config
+        async with subscribed(
+            *(config.url, lane.exchange, lane.queue),
+            routing_key=config.routing_key,
+            prefetch=config.prefetch,
+            alone=lane.alone,
+        ) as subscription:
+            lane.down, lane.standby = None, False
+            _log.info("events_connected", queue=lane.queue, made_by_others=not subscription.mine)
+            while True:
+                _heed_stop()
+                message = await subscription.next()
+                reason = await self._apply(lane, subscription, message)
+                if reason is not None:
+                    await subscription.bury(message, reason, self._now())
+                await message.ack()
+                lane.last_at = self._now()
+                if reason is None:
+                    lane.consumed += 1
+                else:
+                    lane.dead_lettered += 1
+                    _log.warning("event_dead_lettered", queue=lane.queue, reason=reason)
+
+    async def _apply(self, lane: _Lane, subscription: Subscription, message: "AbstractIncomingMessage") -> str | None:
+        """Do what a message says, however long the database is away; else why that cannot be done."""
+        delay, failures = _FIRST_DELAY, 0
+        while True:
+            _heed_stop()
+            try:
+                await self._directory.apply(lane.parse(message.body))
+                return None
+            except Error as error:
+                if error.code is ErrorCode.INVALID:
+                    return error.message
+                failures += error.code is not ErrorCode.BUSY
+                _log.warning("event_delayed", queue=lane.queue, reason=error.message, retry_seconds=delay)
+            except Exception as error:
+                failures += 1
+                _log.error("event_failed", queue=lane.queue, attempt=failures, exc_info=error)
+            if failures == _ATTEMPTS:
+                return "internal"
+            await self._sleep(delay)
+            delay = min(2 * delay, _MOST_DELAY)
+            subscription.check()
+
+
+def _heed_stop() -> None:
+    """Raise a cancellation again that something has swallowed, as `asyncio.wait_for` does when it is just done."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

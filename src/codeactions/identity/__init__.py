@@ -1,0 +1,1 @@
+"""Who is calling: the administrator's token, API tokens, and identity tokens of an OIDC issuer."""

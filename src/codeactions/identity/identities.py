@@ -1,0 +1,126 @@
+"""From an Authorization header to a caller."""
+
+import base64
+import binascii
+import dataclasses
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from codeactions.domain.caller import Caller, CallerKind
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.role import Role
+from codeactions.domain.token import PREFIX, SECRET_CHARACTERS, ApiToken, digest
+from codeactions.identity.usage import TokenUsage
+from codeactions.postgres.cache import Cache
+
+if TYPE_CHECKING:
+    from codeactions.identity.oidc import OidcVerifier
+
+_LONGEST = 16 * 1024  # characters of a token; identity tokens with many claims have a few thousand
+_API_TOKEN = re.compile(f"{PREFIX}[A-Za-z0-9_-]{{{SECRET_CHARACTERS}}}")
+_ADMINISTRATOR = Caller(kind=CallerKind.ADMINISTRATOR, name="administrator", everywhere=True)
+
+
+def presented_token(authorization: str) -> str:
+    """The token in an Authorization header: `Token X`, `Bearer X`, bare `X`, or Basic with X as the password."""
+    scheme, _, rest = authorization.strip().partition(" ")
+    match scheme.lower():
+        case "token" | "bearer":
+            return rest.strip()
+        case "basic":
+            try:
+                return base64.b64decode(rest, validate=True).decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError):
+                return ""
+    return authorization.strip()
+
+
+class Identities:
+    """Recognises callers.
+
+    tokens: API tokens by their digest. roles: of a user, by address. verifier: of identity tokens, where an issuer is
+    configured. usage: is told of tokens that were used.
+    """
+
+    def __init__(
+        self,
+        administrator: str,
+        tokens: Cache[bytes, ApiToken | None],
+        roles: Cache[str, Mapping[str, Role]],
+        *,
+        verifier: "OidcVerifier | None" = None,
+        usage: TokenUsage | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._administrator = administrator.encode()
+        self._tokens = tokens
+        self._roles = roles
+        self._verifier = verifier
+        self._usage = usage
+        self._now = now
+
+    def is_administrator(self, authorization: str) -> bool:
+        """Whether a header holds the administrator's token; takes as long for a near miss."""
+        presented = presented_token(authorization).encode("utf-8", "replace")
+        return bool(presented) and hmac.compare_digest(presented, self._administrator)
+
+    def is_own(self, authorization: str) -> bool:
+        """Whether a header holds, in any form, what only this server gives out."""
+        return self.is_administrator(authorization) or presented_token(authorization).startswith(PREFIX)
+
+    def holds_secret(self, value: str) -> bool:
+        """Whether a header's value holds a token of this server, which no code may see."""
+        return self._administrator.decode() in value or _API_TOKEN.search(value) is not None
+
+    async def identify(self, authorization: str, address: str) -> Caller:
+        """Who calls from `address`. Raises `Error`: unauthorized; busy when that cannot be found out now."""
+        if self.is_administrator(authorization):
+            return dataclasses.replace(_ADMINISTRATOR, address=address)
+        token = presented_token(authorization)
+        if not token:
+            raise Error(ErrorCode.UNAUTHORIZED, f"send {self._what()} as `Authorization: Bearer …`")
+        if len(token) > _LONGEST:
+            raise Error(ErrorCode.UNAUTHORIZED, "what Authorization holds is too long for a token")
+        if token.startswith(PREFIX):
+            return await self._of_api_token(token, address)
+        if self._verifier is None:
+            raise Error(ErrorCode.UNAUTHORIZED, f"the token is not known here; send {self._what()}")
+        identity = await self._verifier.identify(token)
+        kind = CallerKind.SERVICE if identity.is_service else CallerKind.USER
+        return Caller(
+            kind=kind,
+            name=identity.email or identity.subject,
+            email=identity.email,
+            everywhere=identity.is_service,
+            roles=await self._roles.get(identity.email) if identity.email else {},
+            address=address,
+        )
+
+    async def _of_api_token(self, secret: str, address: str) -> Caller:
+        token = await self._tokens.get(digest(secret))
+        now = self._now()
+        if token is None or token.revoked_at is not None:
+            raise Error(ErrorCode.UNAUTHORIZED, "the API token does not exist or was revoked")
+        if not token.counts_at(now):
+            raise Error(ErrorCode.UNAUTHORIZED, "the API token has expired")
+        if self._usage:
+            self._usage.note(token, now)
+        name = f"{token.email or token.project_uuid}, token {token.name} ({token.id})"
+        if token.project_uuid is not None:
+            roles: Mapping[str, Role] = {token.project_uuid: token.role}
+            return Caller(kind=CallerKind.PROJECT_TOKEN, name=name, roles=roles, ceiling=token.role, address=address)
+        assert token.email is not None
+        return Caller(
+            kind=CallerKind.USER_TOKEN,
+            name=name,
+            email=token.email,
+            ceiling=token.role,
+            roles=await self._roles.get(token.email),
+            address=address,
+        )
+
+    def _what(self) -> str:
+        return "an API token or an identity token" if self._verifier else "the administrator's token or an API token"

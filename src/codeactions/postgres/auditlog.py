@@ -1,0 +1,53 @@
+"""The table `audit_log`, which only grows."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from codeactions.domain.audit import AuditEntry, Deed, Thing
+from codeactions.domain.page import PAGE_SIZE, Page
+from codeactions.postgres import queries
+from codeactions.postgres.database import Statements
+
+_SQL = queries.load("auditlog")
+_LONGEST = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which lines; None does not matter. `after` is included, `before` is not."""
+
+    project_uuid: str | None = None
+    thing_id: str | None = None
+    actor: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+
+
+class AuditLog:
+    """The audit log in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
+
+    def __init__(self, database: Statements) -> None:
+        self._database = database
+
+    async def add(self, entry: AuditEntry) -> None:
+        """Write a line, in the transaction of what it tells of."""
+        values = {**asdict(entry), "details": Jsonb(dict(entry.details))}
+        for name in ("actor", "address", "thing_id"):
+            values[name] = values[name][:_LONGEST]
+        await self._database.fetch(_SQL["add"], values)
+
+    async def page(self, wanted: AuditFilter, page: int) -> Page[AuditEntry]:
+        """Lines, newest first."""
+        values = asdict(wanted)
+        total = await self._database.fetch_one(_SQL["count"], values)
+        bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
+        rows = await self._database.fetch(_SQL["page"], {**values, **bounds})
+        return Page([_entry(row) for row in rows], total["total"] if total else 0, page)
+
+
+def _entry(row: Mapping[str, Any]) -> AuditEntry:
+    return AuditEntry(**{**row, "action": Deed(row["action"]), "thing": Thing(row["thing"])})

@@ -1,0 +1,45 @@
+"""The table `identity_events`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psycopg.types.json import Jsonb
+
+from codeactions.domain.role import Role
+from codeactions.postgres import queries
+from codeactions.postgres.database import Statements
+
+_SQL = queries.load("identityevents")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """Of a project. snapshot: the fingerprint of the list that was taken over last; pending: roles, None for none, by
+    address, that wait for the project.
+    """
+
+    snapshot: bytes | None = None
+    pending: Mapping[str, Role | None] = field(default_factory=dict)
+
+
+class IdentityEventStore:
+    """What is remembered, in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
+
+    def __init__(self, database: Statements) -> None:
+        self._database = database
+
+    async def get(self, project_uuid: str) -> Remembered:
+        """What is remembered of a project: nothing, if no message has told of it."""
+        row = await self._database.fetch_one(_SQL["get"], {"project_uuid": project_uuid})
+        if row is None:
+            return Remembered()
+        snapshot = None if row["snapshot"] is None else bytes(row["snapshot"])
+        pending = {email: None if role is None else Role(role) for email, role in row["pending"].items()}
+        return Remembered(snapshot=snapshot, pending=pending)
+
+    async def put(self, project_uuid: str, remembered: Remembered, now: datetime) -> None:
+        """Remember this of a project, in place of what was."""
+        pending = {email: None if role is None else int(role) for email, role in remembered.pending.items()}
+        values = {"snapshot": remembered.snapshot, "pending": Jsonb(pending), "updated_at": now}
+        await self._database.fetch(_SQL["put"], {"project_uuid": project_uuid, **values})

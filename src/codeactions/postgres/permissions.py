@@ -1,0 +1,85 @@
+"""The table `user_permissions`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from codeactions.domain.errors import Error, ErrorCode, not_found
+from codeactions.domain.page import PAGE_SIZE, Page
+from codeactions.domain.project import Permission
+from codeactions.domain.role import Role
+from codeactions.postgres import queries
+from codeactions.postgres.database import Statements
+
+_SQL = queries.load("permissions")
+
+
+class PermissionStore:
+    """Permissions in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
+
+    def __init__(self, database: Statements) -> None:
+        self._database = database
+
+    async def create(self, permission: Permission) -> None:
+        """Store a new permission. Raises `Error` (conflict) when the user has one in the project."""
+        if await self._database.fetch_one(_SQL["create"], _values(permission)) is None:
+            raise Error(ErrorCode.CONFLICT, f"{permission.email} has a role in this project already: change that one")
+
+    async def put(self, permission: Permission) -> None:
+        """Give the user this role in the project, whatever it had."""
+        await self._database.fetch_one(_SQL["put"], _values(permission))
+
+    async def get(self, permission_id: UUID) -> Permission:
+        """Read a permission. Raises `Error` (not_found)."""
+        row = await self._database.fetch_one(_SQL["get"], {"id": permission_id})
+        if row is None:
+            raise not_found(missing(permission_id))
+        return _permission(row)
+
+    async def find(self, project_uuid: str, email: str) -> Permission | None:
+        """What a user has in a project; None: nothing."""
+        row = await self._database.fetch_one(_SQL["find"], {"project_uuid": project_uuid, "email": email})
+        return None if row is None else _permission(row)
+
+    async def page(self, project_uuid: str, page: int) -> Page[Permission]:
+        """The permissions of a project, by address."""
+        values = {"project_uuid": project_uuid}
+        total = await self._database.fetch_one(_SQL["count"], values)
+        bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
+        rows = await self._database.fetch(_SQL["page"], {**values, **bounds})
+        return Page([_permission(row) for row in rows], total["total"] if total else 0, page)
+
+    async def update(self, permission: Permission) -> None:
+        """Change the role. Raises `Error` (not_found)."""
+        if await self._database.fetch_one(_SQL["update"], _values(permission)) is None:
+            raise not_found(missing(permission.id))
+
+    async def delete(self, permission_id: UUID) -> None:
+        """Take a permission away. Raises `Error` (not_found)."""
+        if await self._database.fetch_one(_SQL["delete"], {"id": permission_id}) is None:
+            raise not_found(missing(permission_id))
+
+    async def remove(self, project_uuid: str, email: str) -> bool:
+        """Take away what a user has in a project; whether there was anything."""
+        values = {"project_uuid": project_uuid, "email": email}
+        return await self._database.fetch_one(_SQL["remove"], values) is not None
+
+    async def roles_of(self, email: str) -> Mapping[str, Role]:
+        """By project uuid, the role of a user, however the address is spelled."""
+        rows = await self._database.fetch(_SQL["roles_of"], {"email": email})
+        return MappingProxyType({row["project_uuid"]: Role(row["role"]) for row in rows})
+
+
+def missing(permission_id: UUID) -> str:
+    """What is told of a permission that is not there, or that the caller may not know of."""
+    return f"there is no permission {permission_id}"
+
+
+def _values(permission: Permission) -> dict[str, Any]:
+    return {**asdict(permission), "role": int(permission.role)}
+
+
+def _permission(row: Mapping[str, Any]) -> Permission:
+    return Permission(**{**row, "role": Role(row["role"])})

@@ -1,0 +1,88 @@
+"""The table `projects`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from codeactions.domain.errors import Error, ErrorCode, not_found
+from codeactions.domain.page import PAGE_SIZE, Page
+from codeactions.domain.project import Authorization, Project, as_authorizations
+from codeactions.domain.role import Role
+from codeactions.postgres import queries
+from codeactions.postgres.database import Statements
+
+_SQL = queries.load("projects")
+
+
+class ProjectStore:
+    """Projects in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
+
+    def __init__(self, database: Statements) -> None:
+        self._database = database
+
+    async def create(self, project: Project) -> None:
+        """Store a new project. Raises `Error` (conflict) when its uuid is taken."""
+        if await self._database.fetch_one(_SQL["create"], _values(project)) is None:
+            raise Error(ErrorCode.CONFLICT, f"there is a project {project.uuid} already")
+
+    async def get(self, uuid: str) -> Project:
+        """Read a project. Raises `Error` (not_found)."""
+        found = await self.find(uuid)
+        if found is None:
+            raise not_found(missing(uuid))
+        return found
+
+    async def find(self, uuid: str) -> Project | None:
+        """Read a project; None if there is none."""
+        row = await self._database.fetch_one(_SQL["get"], {"uuid": uuid})
+        return None if row is None else _project(row)
+
+    async def lock(self) -> None:
+        """Until the end of the transaction, let nobody else write a project or who is in one."""
+        await self._database.fetch(_SQL["lock"])
+
+    async def page(self, uuids: Sequence[str] | None, page: int) -> Page[Project]:
+        """Projects, oldest first: of these uuids, or all."""
+        values = {"uuids": None if uuids is None else list(uuids)}
+        total = await self._database.fetch_one(_SQL["count"], values)
+        bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
+        rows = await self._database.fetch(_SQL["page"], {**values, **bounds})
+        return Page([_project(row) for row in rows], total["total"] if total else 0, page)
+
+    async def update(self, project: Project) -> None:
+        """Replace name and authorizations. Raises `Error` (not_found)."""
+        if await self._database.fetch_one(_SQL["update"], _values(project)) is None:
+            raise not_found(missing(project.uuid))
+
+    async def delete(self, uuid: str) -> None:
+        """Delete a project, with its permissions. Raises `Error`: not_found; conflict while it has codes."""
+        codes = await self._database.fetch_one(_SQL["count_codes"], {"uuid": uuid})
+        if codes and codes["total"]:
+            raise Error(ErrorCode.CONFLICT, f"project {uuid} has {codes['total']} codes: delete or move them first")
+        if await self._database.fetch_one(_SQL["delete"], {"uuid": uuid}) is None:
+            raise not_found(missing(uuid))
+
+
+def missing(uuid: str) -> str:
+    """What is told of a project that is not there, or that the caller may not know of."""
+    return f"there is no project {uuid}"
+
+
+def _values(project: Project) -> dict[str, Any]:
+    return {
+        "id": project.id,
+        "uuid": project.uuid,
+        "name": project.name,
+        "authorizations": Jsonb([{"email": one.email, "role": int(one.role)} for one in project.authorizations]),
+        "created_at": project.created_at,
+        "updated_at": project.updated_at,
+    }
+
+
+def _project(row: Mapping[str, Any]) -> Project:
+    return Project(**{**row, "authorizations": _authorizations(row["authorizations"])})
+
+
+def _authorizations(stored: list[dict[str, Any]] | None) -> tuple[Authorization, ...]:
+    return as_authorizations((item["email"], Role(item["role"])) for item in stored or [])  # the Go service has NULLs

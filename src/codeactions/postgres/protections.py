@@ -1,0 +1,33 @@
+"""The table `code_protections`."""
+
+from dataclasses import asdict
+from uuid import UUID
+
+from codeactions.domain.protection import Protection, ProtectionKind
+from codeactions.postgres import queries
+from codeactions.postgres.database import Statements
+
+_SQL = queries.load("protections")
+
+
+class ProtectionStore:
+    """Protections in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
+
+    def __init__(self, database: Statements) -> None:
+        self._database = database
+
+    async def get(self, code_id: UUID) -> Protection | None:
+        """The protection of a code; None: it is public."""
+        row = await self._database.fetch_one(_SQL["get"], {"code_id": code_id})
+        if row is None:
+            return None
+        secret = None if row["secret"] is None else bytes(row["secret"])
+        return Protection(**{**row, "kind": ProtectionKind(row["kind"]), "secret": secret})
+
+    async def put(self, protection: Protection) -> None:
+        """Protect a code, in place of what protected it. Raises `Error` (not_found) if there is no such code."""
+        await self._database.fetch(_SQL["put"], {**asdict(protection), "kind": str(protection.kind)})
+
+    async def delete(self, code_id: UUID) -> bool:
+        """Make an endpoint public again; whether it was not."""
+        return await self._database.fetch_one(_SQL["delete"], {"code_id": code_id}) is not None

@@ -1,0 +1,45 @@
+-- The table user_permissions. Triggers (migration 9) keep it and the projects' authorizations the same.
+
+-- name: create
+INSERT INTO user_permissions (id, project_uuid, email, role, created_at, updated_at)
+VALUES (%(id)s, %(project_uuid)s, %(email)s, %(role)s, %(created_at)s, %(updated_at)s)
+ON CONFLICT (project_uuid, email) DO NOTHING
+RETURNING id
+
+-- name: put
+INSERT INTO user_permissions (id, project_uuid, email, role, created_at, updated_at)
+VALUES (%(id)s, %(project_uuid)s, %(email)s, %(role)s, %(created_at)s, %(updated_at)s)
+ON CONFLICT (project_uuid, email) DO UPDATE SET role = excluded.role, updated_at = excluded.updated_at
+RETURNING id
+
+-- name: get
+SELECT id, project_uuid, email, role, created_at, updated_at FROM user_permissions WHERE id = %(id)s
+
+-- name: find
+SELECT id, project_uuid, email, role, created_at, updated_at
+FROM user_permissions
+WHERE project_uuid = %(project_uuid)s AND lower(email) = lower(%(email)s)
+ORDER BY role DESC
+
+-- name: page
+SELECT id, project_uuid, email, role, created_at, updated_at
+FROM user_permissions
+WHERE project_uuid = %(project_uuid)s
+ORDER BY email, id
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: count
+SELECT count(*) AS total FROM user_permissions WHERE project_uuid = %(project_uuid)s
+
+-- name: update
+UPDATE user_permissions SET role = %(role)s, updated_at = %(updated_at)s WHERE id = %(id)s RETURNING id
+
+-- name: delete
+DELETE FROM user_permissions WHERE id = %(id)s RETURNING id
+
+-- name: remove
+DELETE FROM user_permissions WHERE project_uuid = %(project_uuid)s AND lower(email) = lower(%(email)s) RETURNING id
+
+-- name: roles_of
+-- Should there be rows under two spellings of one address, the higher role counts.
+SELECT project_uuid, max(role) AS role FROM user_permissions WHERE lower(email) = lower(%(email)s) GROUP BY project_uuid

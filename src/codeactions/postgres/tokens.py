@@ -1,0 +1,65 @@
+"""The table `api_tokens`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from codeactions.domain.errors import not_found
+from codeactions.domain.page import PAGE_SIZE, Page
+from codeactions.domain.role import Role
+from codeactions.domain.token import ApiToken
+from codeactions.postgres import queries
+from codeactions.postgres.database import Statements
+
+_SQL = queries.load("tokens")
+
+
+class TokenStore:
+    """API tokens in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
+
+    def __init__(self, database: Statements) -> None:
+        self._database = database
+
+    async def create(self, token: ApiToken) -> None:
+        """Store a new token."""
+        await self._database.fetch(_SQL["create"], {**asdict(token), "role": int(token.role)})
+
+    async def get(self, token_id: UUID) -> ApiToken:
+        """Read a token. Raises `Error` (not_found)."""
+        row = await self._database.fetch_one(_SQL["get"], {"id": token_id})
+        if row is None:
+            raise not_found(missing(token_id))
+        return _token(row)
+
+    async def by_digest(self, digest: bytes) -> ApiToken | None:
+        """The token whose SHA-256 this is; None if there is none."""
+        row = await self._database.fetch_one(_SQL["by_digest"], {"sha256": digest})
+        return None if row is None else _token(row)
+
+    async def page(self, *, email: str | None, project_uuid: str | None, page: int) -> Page[ApiToken]:
+        """Tokens, newest first: of a user, of a project, or all."""
+        values = {"email": email, "project_uuid": project_uuid}
+        total = await self._database.fetch_one(_SQL["count"], values)
+        bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
+        rows = await self._database.fetch(_SQL["page"], {**values, **bounds})
+        return Page([_token(row) for row in rows], total["total"] if total else 0, page)
+
+    async def revoke(self, token_id: UUID, at: datetime) -> bool:
+        """Let a token count no more; whether it did until now."""
+        return await self._database.fetch_one(_SQL["revoke"], {"id": token_id, "at": at}) is not None
+
+    async def note_use(self, used: Mapping[UUID, datetime]) -> None:
+        """Write down when tokens were last used."""
+        values = {"ids": list(used), "times": list(used.values())}
+        await self._database.fetch(_SQL["note_use"], values)
+
+
+def missing(token_id: UUID) -> str:
+    """What is told of a token that is not there, or that the caller may not know of."""
+    return f"there is no token {token_id}"
+
+
+def _token(row: Mapping[str, Any]) -> ApiToken:
+    return ApiToken(**{**row, "sha256": bytes(row["sha256"]), "role": Role(row["role"])})

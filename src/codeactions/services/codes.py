@@ -1,0 +1,90 @@
+"""Codes: made, read, changed and deleted by those who may."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from codeactions.domain.access import Action, require
+from codeactions.domain.audit import Deed, Thing, changes
+from codeactions.domain.caller import Caller
+from codeactions.domain.code import Code, changed_code, new_code
+from codeactions.execution.builds import Builds
+from codeactions.postgres.codes import CodeStore, GuardedCodes, missing
+from codeactions.postgres.projects import missing as missing_project
+from codeactions.services.desk import Desk
+
+_SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout")
+
+
+class CodeService:
+    """Every method raises `Error` (not_found, forbidden) as the caller's role in the code's project demands."""
+
+    def __init__(self, desk: Desk, guarded: GuardedCodes, builds: Builds) -> None:
+        self._desk = desk
+        self._store = CodeStore(desk.database)
+        self._guarded = guarded
+        self._builds = builds
+
+    async def create(self, caller: Caller, fields: Mapping[str, Any], *, check: bool = True) -> Code:
+        """Make a code of what the caller sent; with `check`, only if its language takes the source.
+
+        Raises `Error`: invalid (with `error_type`, `line`, `column` for a source), too_large, busy.
+        """
+        code = new_code(fields, id=self._desk.new_id(), now=self._desk.now())
+        require(caller, Action.CHANGE, code.project_uuid, missing_project(code.project_uuid))
+        if check:
+            await self._builds.check(code.language, code.source)
+        async with self._desk.change(caller) as change:
+            await CodeStore(change).create(code)
+            shown = {name: getattr(code, name) for name in _SHOWN}
+            await change.note(Deed.CREATE, Thing.CODE, code.id, code.project_uuid, **shown)
+        return code
+
+    async def list(self, caller: Caller, project_uuid: str, kind: str | None) -> list[Code]:
+        """The codes of a project, oldest first; of one that the caller may not know of as of one that is not there."""
+        if caller.role_in(project_uuid) is None:
+            return []
+        return await self._store.list(project_uuid, kind)
+
+    async def get(self, caller: Caller, code_id: UUID) -> Code:
+        """Read a code."""
+        return await self._get(caller, Action.READ, code_id)
+
+    async def update(self, caller: Caller, code_id: UUID, fields: Mapping[str, Any], *, check: bool = True) -> Code:
+        """Change what is given, and only that. Raises `Error` as `create` does, and conflict.
+
+        Moving a code needs the right in both projects.
+        """
+        read = await self._get(caller, Action.CHANGE, code_id)
+        code = changed_code(read, fields, now=self._desk.now())
+        require(caller, Action.CHANGE, code.project_uuid, missing_project(code.project_uuid))
+        if check and (code.language, code.source) != (read.language, read.source):
+            await self._builds.check(code.language, code.source)
+        before, after = asdict(read), asdict(code)
+        del after["updated_at"]
+        try:
+            async with self._desk.change(caller) as change:
+                await CodeStore(change).update(code, read)
+                told = changes(before, after, _SHOWN)
+                await change.note(Deed.UPDATE, Thing.CODE, code_id, code.project_uuid, **told)
+                if read.project_uuid != code.project_uuid:  # the project that loses it has a line, too
+                    await change.note(Deed.UPDATE, Thing.CODE, code_id, read.project_uuid, **told)
+        finally:
+            self._guarded.forget(code_id)  # whatever came of it: the answer of the database may have been lost
+        return code
+
+    async def delete(self, caller: Caller, code_id: UUID) -> None:
+        """Delete a code, with its runs and their logs."""
+        code = await self._get(caller, Action.DELETE, code_id)
+        try:
+            async with self._desk.change(caller) as change:
+                await CodeStore(change).delete(code_id)
+                await change.note(Deed.DELETE, Thing.CODE, code_id, code.project_uuid, name=code.name)
+        finally:
+            self._guarded.forget(code_id)
+
+    async def _get(self, caller: Caller, action: Action, code_id: UUID) -> Code:
+        code = await self._store.get(code_id)
+        require(caller, action, code.project_uuid, missing(code_id))
+        return code

