@@ -1,5 +1,6 @@
 """What the server's processes take: at rest, and for one run more."""
 
+import contextlib
 import threading
 import time
 from dataclasses import dataclass
@@ -96,8 +97,13 @@ def idle(server: Server) -> dict[str, Size]:
 
 
 def _size(pids: list[int]) -> Size:
-    sizes = [rollup(pid) for pid in pids]
-    return Size(sum(size["Pss"] for size in sizes), sum(size["Rss"] for size in sizes))
+    sizes = []
+    for pid in pids:
+        with contextlib.suppress(
+            FileNotFoundError, ProcessLookupError
+        ):  # a run, or a worker of PostgreSQL, that is over
+            sizes.append(rollup(pid))
+    return Size(sum(size.get("Pss", 0) for size in sizes), sum(size.get("Rss", 0) for size in sizes))
 
 
 def of_a_run(server: Server, code_id: str) -> int:

@@ -1,5 +1,6 @@
 """A RabbitMQ of the tests' own: on loopback ports, with everything it writes in a temporary folder."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -36,11 +37,11 @@ def program() -> str | None:
     return str(_DEBIAN) if _DEBIAN.exists() else shutil.which("rabbitmq-server")
 
 
-def free_port() -> int:
-    """A port of loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(number: int) -> list[int]:
+    """Different ports of loopback that were free a moment ago."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 class RabbitMQ:
@@ -48,8 +49,8 @@ class RabbitMQ:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.port = free_port()
-        epmd_port = str(free_port())
+        self.port, *others = free_ports(3)
+        epmd_port, distribution_port = map(str, others)
         (folder / "rabbitmq.conf").write_text(_CONFIG.format(port=self.port, folder=folder))
         (folder / "definitions.json").write_text(json.dumps(_DEFINITIONS))
         (folder / "enabled_plugins").write_text("[].")
@@ -57,7 +58,7 @@ class RabbitMQ:
             "HOME": str(folder),  # of the cookie
             "RABBITMQ_NODENAME": f"codeactions-{self.port}@localhost",
             "RABBITMQ_NODE_PORT": str(self.port),
-            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_DIST_PORT": distribution_port,
             "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "none"),

@@ -19,9 +19,9 @@ QUICK = "def Run(engine):\n    return 'quick'\n"
 
 @pytest.fixture
 def narrow(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with one slot, which nobody tries JavaScript in, and one caller that may wait for it, for a second."""
+    """A server with one slot, which nobody tries JavaScript in, and one caller that may wait for it, for 3 seconds."""
     folder = tmp_path_factory.mktemp("narrow")
-    narrow = {"slots": 1, "queue": 1, "queue_seconds": 1, "warm": 0, "languages": "python"}
+    narrow = {"slots": 1, "queue": 1, "queue_seconds": 3, "warm": 0, "languages": "python"}
     with running_server(folder, database_url, **narrow) as server:
         yield server
 
@@ -35,18 +35,18 @@ def metric(server: Server, name: str) -> float:
 def test_a_full_queue_and_a_slot_that_does_not_come_are_503_and_leave_no_run(narrow: Server, database_url: str) -> None:
     code_id = narrow.create(SLEEPER)
     with ThreadPoolExecutor() as threads:
-        first = threads.submit(narrow.client.get, f"/endpoint/{code_id}?s=2.5")
+        first = threads.submit(narrow.client.get, f"/endpoint/{code_id}?s=7")
         wait_until(lambda: metric(narrow, "ca_slots_busy") == 1, what="the first run")
         began = time.monotonic()
         second = threads.submit(narrow.client.get, f"/endpoint/{code_id}?s=0")
         wait_until(lambda: metric(narrow, "ca_slots_waiting") == 1, what="the second caller's waiting")
         third = narrow.client.post(f"/run/{code_id}?s=0")
-        assert time.monotonic() - began < 0.9, "a full queue is told at once"
+        assert time.monotonic() - began < 2.5, "a full queue is told at once"
         assert refused(third, 503, "busy") == "all 1 slots are busy and 1 callers wait"
         assert third.headers["retry-after"] == "1"
-        assert refused(second.result(), 503, "busy") == "no slot became free within 1 s"
+        assert refused(second.result(), 503, "busy") == "no slot became free within 3 s"
         assert second.result().headers["retry-after"] == "1"
-        assert 1 <= time.monotonic() - began < 2
+        assert 3 <= time.monotonic() - began < 6
         assert first.result().text == "slept"
     with psycopg.connect(database_url) as connection:
         statuses = connection.execute("SELECT status FROM coderuns").fetchall()
@@ -64,7 +64,7 @@ def test_waiting_for_a_slot_is_recorded_apart_from_running(narrow: Server) -> No
         assert first.result().text == "slept"
     assert answer.text == "quick"
     extra = narrow.record(answer)["extra"]
-    assert 200 < extra["queue_ms"] < 1000
+    assert 200 < extra["queue_ms"] < 3000
     assert extra["duration_ms"] < 400
     assert narrow.record(first.result())["extra"]["queue_ms"] < 200
     assert narrow.record(first.result())["extra"]["duration_ms"] >= 800
@@ -77,8 +77,11 @@ def test_callers_are_served_in_the_order_they_came(database_url: str, tmp_path_f
         with ThreadPoolExecutor() as threads:
             answers = []
             for place in range(5):
-                answers.append(threads.submit(server.client.get, f"/endpoint/{code_id}?s=0.2&place={place}"))
-                wait_until(lambda place=place: metric(server, "ca_slots_waiting") >= place, what="the queue")
+                # The first runs until all the others wait behind it.
+                seconds = 0.1 if place else 3
+                answers.append(threads.submit(server.client.get, f"/endpoint/{code_id}?s={seconds}&place={place}"))
+                wait_until(lambda: metric(server, "ca_slots_busy") == 1, what="the first run")
+                wait_until(lambda place=place: metric(server, "ca_slots_waiting") == place, what="the queue")
             assert [answer.result().status_code for answer in answers] == [200] * 5
         records = [server.record(answer.result()) for answer in answers]
         assert [record["params"]["place"] for record in sorted(records, key=lambda record: record["id"])] == list(
@@ -95,13 +98,13 @@ def test_a_run_goes_on_and_is_recorded_when_its_caller_hangs_up(server: Server) 
         return str(data[0]["status"]) if data else ""
 
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
-        connection.sendall(b"GET /endpoint/%s?s=0.7 HTTP/1.1\r\nHost: x\r\n\r\n" % code_id.encode())
+        connection.sendall(b"GET /endpoint/%s?s=3 HTTP/1.1\r\nHost: x\r\n\r\n" % code_id.encode())
         wait_until(lambda: status() == "started", what="the run's beginning")
     assert status() == "started"
     wait_until(lambda: status() == "completed", what="the run's end")
     [run] = server.client.get("/coderun", params={"code_id": code_id}).json()["data"]
     assert (run["result"], run["extra"]["status_code"]) == ("slept", 200)
-    assert run["extra"]["duration_ms"] >= 700
+    assert run["extra"]["duration_ms"] >= 3000
 
 
 def test_runs_in_parallel_share_commits(server: Server) -> None:

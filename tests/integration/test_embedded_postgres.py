@@ -268,7 +268,7 @@ def test_ends_with_the_server(postgres: EmbeddedPostgres, data_dir: Path) -> Non
         assert answer(process).startswith("started")
         process.kill()
         process.wait()
-    eventually(lambda: processes_in(data_dir / "postgres") == [], 5)
+    eventually(lambda: processes_in(data_dir / "postgres") == [])
     postgres.start()
     assert query(postgres, "SELECT 1") == 1
 

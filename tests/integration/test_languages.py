@@ -52,7 +52,7 @@ async def started(folder: Path, languages: str, cache: Path = CACHE) -> AsyncIte
 async def test_a_go_deploy_before_it_is_ready_says_how_long_and_works_later(tmp_path: Path) -> None:
     async with started(tmp_path, "go", tmp_path / "cache") as (languages, said):
         assert languages.as_json()["go"]["state"] == "preparing"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):  # the compiler gives way to everybody
             while not languages.as_json()["go"].get("progress"):  # noqa: ASYNC110 - of another process
                 await asyncio.sleep(0.05)
         library = languages._library
@@ -60,13 +60,13 @@ async def test_a_go_deploy_before_it_is_ready_says_how_long_and_works_later(tmp_
         with pytest.raises(Error, match=r"is being compiled \(\d+%, about \d+ s are left\); then try again") as caught:
             await library.wait(0)
         assert caught.value.code is ErrorCode.BUSY
-        assert 0 < caught.value.details["retry_after"] < 600
+        assert caught.value.details["retry_after"] == languages.as_json()["go"]["seconds_left"] > 0
         assert said[0] == "compiling Go's standard library, once, in the background"
     # Stopped in the middle: nothing of the compiler stays, and what is done is not done again.
     folder = next((tmp_path / "cache").glob("go-*"))
     assert (folder / "work").exists()
     assert not (folder / "ready").exists()
-    assert not processes_of(folder)
+    await ends(folder)
 
 
 # By another server that shares the cache and thought it unused, or by a person.
@@ -84,6 +84,13 @@ async def test_a_library_that_is_dropped_under_a_server_is_compiled_again(tmp_pa
             await library.wait(0)
         assert languages.as_json()["go"]["state"] == "preparing"
         assert said == ["compiling Go's standard library, once, in the background"]
+
+
+async def ends(folder: Path) -> None:
+    """Wait until none of them is left: what is killed takes its time."""
+    async with asyncio.timeout(20):
+        while processes_of(folder):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.05)
 
 
 def processes_of(folder: Path) -> list[Path]:

@@ -64,13 +64,14 @@ class TestSuccess:
         """As with golang-migrate, so whoever looks meanwhile knows."""
         migrate.write(_1="CREATE TABLE a (i int);", _2="CREATE INDEX CONCURRENTLY a_i ON a (i);")
         migrate("up", "1")
-        with psycopg.connect(migrate.url) as writer, background(lambda: migrate("up")) as result:
+        with psycopg.connect(migrate.url) as writer:
             # The index waits for this transaction to end.
             writer.execute("INSERT INTO a VALUES (1)")
-            wait_for(lambda: migrate.rows() == [(2, True)])
-            assert migrate.history("version, done") == [(1, True), (2, False)]
-            writer.rollback()
-            assert result.result(30) == (0, "2/u step (T)\n", "")
+            with background(lambda: migrate("up")) as result:
+                wait_for(lambda: migrate.rows() == [(2, True)])
+                assert migrate.history("version, done") == [(1, True), (2, False)]
+                writer.rollback()
+                assert result.result(30) == (0, "2/u step (T)\n", "")
         assert migrate.rows() == [(2, False)]
 
 
@@ -184,10 +185,11 @@ class TestFailure:
     def test_a_backend_that_is_killed(self, migrate: Migrate) -> None:
         migrate.query("CREATE TABLE a (i int)")
         migrate.write(_1="CREATE INDEX CONCURRENTLY a_i ON a (i);")
-        with psycopg.connect(migrate.url) as writer, background(lambda: migrate("up")) as result:
+        with psycopg.connect(migrate.url) as writer:
             writer.execute("INSERT INTO a VALUES (1)")
-            migrate.query("SELECT pg_terminate_backend(%s)", pid_running(migrate.database, "CONCURRENTLY"))
-            dirty(result.result(30), nothing="-- -1", everything="1")
+            with background(lambda: migrate("up")) as result:
+                migrate.query("SELECT pg_terminate_backend(%s)", pid_running(migrate.database, "CONCURRENTLY"))
+                dirty(result.result(30), nothing="-- -1", everything="1")
         assert migrate.rows() == [(1, True)]
         assert migrate.history("version, done") == [(1, False)]
 

@@ -201,19 +201,20 @@ class TestTogether:
         migrate.write(_1="CREATE TABLE a (i int);", _2="CREATE INDEX CONCURRENTLY a_i ON a (i);", _3="SELECT 3;")
         migrate("up", "1")
         waited: list[float] = []
-        with psycopg.connect(migrate.url) as writer, background(lambda: migrate("up")) as first:
+
+        def second() -> bool:
+            with session.opened(migrate.url) as opened, lock.held(opened.lock, 30, waiting=waited.append) as held:
+                return held
+
+        with psycopg.connect(migrate.url) as writer:
             writer.execute("INSERT INTO a VALUES (1)")
-            pid_running(migrate.database, "CONCURRENTLY")
-
-            def second() -> bool:
-                with session.opened(migrate.url) as opened, lock.held(opened.lock, 30, waiting=waited.append) as held:
-                    return held
-
-            with background(second) as other:
-                wait_for(lambda: len(waited) > 1)
-                writer.rollback()
-                assert first.result(30) == (0, "2/u step (T)\n3/u step (T)\n", "")
-                assert other.result(30) is True
+            with background(lambda: migrate("up")) as first:
+                pid_running(migrate.database, "CONCURRENTLY")
+                with background(second) as other:
+                    wait_for(lambda: len(waited) > 1)
+                    writer.rollback()
+                    assert first.result(30) == (0, "2/u step (T)\n3/u step (T)\n", "")
+                    assert other.result(30) is True
 
     def test_with_another_number_they_meet_at_the_table(self, migrate: Migrate) -> None:
         """Two spellings of one database are two locks."""

@@ -136,7 +136,7 @@ class TestMaxSize:
 class TestTimeout:
     def test_it_counts_for_the_whole_file(self, migrate: Migrate) -> None:
         migrate.write(_1="SELECT 1;", _2=f"CREATE TABLE b (i int); {ENDLESS};")
-        ran = migrate("up", options="x-statement-timeout=100")
+        ran = migrate("up", options="x-statement-timeout=1000")
         assert ran.code == 1
         assert ran.err.startswith(f"1/u step (T)\nerror: {CANCELLED} in line 0: CREATE TABLE b")
         assert migrate.rows() == [(1, False)]

@@ -42,6 +42,9 @@ async def run(sandbox: Sandbox, source: str = "def Run(engine):\n    return 'don
     return await SandboxedRun(sandbox, OutputLimits()).outcome(job, b"", 10)
 
 
+SLEEPER = "import time\ndef Run(engine):\n    time.sleep(1.5)\n    return 'survived'\n"
+
+
 async def ended(sandbox: Sandbox) -> int | None:
     async with asyncio.timeout(10):
         return (await asyncio.shield(sandbox.ended)).status
@@ -202,9 +205,9 @@ async def test_a_dead_launcher_loses_its_runs_and_is_replaced(pool: SandboxPool,
 
 
 async def test_a_dead_zygote_is_replaced_and_runs_go_on(pool: SandboxPool) -> None:
-    source = "import time\ndef Run(engine):\n    time.sleep(0.5)\n    return 'survived'\n"
-    running = asyncio.create_task(run(await acquire(pool), source))
+    running = asyncio.create_task(run(await acquire(pool), SLEEPER))
     await until(lambda: len(runs_of(pool)) == 1)
+    await asyncio.sleep(0.3)  # the launcher knows its name by now: a run that has none is ended with its zygote
     (zygote,) = zygotes_of(pool)
     os.kill(zygote, signal.SIGKILL)
     # The moment without a zygote can be too short to be seen from here: its successor shows that there was one.
@@ -215,6 +218,30 @@ async def test_a_dead_zygote_is_replaced_and_runs_go_on(pool: SandboxPool) -> No
     assert outcome.answer is not None
     assert outcome.answer.body == b"survived"
     assert pool.restarts == 0
+
+
+# The launcher is made to hear of one zygote's death before it hears the name of a run that another has just forked.
+async def test_a_zygote_takes_no_run_of_another_with_it() -> None:
+    pool = SandboxPool(config(zygotes=dict.fromkeys(("one", "other"), python.find().zygote)))
+    await pool.start()
+    try:
+        launcher, (first, second) = launcher_of(pool), zygotes_of(pool)
+        os.kill(second, signal.SIGSTOP)
+        running = asyncio.create_task(run(await pool.acquire("other", 10.0, 10), SLEEPER))
+        await asyncio.sleep(0.3)  # the zygote has been asked
+        os.kill(launcher, signal.SIGSTOP)
+        os.kill(first, signal.SIGKILL)
+        os.kill(second, signal.SIGCONT)
+        await until(lambda: len(runs_of(pool)) == 1)
+        os.kill(launcher, signal.SIGCONT)
+        outcome = await running
+        assert outcome.answer is not None, outcome.error
+        assert outcome.answer.body == b"survived"
+        await until(lambda: pool.ready_zygotes == {"one", "other"} and pool.restarts == 0)
+        assert first not in zygotes_of(pool)
+        assert second in zygotes_of(pool)
+    finally:
+        await pool.stop()
 
 
 async def test_warm_sandboxes_serve_runs_and_dead_ones_are_replaced() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,7 +105,8 @@ class EventsConsumer:
                 if not lane.standby:
                     _log.info("events_standby", queue=lane.queue)
                 lane.down, lane.standby, lane.alone = None, True, standby.alone
-                await self._sleep(_STANDBY_DELAY)
+                # Not all at the same time, or those that make way for each other would meet again.
+                await self._sleep(_STANDBY_DELAY * random.uniform(0.7, 1.3))  # noqa: S311 - not a secret
                 continue
             except asyncio.CancelledError:
                 _heed_stop()

@@ -129,6 +129,10 @@ async def _subscribe(
             raise
         # Refused although nobody is there: the queue sees to it itself that one consumer at a time has messages.
         raise Standby(alone=bool(consumers)) from None
+    if alone:
+        again = await channel.declare_queue(queue.name, passive=True)
+        if (again.declaration_result.consumer_count or 0) > 1:  # two began at the same time
+            raise Standby(alone=True)
 
 
 async def _declare(connection: "AbstractConnection", exchange: str, queue: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from codeactions.domain.code import Code
-from codeactions.domain.errors import Error
+from codeactions.domain.errors import Error, ErrorCode
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.builds import Builds, SourceRefused
 from codeactions.execution.sandboxed import OutputLimits, SandboxedRun
@@ -17,6 +17,7 @@ from codeactions.sandbox.config import LauncherConfig
 from codeactions.sandbox.pool import SandboxPool
 
 _TRY_SECONDS = 20.0
+_TRY_AGAIN_SECONDS = 2.0
 # Each answers "works". JavaScript also sees whether a hot loop is compiled: the reservation for it has a setting that
 # Bun does not promise to keep (runtimes/javascript/places.py).
 _TRIALS = {
@@ -87,7 +88,10 @@ class Languages:
         """Try those that are prepared, and tell of all as `as_json` does."""
         for language in self._to_try():
             if language != "go" or self._library is None or self._library.state == "ready":
-                await self._judge(language, pool)
+                try:
+                    await self._judge(language, pool)
+                except Error as busy:
+                    self._give_up(language, busy.message)
         return self.as_json()
 
     async def stop(self) -> None:
@@ -119,18 +123,27 @@ class Languages:
                 await self._library.settled()
                 if self._library.state != "ready":
                     continue  # which says why by itself
-            await self._judge(language, pool)
+            while True:
+                try:
+                    await self._judge(language, pool)
+                    break
+                except Error:  # a node that is busy says nothing of its languages
+                    await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
     def _to_try(self) -> list[str]:
         return [language for language in _TRIALS if language in self._catalogue.found]
 
     async def _judge(self, language: str, pool: SandboxPool) -> None:
+        """Try it, and take it down if it does not work. Raises `Error` (busy) if it could not be tried."""
         problem = await self._try(language, pool)
         if problem:
-            self._say(f"{language} does not work here: {problem}")
-            self._catalogue.give_up(language, problem)
+            self._give_up(language, problem)
         else:
             self._tried.add(language)
+
+    def _give_up(self, language: str, problem: str) -> None:
+        self._say(f"{language} does not work here: {problem}")
+        self._catalogue.give_up(language, problem)
 
     async def _try(self, language: str, pool: SandboxPool) -> str:
         """What is wrong; "" if nothing is."""
@@ -143,6 +156,8 @@ class Languages:
         except SourceRefused as refused:
             return refused.error.message
         except Error as error:
+            if error.code is ErrorCode.BUSY:
+                raise
             return error.message
         job = {"source": prepared.source, "method": "", "path": "", "params": [], "headers": []}
         outcome = await SandboxedRun(sandbox, OutputLimits()).outcome(job, b"", _TRY_SECONDS)

@@ -10,6 +10,7 @@ and `{"zygote", "state"}` whenever one became ready or died.
 
 import contextlib
 import os
+import select
 import selectors
 import signal
 import socket
@@ -17,6 +18,8 @@ import socket
 from codeactions.sandbox import channel, zygote
 from codeactions.sandbox.config import LauncherConfig
 from codeactions.sandbox.walls import Slot
+
+_NAMING_SECONDS = 1.0  # in which a living zygote tells of a run that it was asked for
 
 
 class _Zygote:
@@ -39,6 +42,7 @@ class Launcher:
         self._pids: dict[int, tuple[int, int]] = {}  # pid → slot, run
         self._running: dict[int, tuple[int, int]] = {}  # slot → run, pid
         self._unclaimed: dict[int, int] = {}  # pid → wait status of runs reaped before their zygote told of them
+        self._deaths = 0  # of zygotes
         self._doomed: set[tuple[int, int]] = set()  # slot, run: to be killed as soon as the pid is known
         self._selector = selectors.DefaultSelector()
 
@@ -55,8 +59,11 @@ class Launcher:
             self._start_zygote(name)
         with contextlib.suppress(channel.Closed):
             while True:
+                deaths = self._deaths
                 for key, _ in self._selector.select():
                     key.data()
+                    if self._deaths != deaths:  # other zygotes' sockets have been read: what select said is old
+                        break
 
     def _start_zygote(self, name: str) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -149,11 +156,17 @@ class Launcher:
         for slot, run in gone.asked.items():
             self._doomed.discard((slot, run))
             self._tell_never_started(slot, run, "its zygote died")
-        self._kill_strays()
+        gone.asked.clear()
+        self._deaths += 1
         self._start_zygote(gone.name)
+        self._kill_strays()
 
     def _kill_strays(self) -> None:
         """End the run that a zygote had forked but died before it could name: nobody else could ever find it."""
+        # What the others are forking just now gets its name first; one that says nothing has to take the risk.
+        for other in [*self._zygotes.values()]:
+            while other.ready and other.asked and select.select([other.sock], [], [], _NAMING_SECONDS)[0]:
+                self._on_zygote(other)
         known = {*self._pids, *(z.pid for z in self._zygotes.values())}
         for entry in os.listdir("/proc"):
             if not entry.isdigit() or int(entry) in known:

@@ -90,6 +90,8 @@ class StandardLibrary:
         """
         if self._is_ready:
             self._use()
+        if self.state == "preparing":
+            self.start()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.settled()
@@ -107,7 +109,6 @@ class StandardLibrary:
         except FileNotFoundError:  # dropped by another server, as unused, or by hand
             self._is_ready = False
             self._settled.clear()
-            self.start()
         except PermissionError:
             pass  # somebody else's file: it can be read, and that is enough
 
@@ -121,10 +122,11 @@ class StandardLibrary:
         return max(1, math.ceil(elapsed * (self._total - self._done) / self._done))
 
     async def _keep(self) -> None:
+        if self._is_ready:
+            self._use()
         if not self._is_ready:
             await self._prepare()
         if self._is_ready:
-            self._use()
             with contextlib.suppress(OSError):  # what cannot be dropped is somebody else's
                 await asyncio.to_thread(drop_unused, self._folder, time.time())
 
@@ -230,6 +232,7 @@ class StandardLibrary:
             code = await process.wait()
         except BaseException:  # a cancellation above all: nothing of the toolchain may stay
             _kill_all(process)
+            await process.wait()
             raise
         if code != 0:
             raise Error(ErrorCode.INTERNAL, f"`go {words[0]}` failed: {last or f'it ended with {code}'}")
