@@ -53,7 +53,8 @@ def test_a_killed_run_is_recorded_as_killed(new_server: Callable[..., Server]) -
     server = new_server(slots=1, warm=0).start()
     code_id = server.create(SLEEP)
     with call_in_flight(server, code_id) as answer:
-        os.kill(parts_of(server).runs[0], signal.SIGKILL)
+        runs = wait_until(lambda: wait_for_parts(server).runs, what="its process")
+        os.kill(runs[0], signal.SIGKILL)
         assert answer.result(20).status_code == 500
         assert answer.result().json()["error_type"] == "killed"
     assert error_type(runs_of(server, code_id)[0]) == "killed"
@@ -63,7 +64,7 @@ def test_a_killed_run_is_recorded_as_killed(new_server: Callable[..., Server]) -
 def test_a_killed_zygote_is_replaced_and_runs_in_flight_go_on(new_server: Callable[..., Server]) -> None:
     server = new_server(slots=4, warm=1).start()
     code_id = server.create(SLEEP.replace("30", "2"))
-    before = parts_of(server)
+    before = wait_for_parts(server)
     with call_in_flight(server, code_id) as answer:
         os.kill(before.zygote, signal.SIGKILL)
         assert answer.result(20).text == "slept"
@@ -75,7 +76,7 @@ def test_a_killed_zygote_is_replaced_and_runs_in_flight_go_on(new_server: Callab
 def test_a_killed_launcher_loses_its_runs_and_is_replaced(new_server: Callable[..., Server], part: str) -> None:
     server = new_server(slots=4, warm=1).start()
     code_id = server.create(SLEEP)
-    before = parts_of(server)
+    before = wait_for_parts(server)
     with call_in_flight(server, code_id) as answer:
         os.kill(getattr(before, part), signal.SIGKILL)
         assert answer.result(20).json()["error_type"] == "lost"

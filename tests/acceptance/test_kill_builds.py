@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from harness import Server, children_of, wait_until
-from processes import everything_of, parts_of, wait_for_parts, wait_until_gone
+from processes import everything_of, wait_for_parts, wait_until_gone
 
 # Takes the compiler a second or more, so that it can be met at its work.
 SLOW_GO = (
@@ -18,13 +18,14 @@ SLOW_GO = (
     '{ return engine.Result.Set("slow") }\n'
     + "".join(f"func f{n}(x [64]int) [64]int {{ x[{n % 64}] += {n}; return x }}\n" for n in range(6_000))
 )
+pytestmark = pytest.mark.timeout(600)  # on a fresh machine Go's library is compiled first
 FIELDS = {"name": "n", "language": "go", "type": "endpoint", "project_uuid": "p"}
 
 
 @pytest.fixture
 def server(new_server: Callable[..., Server]) -> Server:
     """One that has Go."""
-    server = new_server(languages="go").start()
+    server = new_server(languages="go", build_seconds=50).start()
     server.wait_for_language("go")
     return server
 
@@ -47,7 +48,7 @@ def compilers(server: Server) -> list[int]:
 
 @pytest.mark.parametrize("part", ["guard", "launcher", "zygote", "build"])
 def test_a_killed_part_fails_the_deploy_and_the_next_one_works(server: Server, part: str) -> None:
-    before = parts_of(server, builds=True)
+    before = wait_for_parts(server, builds=True)
     with ThreadPoolExecutor(1) as executor:
         answer = executor.submit(deploy, server, part)
         wait_until(lambda: compilers(server), 20, "the compiler being at work")
@@ -79,7 +80,7 @@ def test_a_killed_server_takes_its_compilers_along_and_keeps_no_half_of_anything
         with pytest.raises(httpx.HTTPError):
             answer.result(20)
     wait_until_gone(everything)
-    again = new_server(languages="go").start()
+    again = new_server(languages="go", build_seconds=50).start()
     assert again.client.get("/code", params={"project_uuid": "p"}).json() == []
     again.wait_for_language("go")
     code_id = again.create(SLOW_GO + "// killed\n", language="go")

@@ -300,6 +300,8 @@ class TestKilledAtAStatement:
             writer.execute("INSERT INTO big VALUES (1)")
             with Migrate(database_url, folder, "up") as process:
                 pid = backend_at(database, text[-20:])
+                waits = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+                wait_until(lambda: database.execute(waits, (pid,)).fetchone(), 20, "its waiting, with the index there")
                 process.kill()
             database.execute("SELECT pg_terminate_backend(%s)", (pid,))
             wait_for_silence(database)

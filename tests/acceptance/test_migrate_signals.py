@@ -455,7 +455,7 @@ class TestTerminal:
             Gate(database_url) as gate,
             Migrate(database_url, folder, "up", stderr=terminal.slave) as process,
         ):
-            terminal.wait_for("2 of 4: 2/u step ... 1 s")
+            wait_until(lambda: re.search(r"2 of 4: 2/u step \.\.\. \d+ s", terminal.seen), 20, "the seconds")
             gate.open()
             assert process.wait() == 0
             terminal.wait_for("4/u step")

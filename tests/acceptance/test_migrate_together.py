@@ -146,7 +146,8 @@ class TestOurs:
         with Gate(database_url) as gate, Migrate(database_url, folder, "up") as first:
             backend_at(database, "advisory_xact")
             with Migrate(other, folder, "up") as second:
-                wait_until(lambda: backends(database, "LOCK TABLE"), 20, "the second one at the table")
+                # It tries the table's lock, rolls back and sleeps, again and again.
+                wait_until(lambda: backends(database, "ROLLBACK"), 20, "the second one at the table")
                 gate.open()
                 assert (first.wait(), second.wait()) == (0, 1)
         assert "from no version to version 1 meanwhile, by another migration" in second.said
@@ -248,11 +249,12 @@ class TestWithTheGoTool:
         """
         assert migrate(database_url, folder, "up", "2")[0] == 0
         patience = "&deadlock_timeout=" + ("100ms" if loser == "ours" else "60s")
+        its_patience = "&options=-c%20deadlock_timeout%3D" + ("60s" if loser == "ours" else "5s")
         with psycopg.connect(database_url) as writer:
             writer.execute("INSERT INTO big VALUES (1)")
             with Migrate(database_url + patience, folder, "up") as ours:
                 backend_at(database, "CREATE INDEX CONCURRENTLY i3")
-                with background(database_url, folder) as go:
+                with background(database_url + its_patience, folder) as go:
                     wait_until(lambda: go_waits(database), 20, "the Go tool at the lock")
                     writer.commit()
                     code, error = ours.wait(), go.exception(20)

@@ -13,6 +13,8 @@ from attacks.attacker import success
 from attacks.languages import ready
 from harness import Server
 
+pytestmark = pytest.mark.timeout(600)  # Go's library may have to be compiled first
+
 # A program that is executed cannot be written to; a descriptor of it outlives its execution.
 OVERWRITING = """
 package action
@@ -41,6 +43,7 @@ func Run(engine *codeactions.Engine) (any, error) {
 	if err := syscall.Dup2(program, 20); err != nil {
 		return nil, err
 	}
+	syscall.Dup2(4, 21) // what it answers by stays open, or the server would end it soon
 	return nil, syscall.Exec("/bin/sh", []string{"sh", "-c", script}, os.Environ())
 }
 """

@@ -162,26 +162,30 @@ OTHERS = Toolbox(
                 const own = new Set(fs.readdirSync("/proc/self/task").map(Number));
                 const kinds = async (sign) => {
                   const found = new Set();
-                  for (let pid = 2; pid < 400; pid++) if (!own.has(pid)) found.add(await attempt(() => { process.kill(sign * pid, "SIGKILL"); }));
+                  for (let pid = 2; pid < 400; pid++) if (!own.has(pid)) {
+                    const kind = await attempt(() => { process.kill(sign * pid, "SIGKILL"); });
+                    if (kind === "ESRCH" || !fs.existsSync("/proc/self/task/" + pid)) found.add(kind); // a new thread of its own
+                  }
                   return [...found];
                 };
                 return { parent: process.ppid, everybody: await attempt(() => process.kill(-1, "SIGKILL")),
-                         pids: await kinds(1), groups: await kinds(-1), handle: call(434, 2 + Math.max(...own), 0) };""",
+                         pids: await kinds(1), groups: await kinds(-1), handle: call(434, 399, 0) };""",
             "go": """
                 own := map[int]bool{}
                 tasks, _ := os.ReadDir("/proc/self/task")
-                last := 0
-                for _, task := range tasks { pid, _ := strconv.Atoi(task.Name()); own[pid] = true; last = max(last, pid) }
+                for _, task := range tasks { pid, _ := strconv.Atoi(task.Name()); own[pid] = true }
                 kinds := func(sign int) []string {
                     found := []string{}
                     for pid := 2; pid < 400; pid++ {
                         if own[pid] { continue }
-                        if kind := outcome(syscall.Kill(sign*pid, syscall.SIGKILL)); !slices.Contains(found, kind) { found = append(found, kind) }
+                        kind := outcome(syscall.Kill(sign*pid, syscall.SIGKILL))
+                        if _, err := os.Stat(fmt.Sprint("/proc/self/task/", pid)); err == nil && kind != "ESRCH" { continue } // a new thread of its own
+                        if !slices.Contains(found, kind) { found = append(found, kind) }
                     }
                     return found
                 }
                 return map[string]any{"parent": os.Getppid(), "everybody": outcome(syscall.Kill(-1, syscall.SIGKILL)),
-                    "pids": kinds(1), "groups": kinds(-1), "handle": call(434, uintptr(last+2), 0)}, nil""",
+                    "pids": kinds(1), "groups": kinds(-1), "handle": call(434, 399, 0)}, nil""",
         },
         "proc": {
             "javascript": """

@@ -159,9 +159,9 @@ WITHOUT_END = {
         go='for { fmt.Print(strings.Repeat("x", 5000)) }',
     ),
     "short lines": run(
-        python="while True: print('x')",
-        javascript="while (true) console.log('x');",
-        go='for { fmt.Println("x") }',
+        python="while True: print('x' * 30)",
+        javascript="while (true) console.log('x'.repeat(30));",
+        go='for { fmt.Println(strings.Repeat("x", 30)) }',
     ),
     "past all streams": run(
         python="import os\nwhile True: os.write(1, b'x' * 5000)",

@@ -175,3 +175,32 @@ def test_a_mistake_of_types_is_refused_with_its_place(go: Language) -> None:
     assert answer.status_code == 400
     assert (answer.json()["line"], answer.json()["column"]) == (6, 11)
     assert "e.Nothing undefined" in answer.json()["error"]["message"]
+
+
+def test_standard_output_that_is_thrown_away_takes_no_other_file_with_it(go: Language) -> None:
+    source = """
+        func Run(engine *codeactions.Engine) (any, error) {
+            os.Stdout = nil
+            for range 3 {
+                runtime.GC()
+                time.Sleep(10 * time.Millisecond)
+            }
+            os.WriteFile("/tmp/kept", []byte("kept"), 0o600)
+            files := []*os.File{}
+            for range 8 {
+                file, err := os.Open("/tmp/kept")
+                if err != nil { return nil, err }
+                files = append(files, file)
+            }
+            engine.Log.Info("logged")
+            found := []string{}
+            for _, file := range files {
+                content, _ := io.ReadAll(file)
+                found = append(found, string(content))
+            }
+            return found, nil
+        }
+    """
+    answer = go.call({"go": source})
+    assert answer.json() == ["kept"] * 8
+    assert go.logs(answer) == [("info", "logged")]

@@ -228,3 +228,31 @@ def test_lines_written_at_the_same_time_are_whole(language: Language) -> None:
         """,
     )
     assert sorted(language.lines(sources)) == sorted(("info", str(n) * 500) for n in range(4) for _ in range(50))
+
+
+def test_lines_of_another_thread_never_come_into_a_large_result(language: Language) -> None:
+    sources = run(
+        python="""
+            import threading
+            def work():
+                while True: engine.log.info("y" * 5000)
+            threading.Thread(target=work, daemon=True).start()
+            return "x" * 4_000_000
+        """,
+        javascript="""
+            const work = () => { engine.log.info("y".repeat(5000)); setTimeout(work, 0); };
+            work();
+            return "x".repeat(4_000_000);
+        """,
+        go="""
+            go func() {
+                for range 100_000 { engine.Log.Info(strings.Repeat("y", 5000)) }
+            }()
+            return strings.Repeat("x", 4_000_000), nil
+        """,
+    )
+    code_id = language.deploy(sources)
+    for _ in range(5):
+        answer = language.server.client.get(f"/endpoint/{code_id}")
+        assert answer.status_code == 200, language.record(answer)["extra"].get("error")
+        assert answer.content == b"x" * 4_000_000

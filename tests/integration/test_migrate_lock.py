@@ -225,7 +225,7 @@ class TestTogether:
             migrate.paused(lambda: upgrade(migrate.url, directory=migrate.directory)) as (first, pid),
         ):
             second = pool.submit(migrate, "up", url=other)
-            wait_until_other(migrate, pid, "LOCK TABLE")
+            wait_until_other(migrate, pid, "ROLLBACK")  # it tries the lock, rolls back and sleeps, again and again
         ran: Ran = second.result()
         assert first.result() == 1
         assert ran.code == 1

@@ -214,6 +214,8 @@ class Replay:
         lines = [f"{name}={shlex.quote(address)}" for name, address in addresses.items()]
         # `head` leaves early; whether the command notices would be chance.
         command = re.sub(r"\| head -([0-9]+)", r"| sed -n 1,\1p", case.command)
+        # An interpreter may take a second to start where much else goes on.
+        command = re.sub(r"\btimeout [0-9]+ ", "timeout 15 ", command)
         command = command.replace(SERVER_PORT, str(self.cluster.port))
         command = command.replace(CLOSED_PORT, str(self._closed.getsockname()[1]))
         return "\n".join([*lines, command])

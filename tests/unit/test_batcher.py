@@ -230,3 +230,50 @@ async def test_two_lanes_have_two_statements_on_their_way(database: FakeDatabase
     assert await asyncio.gather(*futures) == [10, 20]
     assert sorted(database.batches) == [[1], [2]]
     await batcher.stop()
+
+
+async def test_items_keep_their_order_when_the_connection_breaks_between_those_that_are_tried_one_by_one(
+    batcher: "Batcher[int, int]", database: FakeDatabase
+) -> None:
+    bad_batch, first_alone, second_alone = psycopg.errors.DataError("bad"), None, psycopg.OperationalError("gone")
+    plan = [bad_batch, first_alone, second_alone]
+    write = database.write
+
+    async def planned(connection: FakeConnection, items: Sequence[int]) -> list[int]:
+        error = plan.pop(0) if plan else None
+        database.plan = [error] if error else []
+        return await write(connection, items)
+
+    batcher._write = planned  # type: ignore[assignment]
+    database.gate.clear()
+    futures = [batcher.submit(n) for n in range(4)]
+    database.gate.set()
+    assert await asyncio.wait_for(asyncio.gather(*futures), 2) == [0, 10, 20, 30]
+    assert database.attempts == [[0, 1, 2, 3], [0], [1], [1, 2, 3]]
+    assert len(database.connections) == 2
+
+
+async def test_what_nobody_waits_for_any_more_is_written_all_the_same(
+    batcher: "Batcher[int, int]", database: FakeDatabase
+) -> None:
+    database.plan = [psycopg.OperationalError("gone")]
+    database.gate.clear()
+    futures = [batcher.submit(n) for n in range(2)]
+    await asyncio.sleep(0.02)
+    futures[0].cancel()
+    database.gate.set()
+    assert await asyncio.wait_for(futures[1], 2) == 10
+    assert database.batches == [[0, 1]]
+
+
+async def test_an_item_whose_time_is_up_does_not_wait_behind_a_younger_one(database: FakeDatabase) -> None:
+    batcher: Batcher[int, int] = Batcher("url", database.write, name="test", patience=60)  # type: ignore[arg-type]
+    database.refuses_connections = 10_000
+    batcher.submit(1)
+    batcher._patience = 0.05
+    hurried = batcher.submit(2)
+    await batcher.start()
+    with pytest.raises(Error, match="database cannot be reached"):
+        await asyncio.wait_for(hurried, 5)
+    database.refuses_connections = 0
+    await batcher.stop()

@@ -1,7 +1,9 @@
 """The server's own secrets: from the environment, or made once and kept where only their owner can read them."""
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from codeactions.domain.errors import Error, ErrorCode
@@ -25,19 +27,24 @@ def load_or_make_key(data_dir: Path) -> str:
 def _load_or_make(path: Path) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            secret = path.read_text().strip()
-            if len(secret) < 16:
-                raise Error(ErrorCode.INVALID, f"{path} holds no secret: delete it and start again") from None
-            os.chmod(path, 0o600)
-            return secret
-        with os.fdopen(fd, "w") as file:
-            secret = secrets.token_urlsafe(32)
-            file.write(secret + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        if not path.exists():
+            _make(path)
+        secret = path.read_text().strip()
+        if len(secret) < 16:
+            raise Error(ErrorCode.INVALID, f"{path} holds no secret: delete it and start again") from None
+        os.chmod(path, 0o600)
     except OSError as error:
         raise Error(ErrorCode.INVALID, f"the data folder cannot be used: {path}: {error.strerror}") from None
     return secret
+
+
+def _make(path: Path) -> None:
+    """All of it or nothing, whatever ends this process; should another be quicker, its secret stays."""
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=f"{path.name}."
+    ) as file:  # only its owner may read it
+        file.write(secrets.token_urlsafe(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(file.name, path)

@@ -15,6 +15,7 @@ from codeactions.postgres.database import connect, unavailable
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 _Connection = psycopg.AsyncConnection[DictRow]
+_Entry = tuple[_Item, float, "asyncio.Future[_Result]"]  # what to write, until when, and who waits for it
 _MOST_ITEMS = 64
 _STATEMENT_SECONDS = 30.0  # after which a connection that says nothing is given up
 _RETRY_DELAY = 0.2  # seconds between attempts to reach the database
@@ -49,7 +50,7 @@ class Batcher(Generic[_Item, _Result]):
         self._patience = patience
         self._size = size
         self._most_bytes = most_bytes
-        self._waiting: collections.deque[tuple[_Item, float, asyncio.Future[_Result]]] = collections.deque()
+        self._waiting: collections.deque[_Entry[_Item, _Result]] = collections.deque()
         self._wanted = asyncio.Event()
         self._lanes: list[asyncio.Task[None]] = []
         self._lane_count = lanes
@@ -69,8 +70,7 @@ class Batcher(Generic[_Item, _Result]):
             lane.cancel()
         await asyncio.gather(*self._lanes, return_exceptions=True)
         for _, _, done in self._waiting:
-            if not done.done():
-                done.set_exception(unavailable())
+            _fail(done, unavailable())
         self._waiting.clear()
 
     def submit(self, item: _Item) -> "asyncio.Future[_Result]":
@@ -110,13 +110,15 @@ class Batcher(Generic[_Item, _Result]):
 
     def _give_up_on_expired(self) -> None:
         now = asyncio.get_running_loop().time()
-        while self._waiting and self._waiting[0][1] < now:
-            _, _, done = self._waiting.popleft()
-            if not done.done():
-                done.set_exception(unavailable())
+        waiting, self._waiting = self._waiting, collections.deque()
+        for entry in waiting:
+            if entry[1] < now:
+                _fail(entry[2], unavailable())
+            else:
+                self._waiting.append(entry)
 
-    def _take(self) -> list[tuple[_Item, float, "asyncio.Future[_Result]"]]:
-        batch: list[tuple[_Item, float, asyncio.Future[_Result]]] = []
+    def _take(self) -> "list[_Entry[_Item, _Result]]":
+        batch: list[_Entry[_Item, _Result]] = []
         room = self._most_bytes
         while self._waiting and len(batch) < _MOST_ITEMS and (room > 0 or not batch):
             entry = self._waiting.popleft()
@@ -124,31 +126,44 @@ class Batcher(Generic[_Item, _Result]):
             batch.append(entry)
         return batch
 
-    async def _send(self, connection: _Connection, batch: list[tuple[_Item, float, "asyncio.Future[_Result]"]]) -> None:
+    async def _send(self, connection: _Connection, batch: "list[_Entry[_Item, _Result]]") -> None:
+        try:
+            left = await self._unwritten(connection, batch)
+        except asyncio.CancelledError:
+            self._put_back(batch)
+            raise
+        if left:
+            await connection.close()
+            self._put_back(left)
+            self._give_up_on_expired()
+            await asyncio.sleep(_RETRY_DELAY)
+
+    def _put_back(self, entries: "list[_Entry[_Item, _Result]]") -> None:
+        """First in line again, in the same order, until their time is up; also those that nobody waits for any more."""
+        self._waiting.extendleft(entry for entry in reversed(entries) if entry[2].cancelled() or not entry[2].done())
+
+    async def _unwritten(
+        self, connection: _Connection, batch: "list[_Entry[_Item, _Result]]"
+    ) -> "list[_Entry[_Item, _Result]]":
+        """Write them; returns those to be sent again, since the database is away, is silent, or its disk is full."""
         try:
             async with asyncio.timeout(_STATEMENT_SECONDS):
                 results = await self._write(connection, [item for item, _, _ in batch])
         except (psycopg.OperationalError, TimeoutError) as error:
-            # The database went away, is silent, or its disk is full: first in line again, in the same order, until
-            # their time is up.
             _log.warning("record_delayed", what=self._name, items=len(batch), error=type(error).__name__)
-            await connection.close()
-            self._waiting.extendleft(reversed(batch))
-            self._give_up_on_expired()
-            await asyncio.sleep(_RETRY_DELAY)
+            return batch
         except Exception as error:  # whatever an item makes go wrong, the lane must live on for all the others
             if len(batch) == 1:
                 _fail(batch[0][2], error)
-                return
-            for entry in batch:
-                await self._send(connection, [entry])
-        except asyncio.CancelledError:
-            self._waiting.extendleft(reversed(batch))
-            raise
-        else:
-            for (_, _, done), result in zip(batch, results, strict=True):
-                with contextlib.suppress(asyncio.InvalidStateError):  # its caller stopped waiting
-                    done.set_result(result)
+                return []
+            for place in range(len(batch)):
+                if await self._unwritten(connection, batch[place : place + 1]):
+                    return batch[place:]
+            return []
+        for (_, _, done), result in zip(batch, results, strict=True):
+            with contextlib.suppress(asyncio.InvalidStateError):  # its caller stopped waiting
+                done.set_result(result)
+        return []
 
 
 def _fail(done: "asyncio.Future[_Result]", error: Exception) -> None:

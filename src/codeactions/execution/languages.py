@@ -18,6 +18,7 @@ from codeactions.sandbox.pool import SandboxPool
 
 _TRY_SECONDS = 20.0
 _TRY_AGAIN_SECONDS = 2.0
+_PATIENT_TRIES = 3
 # Each answers "works". JavaScript also sees whether a hot loop is compiled: the reservation for it has a setting that
 # Bun does not promise to keep (runtimes/javascript/places.py).
 _TRIALS = {
@@ -88,10 +89,7 @@ class Languages:
         """Try those that are prepared, and tell of all as `as_json` does."""
         for language in self._to_try():
             if language != "go" or self._library is None or self._library.state == "ready":
-                try:
-                    await self._judge(language, pool)
-                except Error as busy:
-                    self._give_up(language, busy.message)
+                await self._judge(language, pool)
         return self.as_json()
 
     async def stop(self) -> None:
@@ -123,30 +121,35 @@ class Languages:
                 await self._library.settled()
                 if self._library.state != "ready":
                     continue  # which says why by itself
-            while True:
-                try:
-                    await self._judge(language, pool)
-                    break
-                except Error:  # a node that is busy says nothing of its languages
-                    await asyncio.sleep(_TRY_AGAIN_SECONDS)
+            await self._judge(language, pool, patient=True)
 
     def _to_try(self) -> list[str]:
         return [language for language in _TRIALS if language in self._catalogue.found]
 
-    async def _judge(self, language: str, pool: SandboxPool) -> None:
-        """Try it, and take it down if it does not work. Raises `Error` (busy) if it could not be tried."""
-        problem = await self._try(language, pool)
-        if problem:
-            self._give_up(language, problem)
-        else:
-            self._tried.add(language)
+    async def _judge(self, language: str, pool: SandboxPool, *, patient: bool = False) -> None:
+        """Try it, and take it down if it does not work.
 
-    def _give_up(self, language: str, problem: str) -> None:
-        self._say(f"{language} does not work here: {problem}")
-        self._catalogue.give_up(language, problem)
+        patient: a few times, and until there is a slot: what goes wrong on a busy node may pass.
+        """
+        tries = _PATIENT_TRIES if patient else 1
+        while True:
+            try:
+                problem = await self._try(language, pool)
+                tries -= 1
+            except Error as busy:
+                problem = busy.message
+                tries -= not patient
+            if not problem:
+                self._tried.add(language)
+                return
+            if not tries:
+                self._say(f"{language} does not work here: {problem}")
+                self._catalogue.give_up(language, problem)
+                return
+            await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
     async def _try(self, language: str, pool: SandboxPool) -> str:
-        """What is wrong; "" if nothing is."""
+        """What is wrong; "" if nothing is. Raises `Error` (busy) when there was no slot to try it in."""
         try:
             prepared = await self.builds.prepare(_trial(language))
             try:

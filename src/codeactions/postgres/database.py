@@ -137,12 +137,13 @@ class Database:
         attempts = self._connections + 1 if statement.startswith("SELECT") else 1
         while True:
             attempts -= 1
+            connection: psycopg.AsyncConnection[DictRow] | None = None  # as long as the pool has none to give
             try:
                 async with self.connection() as connection:
                     cursor = await connection.execute(statement, values)
                     return await cursor.fetchall() if cursor.description else []
             except Error:
-                if not attempts or not connection.broken:
+                if not attempts or connection is None or not connection.broken:
                     raise
 
     async def fetch_one(self, statement: LiteralString, values: dict[str, Any] | None = None) -> DictRow | None:

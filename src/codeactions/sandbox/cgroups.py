@@ -212,12 +212,18 @@ def enter_launcher_group(tree: CgroupTree, pid: int) -> None:
 
 
 def _make_root(tree: CgroupTree, parent: str, name: str) -> str:
-    _remove_stale(parent)
     root = f"{parent}/{name}"
-    os.mkdir(root)
     parent_fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    own = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    fcntl.flock(own, fcntl.LOCK_EX)
+    fcntl.flock(parent_fd, fcntl.LOCK_EX)  # between mkdir and its own lock another launcher would think it stale
+    try:
+        _remove_stale(parent)
+        os.mkdir(root)
+        own = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(own, fcntl.LOCK_EX)
+    except BaseException:
+        os.close(parent_fd)
+        raise
+    fcntl.flock(parent_fd, fcntl.LOCK_UN)  # by name: closing is not enough where a fork has it as well
     tree._roots.append((parent_fd, name, own))
     return root
 

@@ -186,6 +186,12 @@ class SandboxPool:
             if not self._free:
                 self._give_up_warm()  # its slot is needed here
             await self._wait_for_slot(deadline, timeout, most_waiting)
+        sandbox = self._take(zygote, program)
+        # Two places may have become free for one that waited, and another have come before it took its own.
+        self._next_turn()
+        return sandbox
+
+    def _take(self, zygote: str, program: int | None) -> Sandbox:
         warm = self._warm.get(zygote)
         while warm:
             sandbox = warm.popleft()
@@ -323,7 +329,7 @@ class SandboxPool:
             attempt += 1
             try:
                 await self._start_launcher(30.0)
-            except Error:
+            except (Error, OSError):
                 continue  # what stopped it may pass (memory, processes); /health shows that there is none
             self.restarts += 1
             self._next_turn()

@@ -45,23 +45,21 @@ class LauncherProcess:
         return self._process.pid if self._process else None
 
     async def start(self, config: LauncherConfig, timeout: float = 30.0) -> Level:
-        """Start it and wait until it can take runs. Raises `Error` (internal) that says what is missing."""
+        """Start it and wait until it can take runs.
+
+        Raises `Error` (internal) that says what is missing, and `OSError` with no descriptor left for its socket.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        program = _PROGRAM.format(path=_PACKAGE_PARENT, fd=theirs.fileno())
-        interpreter = getattr(sys, "_base_executable", sys.executable)
-        self._process = subprocess.Popen(  # noqa: ASYNC220 - takes a few ms, and never while runs are served
-            [interpreter, "-I", "-S", "-c", program],
-            pass_fds=(theirs.fileno(),),
-            env=_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in a terminal is the server's to handle
-            cwd="/",
-        )
-        theirs.close()
-        ours.setblocking(False)
         self._sock = ours
+        ours.setblocking(False)
         loop = asyncio.get_running_loop()
-        ours.send(config.to_json())
+        try:
+            with theirs:
+                self._spawn(theirs)
+            ours.send(config.to_json())
+        except OSError as error:
+            await self.stop()
+            raise Error(ErrorCode.INTERNAL, f"the sandbox launcher cannot start: {error.strerror}") from None
         waiting: asyncio.Future[dict[str, Any]] = loop.create_future()
         loop.add_reader(ours, self._on_first, waiting)
         try:
@@ -80,6 +78,17 @@ class LauncherProcess:
         loop.remove_reader(ours)
         loop.add_reader(ours, self._on_readable)
         return self.level
+
+    def _spawn(self, sock: socket.socket) -> None:
+        interpreter = getattr(sys, "_base_executable", sys.executable)
+        self._process = subprocess.Popen(
+            [interpreter, "-I", "-S", "-c", _PROGRAM.format(path=_PACKAGE_PARENT, fd=sock.fileno())],
+            pass_fds=(sock.fileno(),),
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal is the server's to handle
+            cwd="/",
+        )
 
     def send(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
         """Queue one message; descriptors are duplicated, so the caller may close its own at once.

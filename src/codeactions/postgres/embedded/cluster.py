@@ -47,9 +47,14 @@ class Cluster:
         It is made under another name and then renamed, so what a killed initdb left is never taken for one.
         Raises Error(invalid) for a folder that holds something else, OSError for what the disk refuses.
         """
-        if self._new.exists():
+        while self._new.exists():
             self.wait_until_free(self._new, deadline)
-            shutil.rmtree(self._new)
+            try:
+                shutil.rmtree(self._new)
+            except OSError as error:
+                # A program of the killed initdb that had not moved there yet may still write into it.
+                if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
+                    raise
         if not self.path.exists() or not any(self.path.iterdir()):
             self._create(spawner, deadline)
         self._check()

@@ -9,7 +9,7 @@ from pathlib import Path
 from codeactions.domain.errors import Error, ErrorCode
 
 # A server that was killed a moment ago may not be quite dead.
-PATIENCE = 0.5
+PATIENCE = 2.0
 
 
 class FolderLock:

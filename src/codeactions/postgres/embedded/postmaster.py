@@ -44,6 +44,7 @@ SETTINGS = {
 POLL = 0.01
 # For the second and third way to end it: PostgreSQL itself kills what ignores SIGQUIT after 5 seconds.
 QUIT_PATIENCE = 6.0
+KILL_PATIENCE = 5.0  # what is killed ends as soon as it is on a processor
 # PostgreSQL says so when remains of an earlier one are still about; that passes.
 PASSING = ("pre-existing shared memory block", "already exists")
 
@@ -99,9 +100,12 @@ class Postmaster:
                 process.wait(patience)
                 break
             log.warning("postgres does not end", pid=process.pid, signal=number.name)
-        for pid in processes_in(self._cluster.path):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + KILL_PATIENCE
+        while (left := processes_in(self._cluster.path)) and time.monotonic() < deadline:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(POLL)
 
     def _arguments(self) -> list[str]:
         settings = SETTINGS | {"unix_socket_directories": str(self._runtime.socket)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import io
 import os
 from collections.abc import Callable
@@ -24,6 +25,8 @@ class Output:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._unlock()
+        os.register_at_fork(after_in_child=self._unlock)  # whoever held it in the parent is not there
         self.set_limits(lines=0, characters=0, size=0)
 
     def set_limits(self, *, lines: int, characters: int, size: int) -> None:
@@ -34,10 +37,14 @@ class Output:
         self._size_left = size
 
     def send(self, frame: bytes) -> None:
-        """Write a whole frame to the server."""
+        """Write a whole frame to the server; no other thread's frame comes into it."""
         view = memoryview(frame)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        with self._lock:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+
+    def _unlock(self) -> None:
+        self._lock = _thread.RLock()  # a signal's handler may print as well
 
     def line(self, level: str, text: str) -> None:
         """Send a log line, or hold it back when enough are sent. Raises `OutputLimitError` as `spend` does."""

@@ -44,6 +44,7 @@ type output struct {
 type stream struct {
 	level   string
 	before  *os.File // if nobody held it, it would be closed, and with it what a crash writes to
+	waiting *os.File // likewise: its number would be another file's
 	reading int
 	partial []byte
 }
@@ -61,10 +62,9 @@ func (out *output) capture(level string, before *os.File) (*os.File, error) {
 	if err := syscall.SetNonblock(ends[0], true); err != nil {
 		return nil, err
 	}
-	captured := &stream{level: level, before: before, reading: ends[0]}
+	captured := &stream{level: level, before: before, reading: ends[0], waiting: os.NewFile(uintptr(ends[0]), before.Name())}
 	out.printed = append(out.printed, captured)
-	waiting := os.NewFile(uintptr(ends[0]), before.Name())
-	raw, err := waiting.SyscallConn()
+	raw, err := captured.waiting.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
