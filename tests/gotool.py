@@ -29,6 +29,23 @@ APPLICATION = "codeactions migrate"
 # Of the environment. Unbuffered output would hide what goes wrong with what is buffered.
 NOT_OURS = ("PG", "CODEACTIONS_", "DATABASE_URL", "PYTHONUNBUFFERED")
 GATE = "SELECT pg_advisory_xact_lock(7);"
+# A database of the Go service, as golang-migrate and the service's own tools have left it.
+SERVICE_TABLES = """
+CREATE TABLE codes (id uuid PRIMARY KEY, name varchar(255), type varchar(50), source text,
+    language varchar(50), url varchar(512), project_uuid varchar(255), timeout integer DEFAULT 60,
+    created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
+CREATE TABLE codelibs (id uuid PRIMARY KEY, name varchar(255), language varchar(50),
+    created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
+CREATE TABLE coderuns (id uuid PRIMARY KEY, code_id uuid, status varchar(50), result text, extra jsonb,
+    params jsonb, body text, headers jsonb, created_at timestamptz, updated_at timestamptz,
+    mongo_object_id varchar(24), code_mongo_id varchar(24));
+CREATE TABLE user_permissions (id uuid PRIMARY KEY, project_uuid varchar(255), email varchar(255),
+    role integer, created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
+CREATE TABLE projects (id uuid PRIMARY KEY, uuid varchar(255) UNIQUE, name varchar(255),
+    authorizations jsonb, created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
+CREATE TABLE schema_migrations (version bigint not null primary key, dirty boolean not null);
+INSERT INTO schema_migrations VALUES (5, false);
+"""
 
 
 def write_files(folder: Path, up: Mapping[int, str], down: Mapping[int, str] | None = None) -> Path:

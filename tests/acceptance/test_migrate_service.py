@@ -6,27 +6,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from gotool import GoTool
+from gotool import SERVICE_TABLES, GoTool
 from harness import Server, running_server
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
-# As golang-migrate and the service's own tools have left them.
-TABLES = """
-CREATE TABLE codes (id uuid PRIMARY KEY, name varchar(255), type varchar(50), source text,
-    language varchar(50), url varchar(512), project_uuid varchar(255), timeout integer DEFAULT 60,
-    created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
-CREATE TABLE codelibs (id uuid PRIMARY KEY, name varchar(255), language varchar(50),
-    created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
-CREATE TABLE coderuns (id uuid PRIMARY KEY, code_id uuid, status varchar(50), result text, extra jsonb,
-    params jsonb, body text, headers jsonb, created_at timestamptz, updated_at timestamptz,
-    mongo_object_id varchar(24), code_mongo_id varchar(24));
-CREATE TABLE user_permissions (id uuid PRIMARY KEY, project_uuid varchar(255), email varchar(255),
-    role integer, created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
-CREATE TABLE projects (id uuid PRIMARY KEY, uuid varchar(255) UNIQUE, name varchar(255),
-    authorizations jsonb, created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
-CREATE TABLE schema_migrations (version bigint not null primary key, dirty boolean not null);
-INSERT INTO schema_migrations VALUES (5, false);
-"""
 OLD_CODE = "6a1d8f0e-0000-4000-8000-000000000001"
 # From MongoDB, before the service had a relational database.
 OLDER_CODE = "6a1d8f0e-0000-4000-8000-000000000002"
@@ -58,7 +41,7 @@ NAMES = ("codes", "codelibs", "coderuns", "user_permissions", "projects")
 @pytest.fixture
 def database(database_url: str) -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(TABLES)
+        connection.execute(SERVICE_TABLES)
         connection.execute(ROWS.encode())
         yield connection
 

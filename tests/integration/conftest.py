@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from backups import Codeactions, NewDatabase, codeactions_in, databases_of, fill
 from issuer import Issuer
 from migrations import Connection, Migrate
 
@@ -79,3 +80,24 @@ def database(url: str) -> Iterator[Connection]:
 def migrate(url: str, database: Connection, tmp_path: Path) -> Migrate:
     """The command on that database and an empty folder."""
     return Migrate(url, tmp_path / "m", database)
+
+
+@pytest.fixture
+def codeactions(tmp_path: Path) -> Codeactions:
+    """The command line, run in the test's folder."""
+    return codeactions_in(tmp_path)
+
+
+@pytest.fixture
+def new_database(postgres: EmbeddedPostgres) -> Iterator[NewDatabase]:
+    """Makes empty databases."""
+    with databases_of(postgres) as make:
+        yield make
+
+
+@pytest.fixture
+def filled(new_database: NewDatabase) -> str:
+    """A migrated database with something odd in every table."""
+    url = new_database()
+    fill(url)
+    return url

@@ -4,37 +4,17 @@ import os
 import pwd
 import re
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from backups import Codeactions, NewDatabase, codeactions_in, databases_of, fill, names_in, rows, schema, the_line
+from backups import Codeactions, NewDatabase, fill, names_in, rows, schema, the_line
 
 from codeactions.migrate.apply import upgrade
 from codeactions.postgres.embedded.cluster import processes_in
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
 TABLES = ("codes", "codelibs", "coderuns", "codelogs", "projects", "user_permissions", "schema_migrations")
-
-
-@pytest.fixture
-def codeactions(tmp_path: Path) -> Codeactions:
-    return codeactions_in(tmp_path)
-
-
-@pytest.fixture
-def new_database(postgres: EmbeddedPostgres) -> Iterator[NewDatabase]:
-    with databases_of(postgres) as make:
-        yield make
-
-
-@pytest.fixture
-def filled(new_database: NewDatabase) -> str:
-    """A migrated database with something odd in every table."""
-    url = new_database()
-    fill(url)
-    return url
 
 
 def test_everything_comes_back(

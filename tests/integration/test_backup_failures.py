@@ -19,9 +19,6 @@ from backups import (
     Codeactions,
     NewDatabase,
     clean_environment,
-    codeactions_in,
-    databases_of,
-    fill,
     is_empty,
     names_in,
     rows,
@@ -31,25 +28,6 @@ from harness import wait_until
 from psycopg import sql
 
 from codeactions.postgres.embedded.server import EmbeddedPostgres
-
-
-@pytest.fixture
-def codeactions(tmp_path: Path) -> Codeactions:
-    return codeactions_in(tmp_path)
-
-
-@pytest.fixture
-def new_database(postgres: EmbeddedPostgres) -> Iterator[NewDatabase]:
-    with databases_of(postgres) as make:
-        yield make
-
-
-@pytest.fixture
-def filled(new_database: NewDatabase) -> str:
-    """A migrated database with something odd in every table."""
-    url = new_database()
-    fill(url)
-    return url
 
 
 @pytest.fixture

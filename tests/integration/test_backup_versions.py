@@ -16,8 +16,6 @@ from backups import (
     PASSWORD,
     Codeactions,
     NewDatabase,
-    codeactions_in,
-    databases_of,
     fill,
     is_empty,
     rows,
@@ -27,7 +25,6 @@ from backups import (
 from harness import wait_until
 
 from codeactions.migrate.apply import upgrade
-from codeactions.postgres.embedded.server import EmbeddedPostgres
 from codeactions.postgres.embedded.user import find_or_create
 
 # Where Debian and those after it put the programs of each version.
@@ -106,17 +103,6 @@ def answers(url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
-
-
-@pytest.fixture
-def codeactions(tmp_path: Path) -> Codeactions:
-    return codeactions_in(tmp_path)
-
-
-@pytest.fixture
-def new_database(postgres: EmbeddedPostgres) -> Iterator[NewDatabase]:
-    with databases_of(postgres) as make:
-        yield make
 
 
 @pytest.mark.parametrize("installed", [True, False], ids=["with its own programs", "with the wheel's"])

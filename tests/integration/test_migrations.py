@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from gotool import SERVICE_TABLES
 from migrations import Connection, relations, rows, run
 
 from codeactions.domain.errors import ErrorCode
@@ -214,22 +215,10 @@ BOOKKEEPING = {
     "schema_migrations_history_pkey",
 }
 
-# The tables as a deployment of the Go service has them, as far as later migrations could notice.
-GO_SERVICE = """
-CREATE TABLE codes (id uuid PRIMARY KEY, name varchar(255), type varchar(50), source text,
-    language varchar(50), url varchar(512), project_uuid varchar(255), timeout integer DEFAULT 60,
-    created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
-CREATE TABLE codelibs (id uuid PRIMARY KEY, name varchar(255), language varchar(50),
-    created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
-CREATE TABLE coderuns (id uuid PRIMARY KEY, code_id uuid, status varchar(50), result text, extra jsonb,
-    params jsonb, body text, headers jsonb, created_at timestamptz, updated_at timestamptz,
-    mongo_object_id varchar(24), code_mongo_id varchar(24));
-CREATE TABLE user_permissions (id uuid PRIMARY KEY, project_uuid varchar(255), email varchar(255),
-    role integer, created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
-CREATE TABLE projects (id uuid PRIMARY KEY, uuid varchar(255) UNIQUE, name varchar(255),
-    authorizations jsonb, created_at timestamptz, updated_at timestamptz, mongo_object_id varchar(24));
-CREATE TABLE schema_migrations (version bigint not null primary key, dirty boolean not null);
-INSERT INTO schema_migrations VALUES (5, false);
+# A deployment of the Go service, as far as later migrations could notice.
+GO_SERVICE = (
+    SERVICE_TABLES
+    + """
 -- One project whose rows and authorizations differ, one without rows, one that says nothing good.
 INSERT INTO projects (id, uuid, authorizations) VALUES
     (gen_random_uuid(), 'a', '[{"email": "old@x", "role": 3}]'),
@@ -238,6 +227,7 @@ INSERT INTO projects (id, uuid, authorizations) VALUES
 INSERT INTO user_permissions (id, project_uuid, email, role) VALUES
     (gen_random_uuid(), 'a', 'a@x', 1), (gen_random_uuid(), 'elsewhere', 'e@x', 2);
 """
+)
 
 
 @pytest.fixture
