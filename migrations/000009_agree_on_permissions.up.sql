@@ -23,7 +23,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION permissions_in_turn();
 
 -- Who is in a project of which uuid, from the rows. In the order that the server uses, too.
 CREATE FUNCTION project_authorizations(project VARCHAR) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    SELECT coalesce(jsonb_agg(jsonb_build_object('email', email, 'role', role) ORDER BY email COLLATE "C"), '[]')
+    SELECT coalesce(jsonb_agg(jsonb_build_object('email', email, 'role', role) ORDER BY email COLLATE "C", role), '[]')
     FROM user_permissions
     WHERE project_uuid = project
 $$;
@@ -38,70 +38,105 @@ RETURNS SETOF record LANGUAGE sql IMMUTABLE AS $$
     GROUP BY item ->> 'email'
 $$;
 
+-- What one statement changed, all at once: going through all that a project has for each row of it would be quadratic.
+-- changed: the rows as they came or went; of an UPDATE, as they were, and changed_to as they are.
 CREATE FUNCTION user_permissions_agree() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
+    uuids VARCHAR[];
+    emails TEXT[];
     touched VARCHAR;
+    told JSONB;
 BEGIN
-    FOR touched IN
-        SELECT DISTINCT uuid FROM unnest(ARRAY[
-            CASE WHEN TG_OP <> 'INSERT' THEN OLD.project_uuid END,
-            CASE WHEN TG_OP <> 'DELETE' THEN NEW.project_uuid END
-        ]) AS uuid WHERE uuid IS NOT NULL ORDER BY uuid
-    LOOP
+    IF TG_OP = 'UPDATE' THEN
+        SELECT array_agg(DISTINCT project_uuid), array_agg(DISTINCT lower(email)) INTO uuids, emails
+        FROM (SELECT project_uuid, email FROM changed UNION SELECT project_uuid, email FROM changed_to) AS one;
+    ELSE
+        SELECT array_agg(DISTINCT project_uuid), array_agg(DISTINCT lower(email)) INTO uuids, emails FROM changed;
+    END IF;
+    -- One by one: found by its uuid however many there are, and locked in their order.
+    FOR touched IN SELECT uuid FROM unnest(uuids) AS uuid WHERE uuid IS NOT NULL ORDER BY uuid LOOP
+        told := project_authorizations(touched);
         UPDATE projects
-        SET authorizations = project_authorizations(touched), updated_at = now()
-        WHERE uuid = touched AND authorizations IS DISTINCT FROM project_authorizations(touched);
+        SET authorizations = told, updated_at = now()
+        WHERE uuid = touched AND authorizations IS DISTINCT FROM told;
     END LOOP;
-    PERFORM pg_notify('codeactions_permissions', lower(email))
-    FROM (VALUES
-        (CASE WHEN TG_OP <> 'INSERT' THEN OLD.email END),
-        (CASE WHEN TG_OP <> 'DELETE' THEN NEW.email END)
-    ) AS emails (email)
-    WHERE email IS NOT NULL;
+    -- Reading all roles again costs a server less than hearing of ten thousand addresses.
+    IF cardinality(emails) > 100 THEN
+        emails := '{*}';
+    END IF;
+    PERFORM pg_notify('codeactions_permissions', email) FROM unnest(emails) AS email WHERE email IS NOT NULL;
     RETURN NULL;
 END
 $$;
 
-CREATE TRIGGER user_permissions_agree
-AFTER INSERT OR UPDATE OR DELETE ON user_permissions
-FOR EACH ROW EXECUTE FUNCTION user_permissions_agree();
+CREATE TRIGGER user_permissions_agree_on_insert
+AFTER INSERT ON user_permissions REFERENCING NEW TABLE AS changed
+FOR EACH STATEMENT EXECUTE FUNCTION user_permissions_agree();
 
-CREATE FUNCTION projects_agree() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE TRIGGER user_permissions_agree_on_update
+AFTER UPDATE ON user_permissions REFERENCING OLD TABLE AS changed NEW TABLE AS changed_to
+FOR EACH STATEMENT EXECUTE FUNCTION user_permissions_agree();
+
+CREATE TRIGGER user_permissions_agree_on_delete
+AFTER DELETE ON user_permissions REFERENCING OLD TABLE AS changed
+FOR EACH STATEMENT EXECUTE FUNCTION user_permissions_agree();
+
+-- enable_nestloop: a plan made while a project had few rows must not compare each of ten thousand with each.
+CREATE FUNCTION projects_agree() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$
+DECLARE
+    told JSONB;
 BEGIN
-    IF TG_OP = 'DELETE' THEN
+    IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND OLD.uuid <> NEW.uuid THEN
         DELETE FROM user_permissions WHERE project_uuid = OLD.uuid;
+    END IF;
+    -- Here the two triggers, each of which writes what the other is for, come to an end.
+    IF TG_OP = 'DELETE' OR NEW.authorizations IS NOT DISTINCT FROM project_authorizations(NEW.uuid) THEN
         RETURN NULL;
     END IF;
-    IF TG_OP = 'UPDATE' THEN
-        IF OLD.uuid <> NEW.uuid THEN
-            DELETE FROM user_permissions WHERE project_uuid = OLD.uuid;
-        END IF;
-        DELETE FROM user_permissions
-        WHERE project_uuid = NEW.uuid
-          AND email NOT IN (SELECT wanted.email FROM project_permissions(NEW.authorizations) AS wanted);
-    END IF;
-    UPDATE user_permissions
-    SET role = wanted.role, updated_at = now()
-    FROM project_permissions(NEW.authorizations) AS wanted
-    WHERE project_uuid = NEW.uuid AND user_permissions.email = wanted.email AND user_permissions.role <> wanted.role;
+    -- In one statement, so that the other trigger sees the rows only when all are right. First those that go (the count):
+    -- a trigger of somebody else's may give a new row the address of one of them.
+    WITH wanted AS MATERIALIZED (
+        SELECT email, role FROM project_permissions(NEW.authorizations)
+    ), gone AS (
+        DELETE FROM user_permissions AS there
+        WHERE TG_OP = 'UPDATE'
+          AND there.project_uuid = NEW.uuid
+          AND NOT EXISTS (SELECT 1 FROM wanted WHERE wanted.email = there.email)
+        RETURNING there.id
+    ), changed AS (
+        UPDATE user_permissions AS there
+        SET role = wanted.role, updated_at = now()
+        FROM wanted
+        WHERE there.project_uuid = NEW.uuid
+          AND there.email = wanted.email
+          AND there.role IS DISTINCT FROM wanted.role
+    )
     INSERT INTO user_permissions (id, project_uuid, email, role, created_at, updated_at)
     SELECT gen_random_uuid(), NEW.uuid, wanted.email, wanted.role, now(), now()
-    FROM project_permissions(NEW.authorizations) AS wanted
-    WHERE NOT EXISTS (
-        SELECT 1 FROM user_permissions AS there WHERE there.project_uuid = NEW.uuid AND there.email = wanted.email
-    );
-    -- Rows that were there before, duplicates, another order: the project tells what the rows say now.
-    UPDATE projects
-    SET authorizations = project_authorizations(NEW.uuid)
-    WHERE uuid = NEW.uuid AND authorizations IS DISTINCT FROM project_authorizations(NEW.uuid);
+    FROM wanted
+    WHERE (SELECT count(*) FROM gone) >= 0
+      AND NOT EXISTS (
+          SELECT 1 FROM user_permissions AS there WHERE there.project_uuid = NEW.uuid AND there.email = wanted.email
+      );
+    -- Rows that were there before, duplicates, another order: the project tells what the rows say now. Not if it was
+    -- written as it was: then a trigger of somebody else's wants it so, and would for ever.
+    IF TG_OP = 'INSERT' OR OLD.authorizations IS DISTINCT FROM NEW.authorizations THEN
+        told := project_authorizations(NEW.uuid);
+        UPDATE projects SET authorizations = told WHERE uuid = NEW.uuid AND authorizations IS DISTINCT FROM told;
+    END IF;
     RETURN NULL;
 END
 $$;
 
--- pg_trigger_depth() > 0: it is a trigger that writes them, to follow the rows.
 CREATE TRIGGER projects_agree
 AFTER INSERT OR UPDATE OF uuid, authorizations ON projects
-FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION projects_agree();
+FOR EACH ROW EXECUTE FUNCTION projects_agree();
+
+-- What a trigger of somebody else's changed, though the statement does not name it.
+CREATE TRIGGER projects_agree_on_update
+AFTER UPDATE ON projects
+FOR EACH ROW WHEN (OLD.uuid IS DISTINCT FROM NEW.uuid OR OLD.authorizations IS DISTINCT FROM NEW.authorizations)
+EXECUTE FUNCTION projects_agree();
 
 CREATE TRIGGER projects_agree_on_delete
 AFTER DELETE ON projects

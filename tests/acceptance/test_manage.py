@@ -9,8 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from harness import Server, wait_until
+
+from codeactions.cli.database import shared_database
+from codeactions.cli.settings import read_settings
 
 
 class Command:
@@ -130,3 +134,33 @@ def test_an_empty_list_says_so(new_server: Callable[..., Server], words: tuple[s
     done = Command(server.data_dir).run(*words)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "none\n")
     assert Command(server.data_dir)(*words, "--json") == "[]\n"
+
+
+def test_a_role_is_taken_away_under_every_spelling_of_the_address(new_server: Callable[..., Server]) -> None:
+    server = new_server().start()
+    command = Command(server.data_dir)
+    command("project", "create", "Demo", "--uuid", "demo")
+
+    def roles() -> list[tuple[str, str]]:
+        rows = json.loads(command("permission", "list", "demo", "--json"))
+        return sorted((row["email"], row["role"]) for row in rows)
+
+    def two_spellings() -> None:
+        """As other programs leave them."""
+        rows = "('demo', 'Ana@x.y', 3), ('demo', 'ana@x.y', 2)"
+        insert = f"INSERT INTO user_permissions (project_uuid, email, role) VALUES {rows}".encode()
+        with shared_database(read_settings(data_dir=server.data_dir)) as url, psycopg.connect(url) as connection:
+            connection.execute(insert)
+
+    two_spellings()
+    command("permission", "set", "demo", "ANA@X.Y", "viewer")
+    assert roles() == [("ana@x.y", "viewer")]
+    command("permission", "remove", "demo", "Ana@x.y")
+    assert roles() == []
+    two_spellings()
+    command("permission", "remove", "demo", "ana@X.y")
+    assert roles() == []
+    assert command.refused("permission", "remove", "demo", "ana@x.y") == "ana@x.y has no role in project demo"
+    command("permission", "set", "demo", "Ü@x.y", "viewer")
+    command("permission", "remove", "demo", "Ü@x.y")
+    assert roles() == []

@@ -367,7 +367,20 @@ class TestIgnoredSignals:
         assert STOPPING not in process.said
         assert row(database) == (4, False)
 
-    @pytest.mark.parametrize("number", SIGNALS)
+    def test_sigint_is_heard_all_the_same(
+        self, database_url: str, database: psycopg.Connection[Any], folder: Path
+    ) -> None:
+        """A script's shell has it ignored in all that it starts with `&`, and golang-migrate hears it there."""
+        script = ["sh", "-c", '"$@" & child=$!; trap "" INT; echo $child; wait $child', "sh"]
+        with Gate(database_url) as gate, Migrate(database_url, folder, "up", wrapper=script) as process:
+            backend_at(database, "advisory_xact")
+            os.kill(int(process.printed[0]), signal.SIGINT)
+            process.wait_for(STOPPING)
+            gate.open()
+            assert process.wait() == 0
+        assert row(database) == (2, False)
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
     def test_what_was_ignored_at_the_start_stays_so_and_the_others_work(
         self, database_url: str, database: psycopg.Connection[Any], folder: Path, number: signal.Signals
     ) -> None:

@@ -315,14 +315,29 @@ def test_projects_are_listed_to_those_who_are_in_them(scene: Scene, callers: dic
     assert {P, OTHER} <= seen("the administrator")
 
 
-def test_a_code_is_moved_only_by_who_may_change_both_projects(scene: Scene, callers: dict[str, Who]) -> None:
+def test_a_code_is_moved_only_by_who_may_delete_it_and_may_change_the_other_project(
+    scene: Scene, callers: dict[str, Who]
+) -> None:
     code = scene.things()["code"]
-    for name in ("a contributor", "a moderator", "the project's token for moderating"):
-        headers = {"Authorization": str(callers[name].authorization)}
-        for request in ({"params": {"project_uuid": OTHER}}, {"json": {"project_uuid": OTHER}}):
-            answer = scene.http.patch(f"/code/{code}", headers=headers, **request)  # type: ignore[arg-type]
-            assert (answer.status_code, answer.json()["error"]["message"]) == (404, f"there is no project {OTHER}")
+    scene.admin("POST", "/permission", json={"project_uuid": P, "email": "mover@example.com", "role": 2})
+    scene.admin("POST", "/permission", json={"project_uuid": OTHER, "email": "mover@example.com", "role": 3})
+    mover = scene.sign_in("mover")
+
+    def move(authorization: object, **request: Any) -> tuple[int, str]:
+        answer = scene.http.patch(f"/code/{code}", headers={"Authorization": str(authorization)}, **request)
+        return answer.status_code, answer.json().get("error", {}).get("message", "")
+
+    too_low = (403, "to delete here you must be moderator of the project; you are its contributor")
+    for request in ({"params": {"project_uuid": OTHER}}, {"json": {"project_uuid": OTHER}}):
+        assert move(callers["a contributor"].authorization, **request) == too_low
+        assert move(mover, **request) == too_low  # who could delete it there, with all its history
+        for name in ("a moderator", "the project's token for moderating"):
+            assert move(callers[name].authorization, **request) == (404, f"there is no project {OTHER}")
     assert scene.admin("GET", f"/code/{code}")["project_uuid"] == P
+    permission = next(p for p in scene.admin("GET", f"/permission?project_uuid={P}")["data"] if "mover" in p["email"])
+    scene.admin("PATCH", f"/permission/{permission['id']}", json={"role": 3})
+    assert move(mover, json={"project_uuid": OTHER}) == (200, "")
+    assert scene.admin("GET", f"/code/{code}")["project_uuid"] == OTHER
 
 
 def test_a_changed_permission_counts_from_the_next_call_on(scene: Scene) -> None:

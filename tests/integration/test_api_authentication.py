@@ -36,6 +36,7 @@ WRONG = [
     f"Digest {TOKEN}",
     f"Token Token {TOKEN}",
     "Basic !!!",
+    "Basic \xe9",
     "Basic " + base64.b64encode(f"{TOKEN}:".encode()).decode(),
     "Basic " + base64.b64encode(b"\xff:\xff").decode(),
     "Bearer null",
@@ -130,3 +131,56 @@ def test_the_token_is_found_among_several_authorization_headers(server: Server) 
     answer = httpx.get(f"{server.base}/endpoint/{code_id}", headers=headers)
     assert TOKEN not in answer.text
     assert dict(answer.json()[0])["authorization"] == "Bearer users-own"
+
+
+def test_a_header_that_is_no_text_is_no_mistake_of_the_servers(server: Server) -> None:
+    code_id = server.create(ECHO)
+    answer = httpx.get(f"{server.base}/endpoint/{code_id}", headers={"Authorization": b"Basic \xe9"})
+    assert answer.status_code == 200
+    server.client.put(f"/code/{code_id}/protection", json={"kind": "basic", "username": "a", "password": "b" * 16})
+    answer = httpx.get(f"{server.base}/endpoint/{code_id}", headers={"Authorization": b"Basic \xe9"})
+    assert answer.status_code == 401
+
+
+FORGED = {
+    "a form of another site": {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+    "a form of a page that an endpoint returned": {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
+    "the same over plain HTTP": {"Origin": "null"},
+    "another site's over plain HTTP": {"Origin": "http://evil.example"},
+    "a host beside it": {"Sec-Fetch-Site": "same-site"},
+    "a link on another site": {"Sec-Fetch-Site": "cross-site"},
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_credentials_that_a_browser_keeps_are_of_no_use_to_another_site(server: Server, name: str) -> None:
+    """`/docs` has it ask for them, and it sends them along with everything from then on."""
+    path = f"/permission?project_uuid={new_project(server)}&email=evil@example.com&role=3"
+    headers = {**FORGED[name], "Authorization": FORMS["basic"]}
+    refused = httpx.post(server.base + path, headers=headers)
+    assert refused.status_code == 401
+    assert refused.json()["error"]["message"].startswith("another site's page cannot use the credentials")
+    code_id = server.create(ECHO)
+    server.client.put(f"/code/{code_id}/protection", json={"kind": "token"}).raise_for_status()
+    assert httpx.get(f"{server.base}/endpoint/{code_id}", headers=headers).status_code == 401
+    # A token is sent by nobody but who has it.
+    headers["Authorization"] = FORMS["bearer"]
+    assert httpx.post(server.base + path, headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Sec-Fetch-Site": "same-origin", "Origin": "https://outside.example"}, {"Sec-Fetch-Site": "none"}]
+)
+def test_the_documentations_own_page_may_use_them(server: Server, headers: dict[str, str]) -> None:
+    headers = {**headers, "Authorization": FORMS["basic"]}
+    assert httpx.get(f"{server.base}/docs", headers=headers).status_code == 200
+    path = f"/permission?project_uuid={new_project(server)}&email=a@example.com&role=3"
+    assert httpx.post(server.base + path, headers=headers).status_code == 201
+    headers = {"Origin": server.base, "Authorization": FORMS["basic"]}
+    assert httpx.post(server.base + path.replace("a@", "b@"), headers=headers).status_code == 201
+
+
+def new_project(server: Server) -> str:
+    """A project of the test's own."""
+    answer = server.client.post("/project", json={"uuid": str(uuid4()), "name": "x"})
+    return str(answer.json()["uuid"])

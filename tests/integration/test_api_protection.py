@@ -3,10 +3,13 @@
 import hashlib
 import hmac
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -128,6 +131,39 @@ def test_by_a_signature_of_the_very_body(server: Server, code_id: str) -> None:
     for signature in right:
         answer = httpx.post(url, content=body, headers={"X-Hub-Signature-256": signature})
         assert answer.json()[1] == body.decode()
+
+
+def test_a_signature_reaches_neither_the_code_nor_the_record(server: Server, code_id: str) -> None:
+    """Whoever reads the history could send it again."""
+    protect(server, code_id, kind="hmac", secret=SECRET, header="X-Hub-Signature-256")
+    signature = sign(SECRET, b"body")
+    headers = {"x-hub-signature-256": signature, "X-Other": "kept", "Authorization": "Bearer of-the-senders-own"}
+    answer = httpx.post(f"{server.base}/endpoint/{code_id}", content=b"body", headers=headers)
+    assert answer.status_code == 200
+    seen = dict(answer.json()[0])
+    assert (seen["x-other"], seen["authorization"]) == ("kept", "Bearer of-the-senders-own")
+    assert signature not in answer.text
+    assert signature not in json.dumps(server.record(answer))
+
+
+def test_without_a_signature_no_body_is_waited_for(server: Server, code_id: str) -> None:
+    protect(server, code_id, kind="hmac", secret=SECRET)
+    address = urlsplit(server.base)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(f"POST /endpoint/{code_id} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_flow_is_told_from_nothing_by_nobody(server: Server, code_id: str) -> None:
+    flow, nothing = server.create(ECHO, type="flow"), str(uuid4())
+    protect(server, code_id, kind="token")
+    server.client.post("/project", json={"uuid": "elsewhere", "name": "x"})
+    fields = {"name": "x", "project_uuid": "elsewhere", "role": 3}
+    stranger = {"Authorization": f"Bearer {server.client.post('/token', json=fields).json()['token']}"}
+    for headers, hidden in (({}, (flow, nothing)), (stranger, (flow, nothing, code_id))):
+        answers = [httpx.get(f"{server.base}/endpoint/{one}", headers=headers) for one in hidden]
+        assert {answer.status_code for answer in answers} == {404}
+        assert len({answer.text.replace(one, "?") for one, answer in zip(hidden, answers, strict=True)}) == 1
 
 
 def test_a_secret_that_is_made_is_shown_once(server: Server, code_id: str) -> None:

@@ -1,6 +1,7 @@
 """`/token`: API tokens, from the one time that they are shown to their end, and what two servers know of them."""
 
 import base64
+import hmac
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -138,6 +139,38 @@ def test_no_token_is_made_for_a_project_that_is_just_being_deleted(one: Server, 
     assert one.client.get("/token", params={"project_uuid": "going"}).json()["total"] == 0
 
 
+def test_no_code_is_made_in_a_project_that_is_just_being_deleted(one: Server, module_database_url: str) -> None:
+    one.client.post("/project", json={"uuid": "leaving", "name": "x"}).raise_for_status()
+    made = make(one, project_uuid="leaving", role=2)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%FOR KEY SHARE%%'"
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(module_database_url) as going:
+        going.execute("DELETE FROM projects WHERE uuid = 'leaving'")
+        path = "/code?name=late&language=python&type=flow&project_uuid=leaving"
+        late = thread.submit(called, one, f"Bearer {made['token']}", path, "POST", content=b"def Run(engine): pass\n")
+        with psycopg.connect(module_database_url, autocommit=True) as looking:
+            wait_until(lambda: looking.execute(waiting).fetchone() == (1,), what="the maker of the code waiting")
+        going.commit()
+        assert late.result().status_code == 404
+    assert one.client.get("/code", params={"project_uuid": "leaving"}).json() == []
+
+
+def test_a_role_that_is_taken_away_during_a_build_counts_no_more(one: Server, module_database_url: str) -> None:
+    made = make(one, email="hal@example.com")
+    admit(one, "hal@example.com", 2)
+    assert status(one, made) == 200
+    path = f"/code?name=late&language=python&type=flow&project_uuid={P}"
+    with psycopg.connect(module_database_url) as holding, ThreadPoolExecutor(1) as thread:
+        # Where the code is about to be written, after its build.
+        holding.execute("SELECT FROM projects WHERE uuid = %s FOR UPDATE", (P,))
+        late = thread.submit(called, one, f"Bearer {made['token']}", path, "POST", content=b"def Run(engine): pass\n")
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%KEY SHARE%%'"
+        with psycopg.connect(module_database_url, autocommit=True) as looking:
+            wait_until(lambda: looking.execute(waiting).fetchone() == (1,), what="the maker of the code waiting")
+        holding.execute("DELETE FROM user_permissions WHERE project_uuid = %s AND email = 'hal@example.com'", (P,))
+        holding.commit()
+        assert late.result().status_code == 404
+
+
 def test_an_expired_token_is_told_from_an_unknown_one(one: Server, module_database_url: str) -> None:
     made = make(one, project_uuid=P, role=1, expires_in_days=1)
     assert status(one, made) == 200
@@ -254,3 +287,26 @@ def test_every_form_of_a_token_is_taken_and_none_reaches_the_code_or_the_record(
     seen = dict(json.loads(record["result"])[0])
     assert seen["accept-language"] == record["headers"]["accept-language"] == "ca_ES, ca;q=0.5"
     assert not {"x-also", "x-api-key", "authorization"} & set(seen)
+
+
+@pytest.mark.parametrize("protection", [None, "hmac"])
+def test_an_identity_token_does_not_reach_a_public_code_or_its_record(
+    one: Server, issuer: Issuer, protection: str | None
+) -> None:
+    """Whoever wrote the code could be its bearer from then on."""
+    identity = issuer.sign_in("ida", email="ida@example.com").identity
+    code_id = one.create("def Run(engine):\n    return engine.header.items()\n", project_uuid=P)
+    headers = {"Authorization": f"Bearer {identity}", "X-Other": "kept"}
+    if protection:
+        fields = {"kind": protection, "secret": "0123456789abcdef"}
+        one.client.put(f"/code/{code_id}/protection", json=fields).raise_for_status()
+        headers["X-Signature-256"] = "sha256=" + hmac.new(b"0123456789abcdef", b"", "sha256").hexdigest()
+    answer = httpx.post(f"{one.base}/endpoint/{code_id}", headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert dict(answer.json())["x-other"] == "kept"
+    assert identity not in answer.text
+    assert identity not in json.dumps(one.record(answer))
+    # Another issuer's is the code's own business.
+    other = "e30." + base64.urlsafe_b64encode(b'{"iss": "https://other.example"}').decode().rstrip("=") + ".c2ln"
+    answer = httpx.post(f"{one.base}/endpoint/{code_id}", headers={**headers, "Authorization": f"Bearer {other}"})
+    assert dict(answer.json())["authorization"] == f"Bearer {other}"

@@ -2,7 +2,9 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
 from harness import Server
@@ -60,6 +62,29 @@ def test_each_deed_has_one_line_that_says_who_what_and_from_where(server: Server
     told = json.dumps(found)
     for secret in (token["token"], "a long password it is", "the source"):
         assert secret not in told
+
+
+def test_a_project_that_is_deleted_tells_of_its_tokens(server: Server) -> None:
+    uuid = str(uuid4())
+    server.client.post("/project", json={"uuid": uuid, "name": "x"}).raise_for_status()
+    fields = {"name": "ci", "project_uuid": uuid, "role": 2}
+    tokens = [server.client.post("/token", json=fields).json()["id"] for _ in range(2)]
+    server.client.delete(f"/token/{tokens[0]}").raise_for_status()
+    server.client.delete(f"/project/{uuid}").raise_for_status()
+    found = [(line["action"], line["thing"], line["thing_id"]) for line in lines(server, project_uuid=uuid)]
+    assert found[-3:] == [*(("revoke", "token", one) for one in tokens), ("delete", "project", uuid)]
+
+
+def test_a_tokens_name_does_not_hide_who_it_is(server: Server) -> None:
+    uuid = "p" * 255
+    server.client.post("/project", json={"uuid": uuid, "name": "x"}).raise_for_status()
+    fields = {"name": "n" * 255, "project_uuid": uuid, "role": 2}
+    made = server.client.post("/token", json=fields).json()
+    url = f"{server.base}/code?name=a&language=python&type=flow&project_uuid={uuid}"
+    source = b"def Run(engine): pass\n"
+    httpx.post(url, content=source, headers={"Authorization": f"Bearer {made['token']}"}).raise_for_status()
+    line = lines(server, project_uuid=uuid)[-1]
+    assert line["actor"].startswith(f"token {made['id']} of ppp")
 
 
 def test_a_code_that_moves_has_a_line_in_both_projects(server: Server) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aio_pika
+import psycopg
 import pytest
 import rabbitmq
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
@@ -21,7 +22,7 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.event import MOST_BYTES, Event
 from codeactions.events.config import EventsConfig
 from codeactions.events.consumer import EventsConsumer
-from codeactions.postgres.database import Database, unavailable
+from codeactions.postgres.database import Database, translated, unavailable
 from codeactions.services.directory import Directory
 
 pytestmark = pytest.mark.skipif(rabbitmq.program() is None, reason="rabbitmq-server is not installed")
@@ -60,6 +61,13 @@ def config(broker: RabbitMQ) -> EventsConfig:
         permissions_exchange=f"{number}.permissions.topic",
         permissions_queue=f"{number}.permissions",
     )
+
+
+def too_long() -> Error:
+    """What a statement that the database gave up becomes."""
+    with pytest.raises(Error) as caught, translated():
+        raise psycopg.errors.QueryCanceled
+    return caught.value
 
 
 class Fake(Directory):
@@ -289,6 +297,17 @@ async def test_a_mistake_of_ours_is_put_aside_after_five_attempts(config: Events
     (message,) = await taken(config, f"{config.projects_queue}.dead")
     assert message.headers["x-reason"] == "internal"
     assert json.loads(message.body)["uuid"] == "bad"
+
+
+async def test_a_message_that_always_takes_the_database_too_long_does_not_hold_up_the_others(
+    config: EventsConfig,
+) -> None:
+    fake = Fake(*(too_long() for _ in range(5)))
+    async with consuming(config, fake) as consumer:
+        await send_project(config, "bad")
+        await send_project(config, "good")
+        await settled(consumer, consumed=1, dead=1)
+    assert (fake.attempts, fake.names) == (6, ["good"])
 
 
 async def test_four_mistakes_are_forgiven(config: EventsConfig) -> None:

@@ -17,6 +17,7 @@ from codeactions.migrate.database.libpq import (
     ServerError,
     TransactionStatus,
 )
+from codeactions.migrate.failure import MigrationError
 
 HOSTILE = [
     "",
@@ -323,3 +324,29 @@ def test_it_is_the_wheels_own() -> None:
     first = libpq._candidates()[0]
     assert "psycopg_binary.libs" in first
     assert os.path.exists(first)
+
+
+class TestEnvironment:
+    """What libpq reads from it counts where the URL says nothing."""
+
+    def test_the_time_to_connect(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("PGCONNECT_TIMEOUT", raising=False)
+        assert connect._parameters(address.parse("postgres://h/d"))["connect_timeout"] == connect.CONNECT_TIMEOUT
+        monkeypatch.setenv("PGCONNECT_TIMEOUT", "60")
+        assert "connect_timeout" not in connect._parameters(address.parse("postgres://h/d"))
+        assert connect._parameters(address.parse("postgres://h/d?connect_timeout=5"))["connect_timeout"] == "5"
+
+    @pytest.mark.parametrize("user", ["pwuser", None])
+    def test_messages_name_the_user_that_was_meant(self, monkeypatch: pytest.MonkeyPatch, user: str | None) -> None:
+        def nobody(uid: int) -> None:
+            raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+        monkeypatch.setattr("pwd.getpwuid", nobody)  # as in a container that runs as any number
+        for name in ("USER", "LOGNAME", "LNAME", "USERNAME", "PGUSER", "PGDATABASE"):
+            monkeypatch.delenv(name, raising=False)
+        if user:
+            monkeypatch.setenv("PGUSER", user)
+        with pytest.raises(MigrationError) as caught:
+            connect.connect(address.parse("pgx5://127.0.0.1:1/"))
+        named = user or str(os.getuid())
+        assert f"failed to connect to `user={named} database={named}`" in str(caught.value.tool)

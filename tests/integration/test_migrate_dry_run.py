@@ -127,3 +127,24 @@ def test_a_role_that_may_only_read(migrate: Migrate) -> None:
     migrate.query("CREATE ROLE test_reader LOGIN; GRANT SELECT ON schema_migrations TO test_reader")
     url = migrate.url.replace("postgres@", "test_reader@")
     assert migrate("up", "-dry-run", url=url) == (0, "", "2/u step (in one transaction)\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("up", "1", "-dry-run"),
+        ("goto", "1", "-dry-run"),
+        ("goto", "1", "--dry-run=true"),
+        ("up", "2", "-late", "refuse"),
+        ("status", "x", "-check"),
+    ],
+    ids=" ".join,
+)
+def test_a_flag_that_go_would_take_for_an_argument_is_no_flag_overlooked(
+    halfway: Migrate, words: tuple[str, ...]
+) -> None:
+    """Flags end where arguments begin. Those of the Go tool's own are still passed over, as there."""
+    ran = halfway(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[0] == f"{words[2]} must stand before the arguments"
+    assert halfway.rows() == [(2, False)]

@@ -92,13 +92,21 @@ class TestVerbose:
         ]
 
     def test_prefetch_only_shifts_them(self, migrate: Migrate) -> None:
-        migrate.write(_1="SELECT 1;", _2="SELECT 2;")
-        assert migrate("-verbose", "-prefetch", "0", "up").err.splitlines()[:5] == [
+        """golang-migrate announces a file before it waits for room among those that it reads ahead."""
+        migrate.write(_1="SELECT 1;", _2="SELECT 2;", _3="SELECT 3;")
+        assert migrate("-verbose", "-prefetch", "0", "up").err.splitlines()[:6] == [
             "@ Scheduled 1/u step",
-            "@ Read and execute 1/u step",
             "@ Scheduled 2/u step",
+            "@ Read and execute 1/u step",
             "@ Finished 1/u step (read T, ran T)",
+            "@ Scheduled 3/u step",
             "@ Read and execute 2/u step",
+        ]
+        migrate("down", "-all")
+        migrate("drop", "-f")
+        assert migrate("-verbose", "-prefetch", "1", "up").err.splitlines()[:4] == [
+            *(f"@ Start buffering {number}/u step" for number in (1, 2, 3)),
+            "@ Read and execute 1/u step",
         ]
 
     def test_an_error_has_a_time_too_and_nothing_after_it(self, migrate: Migrate) -> None:

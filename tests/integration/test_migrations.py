@@ -283,13 +283,16 @@ class TestSchema:
         functions = migrated.execute(one.format("proname", "pg_proc " + schema.format("pro"))).fetchone()
         triggers = migrated.execute(one.format("tgname", "pg_trigger WHERE NOT tgisinternal")).fetchone()
         extensions = migrated.execute(one.format("extname", "pg_extension")).fetchone()
-        own = {"coderuns_protect_states", "codes_notify_change", "user_permissions_agree", "projects_agree"}
+        own = {"coderuns_protect_states", "codes_notify_change", "projects_agree"}
         own |= {"projects_drop_tokens", "api_tokens_notify_change", "code_protections_notify_change"}
         own |= {"audit_log_append_only"}
         assert functions is not None
         assert triggers is not None
-        assert set(functions[0]) == own | {"project_authorizations", "project_permissions", "permissions_in_turn"}
-        assert set(triggers[0]) == own | {"projects_agree_on_delete", "projects_in_turn", "user_permissions_in_turn"}
+        helpers = {"project_authorizations", "project_permissions", "permissions_in_turn", "user_permissions_agree"}
+        assert set(functions[0]) == own | helpers
+        events = {f"user_permissions_agree_on_{event}" for event in ("insert", "update", "delete")}
+        events |= {"projects_agree_on_update", "projects_agree_on_delete"}
+        assert set(triggers[0]) == own | events | {"projects_in_turn", "user_permissions_in_turn"}
         assert extensions == (["plpgsql"],)
 
     def test_down_takes_each_step_back_to_where_it_came_from(self, url: str, database: Connection) -> None:

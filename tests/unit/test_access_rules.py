@@ -172,7 +172,12 @@ def test_an_address_is_kept_in_small_letters() -> None:
 def test_what_is_no_address_or_pretends_to_be_another_is_refused() -> None:
     incomplete = ("", " ", "ana", "@", "ana@", "@b", None, 7, ["a@b"], "a@" + "b" * 255)
     spaced = ("a na@b", "a@b c", "a\u2003a@b", "a@b\u2028c", "a\0@b", "\ud800@b")
-    disguised = ("\u212aarl@b", "carl@b\u212a", "\u212a@\u212a")  # the sign of kelvin is small as an ASCII k
+    disguised = (
+        "\u212aarl@b",
+        "carl@b\u212a",
+        "\u212a@\u212a",
+        "bo\u212a@ex\u00e4mple.com",
+    )  # the sign of kelvin is small as an ASCII k
     for text in (*incomplete, *spaced, *disguised):
         assert wrong(parse_email, text, "who").startswith("who must"), ascii(text)
 
@@ -226,6 +231,25 @@ def test_a_signature_is_of_the_body_and_of_its_time(presented: str, is_right: bo
     assert not is_signed(presented, SECRET, BODY + b" ", float(SECONDS))
     assert not is_signed(presented, SECRET + b"x", BODY, float(SECONDS))
     assert is_signed(f"sha256={signature(b'')}", SECRET, b"", 0.0)
+
+
+def test_what_was_signed_with_a_time_does_not_count_for_ever_without_one() -> None:
+    old = str(SECONDS - 86_400).encode() + b"." + BODY
+    assert not is_signed(f"sha256={signature(old)}", SECRET, old, float(SECONDS))
+    for body in (b"1.5", b"12 monkeys. And more"):
+        assert is_signed(f"sha256={signature(body)}", SECRET, body, 0.0) is (body != b"1.5")
+
+
+def test_calls_are_counted_for_the_owner_whatever_token_is_shown() -> None:
+    def counted(kind: CallerKind, name: str, **fields: Any) -> str:
+        return Caller(kind=kind, name=name, **fields).counted_as
+
+    assert counted(CallerKind.USER_TOKEN, "token 1", email="a@b") == "a@b"
+    assert counted(CallerKind.USER_TOKEN, "token 2", email="a@b") == "a@b"
+    assert counted(CallerKind.USER, "a@b", email="a@b") == "a@b"
+    assert counted(CallerKind.PROJECT_TOKEN, "token 3", roles={"p": Role.VIEWER}) == "project p"
+    assert counted(CallerKind.PROJECT_TOKEN, "token 4", roles={"p": Role.VIEWER}) == "project p"
+    assert counted(CallerKind.SERVICE, "billing") == "billing"
 
 
 def test_basic_credentials_end_the_name_at_the_first_colon() -> None:

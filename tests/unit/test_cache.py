@@ -67,13 +67,18 @@ async def test_nothing_is_kept_while_changes_are_not_heard(rows: Rows) -> None:
     assert await reads(rows, cache, 1, 1) == [1]
 
 
-@pytest.mark.parametrize("how", ["changed", "forget", "forget_all"])
+@pytest.mark.parametrize("how", ["changed", "everything changed", "forget", "forget_all"])
 async def test_a_change_drops_its_value(rows: Rows, how: str) -> None:
     cache = rows.cache()
     await reads(rows, cache, 1, 2)
     rows.values[1] = "new"
-    {"changed": lambda: cache.changed("1"), "forget": lambda: cache.forget(1), "forget_all": cache.forget_all}[how]()
-    assert await reads(rows, cache, 1, 1, 2) == ([1, 2] if how == "forget_all" else [1])
+    {
+        "changed": lambda: cache.changed("1"),
+        "everything changed": lambda: cache.changed("*"),
+        "forget": lambda: cache.forget(1),
+        "forget_all": cache.forget_all,
+    }[how]()
+    assert await reads(rows, cache, 1, 1, 2) == ([1] if how in ("changed", "forget") else [1, 2])
 
 
 @pytest.mark.parametrize("payload", ["", "x", "1x", "9"])

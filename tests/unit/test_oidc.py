@@ -504,9 +504,9 @@ async def test_who_comes_at_the_same_time_waits_for_one_fetch(site: Site, verifi
     [
         (None, 3600),
         ("public, max-age=600", 600),
-        ("Max-Age=7200, must-revalidate", 7200),
+        ("Max-Age=1200, must-revalidate", 1200),
         ("max-age=0", 60),
-        ("max-age=999999999", 86400),
+        ("max-age=999999999", 3600),
         ("s-maxage=600", 3600),
         ("max-age=soon", 3600),
     ],

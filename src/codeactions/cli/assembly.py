@@ -25,7 +25,8 @@ from codeactions.services.audit import AuditService
 from codeactions.services.codes import CodeService
 from codeactions.services.desk import Desk
 from codeactions.services.endpoints import EndpointService
-from codeactions.services.projects import PermissionService, ProjectService
+from codeactions.services.permissions import PermissionService
+from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from codeactions.domain.errors import invalid, not_found
+from codeactions.domain.errors import invalid
 
 project = typer.Typer(no_args_is_help=True, help="Projects: list, show, create, rename, delete.")
 permission = typer.Typer(no_args_is_help=True, help="Who is in a project: list, set, remove.")
@@ -94,7 +94,7 @@ def list_permissions(
 ) -> None:
     """List who is in a project."""
     from codeactions.cli.manage import every
-    from codeactions.services.projects import PermissionService
+    from codeactions.services.permissions import PermissionService
 
     found = _do(
         data_dir, database_url, lambda desk, who: every(lambda page: PermissionService(desk).page(who, uuid, page))
@@ -112,34 +112,19 @@ def set_permission(
 ) -> None:
     """Give a user a role in a project, in place of what it had."""
     from codeactions.domain.role import parse_role
-    from codeactions.services.projects import PermissionService
+    from codeactions.services.permissions import PermissionService
 
     number = parse_role(role)
 
-    async def put(desk: Any, who: Any) -> None:
-        service = PermissionService(desk)
-        found = await service.find(who, uuid, email)
-        if found is None:
-            await service.create(who, {"project_uuid": uuid, "email": email, "role": number})
-        else:
-            await service.update(who, found.id, {"role": number})
-
-    _do(data_dir, database_url, put)
+    _do(data_dir, database_url, lambda desk, who: PermissionService(desk).put(who, uuid, email, number))
 
 
 @permission.command("remove")
 def remove_permission(uuid: _Project, email: _Email, data_dir: _DataDir = None, database_url: _Url = None) -> None:
     """Take away what a user has in a project."""
-    from codeactions.services.projects import PermissionService
+    from codeactions.services.permissions import PermissionService
 
-    async def remove(desk: Any, who: Any) -> None:
-        service = PermissionService(desk)
-        found = await service.find(who, uuid, email)
-        if found is None:
-            raise not_found(f"{email} has no role in project {uuid}")
-        await service.delete(who, found.id)
-
-    _do(data_dir, database_url, remove)
+    _do(data_dir, database_url, lambda desk, who: PermissionService(desk).remove(who, uuid, email))
 
 
 @token.command("create")

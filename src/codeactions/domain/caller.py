@@ -51,6 +51,13 @@ class Caller:
         return None if role is None else min(role, self.ceiling)
 
     @property
+    def counted_as(self) -> str:
+        """Whose calls the caller's are, when they are limited: all tokens of one owner are one."""
+        if self.kind is CallerKind.PROJECT_TOKEN:
+            return f"project {next(iter(self.roles))}"
+        return self.email or self.name
+
+    @property
     def projects(self) -> list[str] | None:
         """The projects that the caller may know of; None: all."""
         return None if self.everywhere else sorted(self.roles)

@@ -96,7 +96,7 @@ def parse_email(value: Any, name: str = "email") -> str:
     text = require_text(value, name, 255).strip().lower()
     before, at, after = text.rpartition("@")
     # Some letters beyond ASCII have a small form within it: they would make one user's address of another's.
-    disguised = text.isascii() and not value.isascii()
+    disguised = any(not letter.isascii() and any(map(str.isascii, letter.lower())) for letter in value.strip())
     if not (before and at and after) or any(character.isspace() for character in text) or disguised:
         raise invalid(f"{name} must be an address such as ana@example.com")
     return text

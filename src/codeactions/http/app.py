@@ -55,7 +55,10 @@ def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
     """Let pages of these origins call from a browser. Without credentials: the API knows no cookies."""
     if not origins:
         return app
-    exposed = ["X-Run-Id", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"]
+    exposed = [
+        *("X-Run-Id", "X-Total-Count", "Retry-After"),
+        *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+    ]
     return CORSMiddleware(
         app, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=exposed, max_age=600
     )

@@ -1,7 +1,9 @@
 """Who is calling: found out once a request, before the route's own work."""
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
@@ -25,26 +27,57 @@ def address_of(request: Request) -> str:
 async def take_from(services: Services, request: Request, *, code: str | None, caller: str | None) -> None:
     """Count a call. Raises `Error` (rate_limited) when there were too many."""
     quota = await services.limiter.take(code=code, caller=caller)
-    if quota is not None:
+    before = quota_of(request.scope)
+    if quota is not None and (before is None or quota.remaining < before.remaining):
         request.scope[QUOTA] = quota
+
+
+def network_of(address: str) -> str:
+    """What calls from an address are counted for: with IPv6 its /64, all of which one machine may have."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address) or parsed.ipv4_mapped:
+        return address
+    return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
+
+
+def refuse_forged(request: Request) -> None:
+    """Refuse credentials that a browser sent by itself, because /docs had asked for them, for another site's page.
+
+    Raises `Error` (unauthorized). Browsers say where a request comes from in Sec-Fetch-Site, over plain HTTP only in
+    Origin, which they leave out of what reads.
+    """
+    headers = request.headers
+    if not headers.get("authorization", "").lstrip().lower().startswith("basic"):
+        return
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        forged = site not in ("same-origin", "none")
+    else:
+        forged = origin is not None and urlsplit(origin).netloc != headers.get("host")
+    if forged:
+        raise Error(ErrorCode.UNAUTHORIZED, "another site's page cannot use the credentials that your browser keeps")
 
 
 async def recognise(request: Request) -> Caller:
     """Who calls; not counted yet, unless it is nobody known. Raises `Error` (unauthorized, rate_limited, busy)."""
     services: Services = request.app.state.services
     address = address_of(request)
+    refuse_forged(request)
     try:
         return await services.identities.identify(request.headers.get("authorization", ""), address)
     except Error as error:
         if error.code is ErrorCode.UNAUTHORIZED:  # whoever guesses is slowed down
-            await take_from(services, request, code=None, caller=address)
+            await take_from(services, request, code=None, caller=network_of(address))
         raise
 
 
 async def count(services: Services, request: Request, caller: Caller, *, code: str | None = None) -> None:
     """Count a caller's call, and that it is of a code. Raises `Error` (rate_limited)."""
     if caller.kind is not CallerKind.ADMINISTRATOR:
-        await take_from(services, request, code=code, caller=caller.name)
+        await take_from(services, request, code=code, caller=caller.counted_as)
 
 
 async def identify(request: Request) -> Caller:

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from codeactions.domain.code import LANGUAGES, SOURCE_LIMIT, TIMEOUT_LEAST, TIMEOUT_MOST, TYPES
 from codeactions.domain.errors import invalid
 from codeactions.http.authentication import Authenticated
-from codeactions.http.parameters import Id
+from codeactions.http.parameters import Id, PageNumber
 from codeactions.http.requests import parse_object, read_body
 from codeactions.http.services import Services
-from codeactions.http.shapes import CodeShape, errors
+from codeactions.http.shapes import CodeShape, ListedCodeShape, errors
 
 router = APIRouter(tags=["codes"])
 
@@ -21,6 +21,11 @@ _Type = Literal["flow", "endpoint"]
 _Language = Literal["python", "go", "javascript"]
 _Timeout = Annotated[int | None, Query(ge=TIMEOUT_LEAST, le=TIMEOUT_MOST, description="Seconds")]
 _Check = Annotated[bool, Query(description="false saves the source even if its language does not take it")]
+# The list is a plain array, as clients know it: what other lists say in their object is said in a header.
+_TOTAL = "X-Total-Count"
+_PAGE_OF_CODES: dict[str, Any] = {
+    "headers": {_TOTAL: {"description": "How many codes there are on all pages", "schema": {"type": "integer"}}}
+}
 _FIELDS = {
     "name": {"type": "string", "minLength": 1, "maxLength": 255},
     "language": {"type": "string", "enum": list(LANGUAGES)},
@@ -62,16 +67,29 @@ async def create_code(
     return await services.codes.create(caller, await _fields(request, services, **given, url=url), check=check)
 
 
-@router.get("/code", response_model=list[CodeShape], responses=errors())
+@router.get(
+    "/code",
+    response_model=list[ListedCodeShape],
+    response_model_exclude_defaults=True,
+    responses={200: _PAGE_OF_CODES, **errors()},
+)
 async def list_codes(
     request: Request,
+    response: Response,
     caller: Authenticated,
     project_uuid: Annotated[str, Query(min_length=1, max_length=255)],
     type: _Type | None = None,  # noqa: A002
+    page: PageNumber = 1,
 ) -> Any:
-    """The codes of a project, oldest first."""
+    """The codes of a project, oldest first; 1,000 a page. `X-Total-Count` says how many there are.
+
+    The sources of a page have at most 8 MiB together. If there is more, those over an equal share are cut to their
+    first 1,000 characters, and `cut` says so; `/code/{code_id}` has all of a code.
+    """
     services: Services = request.app.state.services
-    return await services.codes.list(caller, project_uuid, type)
+    found, total = await services.codes.list(caller, project_uuid, type, page)
+    response.headers[_TOTAL] = str(total)
+    return found
 
 
 @router.get("/code/{code_id}", response_model=CodeShape, responses=errors(403, 404))

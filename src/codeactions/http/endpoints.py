@@ -8,7 +8,7 @@ from codeactions.domain.ids import parse_id
 from codeactions.domain.protection import ProtectionKind
 from codeactions.domain.run import Answer, ErrorType, RunError
 from codeactions.execution.executor import Finished
-from codeactions.http.authentication import address_of, take_from
+from codeactions.http.authentication import address_of, network_of, refuse_forged, take_from
 from codeactions.http.errors import error_answer
 from codeactions.http.requests import read_body, read_call
 from codeactions.http.services import Services
@@ -23,18 +23,24 @@ _ISOLATION = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-
 
 async def call_endpoint(services: Services, request: Request, code_id: str, path: str) -> Response:
     """`ANY /endpoint/{code_id}[/path]`: run an endpoint and answer as it says. Raises `Error`; a flow is not found."""
-    found = await _find(services, code_id)
     authorization, address = request.headers.get("authorization", ""), address_of(request)
-    limited, protected = not services.identities.is_administrator(authorization), found.protection is not None
-    if limited:
-        await take_from(services, request, code=None if protected else str(found.code.id), caller=address)
+    limited = not services.identities.is_administrator(authorization)
+    if limited:  # first: looking for what is not there costs as much as a call
+        await take_from(services, request, code=None, caller=network_of(address))
+    found = await _find(services, code_id)
+    protected = found.protection is not None
+    if limited and not protected:
+        await take_from(services, request, code=str(found.code.id), caller=None)
+    if found.protection is not None and found.protection.kind is ProtectionKind.TOKEN:
+        refuse_forged(request)
     await services.endpoints.admit(found, request.headers, address)
     body = await read_body(request, services.body_limit, services.body_timeout)
     services.endpoints.check_signature(found, request.headers, body)
     if limited and protected:  # only now: who may not call it takes nothing from its limit
         await take_from(services, request, code=str(found.code.id), caller=None)
-    public = found.protection is None or found.protection.kind is ProtectionKind.HMAC
-    call = read_call(request, path, body, identities=services.identities, public=public)
+    signature = found.protection.header if found.protection is not None else None
+    public = not protected or signature is not None
+    call = read_call(request, path, body, identities=services.identities, public=public, signature=signature)
     finished = await services.endpoints.run(found.code, call)
     if finished.outcome.answer is None:
         return failure_answer(finished)

@@ -70,11 +70,13 @@ def read_call(
     identities: Identities,
     public: bool,
     without: frozenset[str] = frozenset(),
+    signature: str | None = None,
 ) -> Call:
     """The call that a run gets to see. Raises `Error` (invalid, too_large).
 
     The keys of this server are never among it: headers that hold one are left out, and where the caller had to show
-    one (not `public`) Authorization altogether. `without` names query parameters that are the route's own.
+    one (not `public`) Authorization altogether. `without` names query parameters that are the route's own, `signature`
+    the header that let the call in, and would let others in.
     """
     if sum(len(name) + len(value) for name, value in request.headers.raw) > _MOST_HEADER_BYTES:
         raise Error(ErrorCode.TOO_LARGE, f"the headers must have at most {_MOST_HEADER_BYTES} bytes")
@@ -87,6 +89,7 @@ def read_call(
         )
     except ValueError:
         raise invalid(f"there may be at most {_MOST_PARAMETERS} query parameters") from None
+    unseen = signature.lower() if signature else ""
     return Call(
         method=request.method,
         path=path if path.startswith("/") else f"/{path}",
@@ -94,8 +97,9 @@ def read_call(
         headers=tuple(
             (name, value)
             for name, value in request.headers.items()
-            if not identities.holds_secret(value)
-            and (name != "authorization" or (public and not identities.is_own(value)))
+            if name != unseen
+            and not identities.holds_secret(value)
+            and (name != "authorization" or (public and not identities.is_key(value)))
         ),
         body=body,
     )

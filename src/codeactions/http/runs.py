@@ -13,7 +13,7 @@ from codeactions.http.endpoints import failure_answer
 from codeactions.http.parameters import Id, Moment, PageNumber, require_zone
 from codeactions.http.requests import read_body, read_call
 from codeactions.http.services import Services
-from codeactions.http.shapes import PageShape, RunAnswer, RunShape, errors, page_object, run_object
+from codeactions.http.shapes import ListedRunShape, PageShape, RunAnswer, RunShape, errors, page_object, run_object
 
 router = APIRouter(tags=["runs"])
 # /run takes any parameter, since they are the code's; only the history has a closed set.
@@ -61,7 +61,7 @@ async def read_run(request: Request, caller: Authenticated, run_id: Id) -> Any:
     return JSONResponse(run_object(await services.runs.get(caller, run_id), traceback=True))
 
 
-@router.get("/coderun", response_model=PageShape[RunShape], responses=errors())
+@router.get("/coderun", response_model=PageShape[ListedRunShape], responses=errors())
 async def list_runs(
     request: Request,
     caller: Authenticated,
@@ -71,7 +71,11 @@ async def list_runs(
     status: RunStatus | None = None,
     page: PageNumber = 1,
 ) -> Any:
-    """The runs of a code, newest first, 20 a page."""
+    """The runs of a code, newest first, 20 a page.
+
+    The bodies and results of a page have at most 8 MiB together. If there is more, those over an equal share are cut
+    to their first 1,000 characters, and `cut` names them; `/coderun/{run_id}` has all of a run.
+    """
     services: Services = request.app.state.services
     found = await services.runs.page(
         caller,

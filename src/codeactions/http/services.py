@@ -10,7 +10,8 @@ from codeactions.identity.identities import Identities
 from codeactions.services.audit import AuditService
 from codeactions.services.codes import CodeService
 from codeactions.services.endpoints import EndpointService
-from codeactions.services.projects import PermissionService, ProjectService
+from codeactions.services.permissions import PermissionService
+from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,6 +41,14 @@ class CodeShape(BaseModel):
     timeout: int = Field(description="Seconds")
     created_at: datetime
     updated_at: datetime
+
+
+class ListedCodeShape(CodeShape):
+    """A code in a list."""
+
+    cut: list[Literal["source"]] = Field(
+        [], description="Only there if the source did not fit: this is its beginning, `/code/{id}` has all of it"
+    )
 
 
 class AuthorizationShape(BaseModel):
@@ -145,6 +153,14 @@ class RunShape(BaseModel):
     updated_at: datetime
 
 
+class ListedRunShape(RunShape):
+    """A run in a list."""
+
+    cut: list[Literal["body", "result"]] = Field(
+        [], description="Only there if something did not fit: of that, this is the beginning; `/coderun/{id}` has all"
+    )
+
+
 class LogShape(BaseModel):
     """A log line."""
 
@@ -206,6 +222,8 @@ def run_object(run: Run, *, traceback: bool) -> dict[str, Any]:
     error = values["extra"].get("error")
     if error and not traceback:
         values["extra"] = {**values["extra"], "error": {**error, "traceback": ""}}
+    if not values.get("cut"):  # whatever is whole looks the same in a list and alone
+        values.pop("cut", None)
     return values
 
 

@@ -1,7 +1,6 @@
 """From an Authorization header to a caller."""
 
 import base64
-import binascii
 import dataclasses
 import hmac
 import re
@@ -33,7 +32,7 @@ def presented_token(authorization: str) -> str:
         case "basic":
             try:
                 return base64.b64decode(rest, validate=True).decode().partition(":")[2]
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:  # of base64, of UTF-8, or for letters beyond ASCII
                 return ""
     return authorization.strip()
 
@@ -70,6 +69,12 @@ class Identities:
     def is_own(self, authorization: str) -> bool:
         """Whether a header holds, in any form, what only this server gives out."""
         return self.is_administrator(authorization) or presented_token(authorization).startswith(PREFIX)
+
+    def is_key(self, authorization: str) -> bool:
+        """Whether a header holds, in any form, what opens something here: an identity token of the issuer, too."""
+        if self.is_own(authorization):
+            return True
+        return self._verifier is not None and self._verifier.is_of_issuer(presented_token(authorization))
 
     def holds_secret(self, value: str) -> bool:
         """Whether a header's value holds a token of this server, which no code may see."""
@@ -108,7 +113,7 @@ class Identities:
             raise Error(ErrorCode.UNAUTHORIZED, "the API token has expired")
         if self._usage:
             self._usage.note(token, now)
-        name = f"{token.email or token.project_uuid}, token {token.name} ({token.id})"
+        name = f"token {token.id} of {token.email or token.project_uuid}: {token.name}"  # names are anybody's to choose
         if token.project_uuid is not None:
             roles: Mapping[str, Role] = {token.project_uuid: token.role}
             return Caller(kind=CallerKind.PROJECT_TOKEN, name=name, roles=roles, ceiling=token.role, address=address)

@@ -227,7 +227,7 @@ def _endpoint(document: dict[str, Any], name: str) -> str:
 
 def _freshness(headers: httpx.Headers) -> float:
     found = _MAX_AGE.search(headers.get("cache-control", "").lower())
-    return min(max(float(found[1]), _LEAST_FRESH), _OLDEST) if found else _FRESH
+    return min(max(float(found[1]), _LEAST_FRESH), _FRESH) if found else _FRESH
 
 
 def _usable(entry: Any) -> Key | None:

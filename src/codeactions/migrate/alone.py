@@ -1,5 +1,7 @@
 """Running a file that refuses a transaction around it, the way golang-migrate runs all of them."""
 
+import contextlib
+import re
 import time
 
 from codeactions.migrate import diagnosis
@@ -12,7 +14,13 @@ from codeactions.migrate.script.split import is_blank, pieces
 from codeactions.migrate.source import files
 
 ACTIVE_TRANSACTION = "25001"
-INVALID_INDEXES = "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid ORDER BY 1 LIMIT 20"
+# Not those of partitioned tables, which may be invalid for long, nor those that others are building now.
+INVALID_INDEXES = """
+SELECT indexrelid::regclass FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE NOT indisvalid AND relkind = 'i'
+  AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index WHERE index_relid = indexrelid)
+ORDER BY 1 LIMIT 20
+"""
 
 
 def statement_timeout(opened: Session) -> float | None:
@@ -79,7 +87,7 @@ def run_alone(opened: Session, step: Step, text: bytes, before: Recorded, why: s
         # For instance, the file has changed to a role that may not do this, and that is its own affair.
         _roll_back(opened)
         opened.reset_role()
-        error.query = writing.partition(";")[0]
+        error.query = opened.table.known_as
         outcome = diagnosis.left_dirty(step, before.version, ended=True)
         raise diagnosis.unrecorded(step, error, outcome, opened.address.driver) from error
     return after
@@ -121,7 +129,7 @@ def _send(opened: Session, step: Step, text: bytes, before: Recorded, why: str) 
             run_file(opened, part)
         except DatabaseError as error:
             _roll_back(opened)
-            raise diagnosis.failed(step, part, error, outcome(*_advice(opened, error)), address.driver) from error
+            raise diagnosis.failed(step, part, error, outcome(*_advice(opened, part, error)), address.driver) from error
         if connection.status() is TransactionStatus.IDLE:
             kept = sent
 
@@ -132,7 +140,7 @@ def _roll_back(opened: Session) -> None:
         opened.connection.run("ROLLBACK")
 
 
-def _advice(opened: Session, error: DatabaseError) -> list[str]:
+def _advice(opened: Session, part: bytes, error: DatabaseError) -> list[str]:
     """What else a human will want to know."""
     if opened.connection.closed or not isinstance(error, ServerError):
         return []
@@ -142,7 +150,10 @@ def _advice(opened: Session, error: DatabaseError) -> list[str]:
             "PostgreSQL runs several statements as one transaction: put this one in a file of its own, or add "
             "x-multi-statement=true to the database URL"
         )
-    invalid = [str(name) for (name,) in opened.connection.run(INVALID_INDEXES)]
+    concurrently = re.search(rb"\bconcurrently\b", part, re.IGNORECASE)
+    invalid: list[str] = []
+    with contextlib.suppress(ServerError):  # before version 12 it does not tell which are being built
+        invalid = [str(name) for (name,) in opened.connection.run(INVALID_INDEXES)] if concurrently else []
     if invalid:
         listed = "; ".join(f"DROP INDEX {name}" for name in invalid)
         advice.append(f"Invalid indexes are left, as of a CREATE INDEX CONCURRENTLY that failed: {listed}")

@@ -135,7 +135,8 @@ def _run_one(opened: session.Session, step: plan.Step, text: bytes, before: Reco
     """
     if b"\0" in text:
         # libpq takes C strings: it would run what stands before the NUL and call it a success.
-        raise diagnosis.refused(step, text, "invalid message format", diagnosis.kept_nothing(before.version))
+        error = ServerError("08P01", "invalid message format")
+        raise diagnosis.refused(step, text, error, diagnosis.kept_nothing(before.version), opened.address.driver)
     why = why_alone(opened, text)
     if why is None and any(is_too_long(opened, part) for part in parts(opened, text)):
         outcome = diagnosis.kept_nothing(before.version)
@@ -192,7 +193,7 @@ def _run_together(opened: session.Session, step: plan.Step, text: bytes, before:
         if error.sqlstate in CANNOT_RECORD:
             return f"its transaction may not write the version: {error.message}"
         # Of all that was sent, what scripts know as the statement that fails here.
-        error.query = writing.partition(";")[0]
+        error.query = opened.table.known_as
         raise
     return None
 

@@ -60,10 +60,10 @@ def argument(version: int) -> str:
     return f"-- {version}" if version < 0 else str(version)
 
 
-def refused(step: Step, text: bytes, message: str, outcome: Outcome) -> MigrationError:
-    """The failure of a file that is not even sent."""
-    query = masked(text.decode(errors="backslashreplace"))
-    tool = f"migration failed: {message} in line 0: {query} (details: pq: {message})"
+def refused(step: Step, text: bytes, error: ServerError, outcome: Outcome, driver: Driver) -> MigrationError:
+    """The failure of a file that is not even sent, as the server would have put it."""
+    query, message = masked(text.decode(errors="backslashreplace")), error.message
+    tool = f"migration failed: {message} in line 0: {query} (details: {in_go_words(error, driver)})"
     return _error(ErrorCode.INVALID, step, message, tool, outcome)
 
 

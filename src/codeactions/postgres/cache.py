@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from codeactions.postgres.changes import EVERYTHING
+
 _MOST_SECONDS = 5.0  # a row is read again after this long, should a notification ever be missed
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -68,6 +70,9 @@ class Cache(Generic[_Key, _Value]):
 
     def changed(self, payload: str) -> None:
         """Drop what somebody has changed."""
+        if payload == EVERYTHING:
+            self.forget_all()
+            return
         with contextlib.suppress(ValueError):
             self.forget(self._parse(payload))
 

@@ -11,6 +11,7 @@ import structlog
 from codeactions.postgres.database import connect
 
 CODES, PERMISSIONS, TOKENS = "codeactions_codes", "codeactions_permissions", "codeactions_tokens"
+EVERYTHING = "*"  # is notified instead of very many keys
 _RETRY_SECONDS = 1.0
 _log = structlog.get_logger()
 
@@ -19,7 +20,7 @@ class Listener(Protocol):
     """Who wants to know: told of each key, and of every beginning and end of a time in which nothing is heard."""
 
     def changed(self, payload: str) -> None:
-        """Something changed."""
+        """Something changed, or `EVERYTHING`."""
 
     def hearing(self, *, on: bool) -> None:
         """From now on changes are heard, or not."""

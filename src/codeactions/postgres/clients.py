@@ -64,10 +64,14 @@ def connect(parameters: Mapping[str, str], application: str) -> psycopg.Connecti
     """
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     given = {**_PATIENCE, "application_name": application}
+    if os.environ.get("PGCONNECT_TIMEOUT"):
+        del given["connect_timeout"]
     given |= {key: value for key, value in parameters.items() if key in known} | {"client_encoding": "UTF8"}
     settings = [f"-c {key}={_escaped(value)}" for key, value in parameters.items() if key not in known]
     if settings:
-        given["options"] = " ".join([given.get("options", ""), *settings]).strip()
+        # What is given here takes the place of PGOPTIONS.
+        before = given.get("options") or os.environ.get("PGOPTIONS", "")
+        given["options"] = " ".join([before, *settings]).strip()
     try:
         return psycopg.connect(make_conninfo(**given), autocommit=True)
     except psycopg.Error as error:

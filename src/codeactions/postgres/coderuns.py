@@ -19,9 +19,20 @@ from codeactions.domain.text import storable
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
 
+# Bodies and results of one page: twenty of each may be 10 MB and more. `get` gives everything. Parameters and headers
+# have bounds of their own where they come in, 64 KiB a call, and stay whole.
+PAGE_BYTES = 8 * 1024 * 1024
+BEGINNING = 1000  # characters that are left of what is cut; a multiple of 4, so that base64 stays readable
 _SQL = queries.load("coderuns")
 # The first key of this product's advisory locks ("code" in ASCII); the second is a server's instance number.
 _LOCK_SPACE = 0x636F6465
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRun(Run):
+    """A run in a list. `cut` names the fields that did not fit: of those there is only the beginning."""
+
+    cut: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +160,16 @@ class RunStore:
         after: datetime | None = None,
         before: datetime | None = None,
         page: int = 1,
-    ) -> Page[Run]:
-        """The runs of a code, newest first; created after and before the given times."""
+    ) -> Page[ListedRun]:
+        """The runs of a code, newest first; created after and before the given times.
+
+        Together their bodies and results have at most `PAGE_BYTES` bytes: those that do not fit are cut.
+        """
         values = {"code_id": code_id, "status": status, "after": after, "before": before}
         total = await self._database.fetch_one(_SQL["count"], values)
-        bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
+        bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE, "bytes": PAGE_BYTES, "beginning": BEGINNING}
         rows = await self._database.fetch(_SQL["page"], {**values, **bounds})
-        return Page([_run(row) for row in rows], total["total"] if total else 0, page)
+        return Page([_listed(row) for row in rows], total["total"] if total else 0, page)
 
 
 class InstanceLocks:
@@ -193,6 +207,10 @@ class InstanceLocks:
 
 def _run(row: DictRow) -> Run:
     return Run(**{**row, "status": RunStatus(row["status"])})
+
+
+def _listed(row: DictRow) -> ListedRun:
+    return ListedRun(**{**row, "status": RunStatus(row["status"]), "cut": tuple(row["cut"])})
 
 
 def missing(run_id: UUID) -> str:

@@ -12,9 +12,18 @@ from codeactions.postgres import queries
 from codeactions.postgres.cache import Cache
 from codeactions.postgres.database import Statements
 
-LIST_LIMIT = 1000  # codes of one project in one answer
+LIST_LIMIT = 1000  # codes of one project in one answer: a page
+LIST_BYTES = 8 * 1024 * 1024  # of their sources together: each may be 1 MiB. `get` gives everything
+BEGINNING = 1000  # characters that are left of a source that is cut
 _SQL = queries.load("codes")
 _GUARD = "guard_"  # begins the names of the protection's columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedCode(Code):
+    """A code in a list. `cut` names the fields that did not fit: of those there is only the beginning."""
+
+    cut: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +63,16 @@ class CodeStore:
         code = Code(**{name: value for name, value in row.items() if not name.startswith(_GUARD)})
         return GuardedCode(code, _protection(code_id, guard))
 
-    async def list(self, project_uuid: str, kind: str | None) -> list[Code]:
-        """The codes of a project, of one type or of both, oldest first; at most `LIST_LIMIT`."""
-        values = {"project_uuid": project_uuid, "type": kind, "limit": LIST_LIMIT}
-        return [Code(**row) for row in await self._database.fetch(_SQL["list"], values)]
+    async def list(self, project_uuid: str, kind: str | None, page: int) -> tuple[list[ListedCode], int]:
+        """The codes of a project, of one type or of both, oldest first, `LIST_LIMIT` a page; and how many there are.
+
+        Together the sources of a page have at most `LIST_BYTES` bytes: those that do not fit are cut.
+        """
+        values = {"project_uuid": project_uuid, "type": kind}
+        total = await self._database.fetch_one(_SQL["count"], values)
+        bounds = {"limit": LIST_LIMIT, "offset": (page - 1) * LIST_LIMIT, "bytes": LIST_BYTES, "beginning": BEGINNING}
+        rows = await self._database.fetch(_SQL["list"], {**values, **bounds})
+        return [ListedCode(**{**row, "cut": tuple(row["cut"])}) for row in rows], total["total"] if total else 0
 
     async def update(self, code: Code, read: Code) -> None:
         """Replace `read` by `code`. Raises `Error` (conflict) when it was changed or deleted meanwhile."""

@@ -15,6 +15,7 @@ from codeactions.postgres import queries
 
 _UNREACHABLE = "the database cannot be reached; try again shortly"
 _STATEMENT_TIMEOUT = 30_000  # milliseconds: nothing the server asks takes a fraction of it
+_LOCK_TIMEOUT = 20_000  # shorter: to wait for somebody else's transaction is no fault of a statement
 
 
 def unavailable() -> Error:
@@ -24,9 +25,17 @@ def unavailable() -> Error:
 
 @contextlib.contextmanager
 def translated() -> Any:
-    """Turn the driver's errors into `Error`: busy when the database is away, internal for anything else."""
+    """Turn the driver's errors into `Error`.
+
+    Busy when the database or somebody's lock is not to be had, timeout for a statement that takes too long, internal
+    for anything that nobody has thought of.
+    """
     try:
         yield
+    except psycopg.errors.QueryCanceled as error:
+        raise Error(ErrorCode.TIMEOUT, "the database gave up a statement that took too long") from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise Error(ErrorCode.BUSY, "somebody else's change of the same takes too long; try again shortly") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
         raise unavailable() from error
     except psycopg.errors.ForeignKeyViolation as error:
@@ -169,5 +178,6 @@ async def connect(url: str, *, durable: bool = True) -> psycopg.AsyncConnection[
 
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(_STATEMENT_TIMEOUT)))
+    await connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
     # Times are compared and shown in UTC whatever the server's own zone is.
     await connection.execute("SET timezone = 'UTC'")

@@ -38,10 +38,10 @@ class PermissionStore:
             raise not_found(missing(permission_id))
         return _permission(row)
 
-    async def find(self, project_uuid: str, email: str) -> Permission | None:
-        """What a user has in a project; None: nothing."""
-        row = await self._database.fetch_one(_SQL["find"], {"project_uuid": project_uuid, "email": email})
-        return None if row is None else _permission(row)
+    async def of_user(self, project_uuid: str, email: str) -> list[Permission]:
+        """What a user has in a project: more than one row if there are several spellings of the address."""
+        rows = await self._database.fetch(_SQL["of_user"], {"project_uuid": project_uuid, "email": email})
+        return [_permission(row) for row in rows]
 
     async def page(self, project_uuid: str, page: int) -> Page[Permission]:
         """The permissions of a project, by address."""

@@ -42,6 +42,10 @@ class ProjectStore:
         """Until the end of the transaction, let nobody else write a project or who is in one."""
         await self._database.fetch(_SQL["lock"])
 
+    async def hold(self, uuid: str) -> bool:
+        """Until the end of the transaction, let nobody delete a project; whether there is one."""
+        return await self._database.fetch_one(_SQL["hold"], {"uuid": uuid}) is not None
+
     async def page(self, uuids: Sequence[str] | None, page: int) -> Page[Project]:
         """Projects, oldest first: of these uuids, or all."""
         values = {"uuids": None if uuids is None else list(uuids)}
@@ -57,6 +61,7 @@ class ProjectStore:
 
     async def delete(self, uuid: str) -> None:
         """Delete a project, with its permissions. Raises `Error`: not_found; conflict while it has codes."""
+        await self._database.fetch(_SQL["hold_alone"], {"uuid": uuid})  # before its codes are counted
         codes = await self._database.fetch_one(_SQL["count_codes"], {"uuid": uuid})
         if codes and codes["total"]:
             raise Error(ErrorCode.CONFLICT, f"project {uuid} has {codes['total']} codes: delete or move them first")

@@ -9,6 +9,7 @@ from importlib import resources
 from typing import LiteralString, cast
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_ABOVE = re.compile(r"\A\s*(--.*\n\s*)+")
 
 
 @cache
@@ -20,4 +21,6 @@ def load(file: str) -> dict[str, LiteralString]:
     if len(set(names)) != len(names):
         raise ValueError(f"sql/{file}.sql names a statement twice")
     # LiteralString: the drivers want statements that come from the program, and these do.
-    return cast("dict[str, LiteralString]", dict(zip(names, map(str.strip, statements), strict=True)))
+    # Without what is said above them: how a statement begins tells whether it may be sent twice (database.py).
+    bare = [_ABOVE.sub("", statement).strip() for statement in statements]
+    return cast("dict[str, LiteralString]", dict(zip(names, bare, strict=True)))

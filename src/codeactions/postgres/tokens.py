@@ -46,6 +46,10 @@ class TokenStore:
         rows = await self._database.fetch(_SQL["page"], {**values, **bounds})
         return Page([_token(row) for row in rows], total["total"] if total else 0, page)
 
+    async def live_of(self, project_uuid: str) -> list[ApiToken]:
+        """The tokens of a project that are not revoked."""
+        return [_token(row) for row in await self._database.fetch(_SQL["live_of"], {"project_uuid": project_uuid})]
+
     async def revoke(self, token_id: UUID, at: datetime) -> bool:
         """Let a token count no more; whether it did until now."""
         return await self._database.fetch_one(_SQL["revoke"], {"id": token_id, "at": at}) is not None

@@ -1,7 +1,7 @@
 """Codes: made, read, changed and deleted by those who may."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +10,11 @@ from codeactions.domain.audit import Deed, Thing, changes
 from codeactions.domain.caller import Caller
 from codeactions.domain.code import Code, changed_code, new_code
 from codeactions.execution.builds import Builds
-from codeactions.postgres.codes import CodeStore, GuardedCodes, missing
+from codeactions.postgres.codes import CodeStore, GuardedCodes, ListedCode, missing
+from codeactions.postgres.permissions import PermissionStore
+from codeactions.postgres.projects import ProjectStore
 from codeactions.postgres.projects import missing as missing_project
-from codeactions.services.desk import Desk
+from codeactions.services.desk import Change, Desk
 
 _SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout")
 
@@ -36,16 +38,22 @@ class CodeService:
         if check:
             await self._builds.check(code.language, code.source)
         async with self._desk.change(caller) as change:
+            await self._still(change, caller, code.project_uuid)
             await CodeStore(change).create(code)
             shown = {name: getattr(code, name) for name in _SHOWN}
             await change.note(Deed.CREATE, Thing.CODE, code.id, code.project_uuid, **shown)
         return code
 
-    async def list(self, caller: Caller, project_uuid: str, kind: str | None) -> list[Code]:
-        """The codes of a project, oldest first; of one that the caller may not know of as of one that is not there."""
+    async def list(
+        self, caller: Caller, project_uuid: str, kind: str | None, page: int
+    ) -> tuple[list[ListedCode], int]:
+        """A page of a project's codes, oldest first, and how many there are.
+
+        Of a project that the caller may not know of as of one that is not there.
+        """
         if caller.role_in(project_uuid) is None:
-            return []
-        return await self._store.list(project_uuid, kind)
+            return [], 0
+        return await self._store.list(project_uuid, kind, page)
 
     async def get(self, caller: Caller, code_id: UUID) -> Code:
         """Read a code."""
@@ -54,17 +62,20 @@ class CodeService:
     async def update(self, caller: Caller, code_id: UUID, fields: Mapping[str, Any], *, check: bool = True) -> Code:
         """Change what is given, and only that. Raises `Error` as `create` does, and conflict.
 
-        Moving a code needs the right in both projects.
+        Moving a code, with its history, takes it away from where it was: that needs the right to delete it there.
         """
         read = await self._get(caller, Action.CHANGE, code_id)
         code = changed_code(read, fields, now=self._desk.now())
-        require(caller, Action.CHANGE, code.project_uuid, missing_project(code.project_uuid))
+        if code.project_uuid != read.project_uuid:
+            require(caller, Action.DELETE, read.project_uuid, missing(code_id))
+            require(caller, Action.CHANGE, code.project_uuid, missing_project(code.project_uuid))
         if check and (code.language, code.source) != (read.language, read.source):
             await self._builds.check(code.language, code.source)
         before, after = asdict(read), asdict(code)
         del after["updated_at"]
         try:
             async with self._desk.change(caller) as change:
+                await self._still(change, caller, code.project_uuid)
                 await CodeStore(change).update(code, read)
                 told = changes(before, after, _SHOWN)
                 await change.note(Deed.UPDATE, Thing.CODE, code_id, code.project_uuid, **told)
@@ -83,6 +94,18 @@ class CodeService:
                 await change.note(Deed.DELETE, Thing.CODE, code_id, code.project_uuid, name=code.name)
         finally:
             self._guarded.forget(code_id)
+
+    @staticmethod
+    async def _still(change: Change, caller: Caller, project_uuid: str) -> None:
+        """A build takes its time: the project may be gone by now, or the caller out of it."""
+        there = await ProjectStore(change).hold(project_uuid)
+        if caller.everywhere:
+            return
+        if caller.email is not None:
+            caller = replace(caller, roles=await PermissionStore(change).roles_of(caller.email))
+        elif not there:
+            caller = replace(caller, roles={})
+        require(caller, Action.CHANGE, project_uuid, missing_project(project_uuid))
 
     async def _get(self, caller: Caller, action: Action, code_id: UUID) -> Code:
         code = await self._store.get(code_id)

@@ -17,7 +17,7 @@ from codeactions.domain.run import Call
 from codeactions.execution.executor import Executor, Finished
 from codeactions.identity.identities import Identities
 from codeactions.identity.vault import Vault
-from codeactions.postgres.codes import GuardedCode, GuardedCodes, missing
+from codeactions.postgres.codes import GuardedCode, GuardedCodes
 
 _MOST_PASSWORDS = 1000  # remembered
 _HASHER_SECONDS = 5.0  # that a caller waits for one of them
@@ -48,9 +48,12 @@ class EndpointService:
 
     async def find(self, code_id: UUID) -> GuardedCode:
         """The endpoint. Raises `Error` (not_found), also for a flow."""
-        found = await self._guarded.get(code_id)
+        try:
+            found = await self._guarded.get(code_id)
+        except Error as error:
+            raise not_found(_missing(code_id)) if error.code is ErrorCode.NOT_FOUND else error from None
         if found.code.type != "endpoint":
-            raise not_found(f"there is no endpoint {code_id}")
+            raise not_found(_missing(code_id))
         return found
 
     async def admit(self, found: GuardedCode, headers: Mapping[str, str], address: str) -> None:
@@ -60,11 +63,14 @@ class EndpointService:
         """
         protection, code = found.protection, found.code
         authorization = headers.get("authorization", "")
-        if protection is None or protection.kind is ProtectionKind.HMAC:
+        if protection is None:
+            return
+        if protection.kind is ProtectionKind.HMAC:
+            self._signature(protection, headers)
             return
         if protection.kind is ProtectionKind.TOKEN:
             caller = await self._identities.identify(authorization, address)
-            require(caller, Action.RUN, code.project_uuid, missing(code.id))
+            require(caller, Action.RUN, code.project_uuid, _missing(code.id))
         elif not await self._has_password(protection, authorization):
             raise Error(ErrorCode.UNAUTHORIZED, "this endpoint needs its user name and password", scheme="Basic")
 
@@ -74,11 +80,16 @@ class EndpointService:
         if protection is None or protection.kind is not ProtectionKind.HMAC:
             return
         assert protection.secret is not None
-        assert protection.header is not None
-        presented = headers.get(protection.header, "")
+        presented = self._signature(protection, headers)
         if not is_signed(presented, self._vault.open(protection.secret), body, self._clock()):
-            told = "is not that of this body" if presented else "is missing"
-            raise Error(ErrorCode.UNAUTHORIZED, f"the signature in {protection.header} {told}")
+            raise Error(ErrorCode.UNAUTHORIZED, f"the signature in {protection.header} is not that of this body")
+
+    @staticmethod
+    def _signature(protection: Protection, headers: Mapping[str, str]) -> str:
+        presented = headers.get(protection.header or "", "")
+        if not presented:
+            raise Error(ErrorCode.UNAUTHORIZED, f"the signature in {protection.header} is missing")
+        return presented
 
     async def run(self, code: Code, call: Call) -> Finished:
         """Run it. Raises `Error` as `Executor.run` does."""
@@ -108,3 +119,8 @@ class EndpointService:
             if len(self._known) > _MOST_PASSWORDS:
                 self._known.popitem(last=False)
         return right
+
+
+def _missing(code_id: UUID) -> str:
+    """The same of a flow, of nothing, and of an endpoint that the caller may not know of."""
+    return f"there is no endpoint {code_id}"

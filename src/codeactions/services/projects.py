@@ -1,24 +1,19 @@
-"""Projects, and who is in them."""
+"""Projects: made, read, changed and deleted by those who may."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from uuid import UUID
 
 from codeactions.domain.access import Action, require, require_everywhere
 from codeactions.domain.audit import Deed, Thing
 from codeactions.domain.caller import Caller
 from codeactions.domain.page import Page
 from codeactions.domain.project import (
-    Permission,
     Project,
-    changed_permission,
     changed_project,
-    new_permission,
     new_project,
 )
-from codeactions.postgres.permissions import PermissionStore
-from codeactions.postgres.permissions import missing as missing_permission
 from codeactions.postgres.projects import ProjectStore, missing
+from codeactions.postgres.tokens import TokenStore
 from codeactions.services.desk import Desk
 
 _Forget = Callable[[str], None]
@@ -81,6 +76,8 @@ class ProjectService:
             store = ProjectStore(change)
             await store.lock()
             read = await store.get(uuid)
+            for token in await TokenStore(change).live_of(uuid):
+                await change.note(Deed.REVOKE, Thing.TOKEN, token.id, uuid, name=token.name, role=token.role)
             await store.delete(uuid)
             await change.note(Deed.DELETE, Thing.PROJECT, uuid, uuid, **_shown(read))
         self._forget_all(_emails(read))
@@ -88,72 +85,6 @@ class ProjectService:
     def _forget_all(self, emails: Iterable[str]) -> None:
         for email in emails:
             self._forget(email)
-
-
-class PermissionService:
-    """As `ProjectService`, one user at a time."""
-
-    def __init__(self, desk: Desk, forget: _Forget = lambda email: None) -> None:
-        self._desk = desk
-        self._store = PermissionStore(desk.database)
-        self._forget = forget
-
-    async def create(self, caller: Caller, fields: Mapping[str, Any]) -> Permission:
-        """Give a user a role in a project. Raises `Error` (invalid, not_found, conflict)."""
-        made = new_permission(fields, id=self._desk.new_id(), now=self._desk.now())
-        require(caller, Action.MANAGE, made.project_uuid, missing(made.project_uuid))
-        async with self._desk.change(caller) as change:
-            projects = ProjectStore(change)
-            await projects.lock()
-            await projects.get(made.project_uuid)
-            await PermissionStore(change).create(made)
-            told = {"email": made.email, "role": made.role}
-            await change.note(Deed.CREATE, Thing.PERMISSION, made.id, made.project_uuid, **told)
-        self._forget(made.email)
-        return made
-
-    async def page(self, caller: Caller, project_uuid: str, page: int) -> Page[Permission]:
-        """The permissions of a project; none where the caller may not know of it."""
-        if caller.role_in(project_uuid) is None:
-            return Page([], 0, page)
-        return await self._store.page(project_uuid, page)
-
-    async def find(self, caller: Caller, project_uuid: str, email: str) -> Permission | None:
-        """What a user has in a project; None: nothing, or nothing that the caller may know of."""
-        if caller.role_in(project_uuid) is None:
-            return None
-        return await self._store.find(project_uuid, email)
-
-    async def get(self, caller: Caller, permission_id: UUID) -> Permission:
-        """Read a permission."""
-        return await self._get(caller, Action.READ, permission_id)
-
-    async def update(self, caller: Caller, permission_id: UUID, fields: Mapping[str, Any]) -> Permission:
-        """Change the role. Raises `Error` (invalid)."""
-        read = await self._get(caller, Action.MANAGE, permission_id)
-        permission = changed_permission(read, fields, now=self._desk.now())
-        async with self._desk.change(caller) as change:
-            await ProjectStore(change).lock()
-            await PermissionStore(change).update(permission)
-            told = {"email": read.email, "role": [read.role, permission.role]}
-            await change.note(Deed.UPDATE, Thing.PERMISSION, read.id, read.project_uuid, **told)
-        self._forget(read.email.lower())
-        return permission
-
-    async def delete(self, caller: Caller, permission_id: UUID) -> None:
-        """Take a user's role away."""
-        read = await self._get(caller, Action.MANAGE, permission_id)
-        async with self._desk.change(caller) as change:
-            await ProjectStore(change).lock()
-            await PermissionStore(change).delete(permission_id)
-            told = {"email": read.email, "role": read.role}
-            await change.note(Deed.DELETE, Thing.PERMISSION, read.id, read.project_uuid, **told)
-        self._forget(read.email.lower())
-
-    async def _get(self, caller: Caller, action: Action, permission_id: UUID) -> Permission:
-        permission = await self._store.get(permission_id)
-        require(caller, action, permission.project_uuid, missing_permission(permission_id))
-        return permission
 
 
 def _emails(project: Project) -> list[str]:

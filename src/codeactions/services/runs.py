@@ -15,7 +15,7 @@ from codeactions.domain.run import Call, Run, RunStatus
 from codeactions.execution.executor import Executor, Finished
 from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.codelogs import missing as missing_log
-from codeactions.postgres.coderuns import RunStore
+from codeactions.postgres.coderuns import ListedRun, RunStore
 from codeactions.postgres.coderuns import missing as missing_run
 from codeactions.postgres.codes import GuardedCodes, missing
 
@@ -57,10 +57,10 @@ class RunService:
         after: datetime | None,
         before: datetime | None,
         page: int,
-    ) -> Page[Run]:
+    ) -> Page[ListedRun]:
         """The runs of a code, newest first; none where the caller may not know of the code."""
 
-        async def read() -> Page[Run]:
+        async def read() -> Page[ListedRun]:
             return await self._runs.page(code_id, status=status, after=after, before=before, page=page)
 
         return await self._if_visible(caller, code_id, read, page)

@@ -22,8 +22,11 @@ class Interrupt:
         self._asking = False
 
     def listening(self) -> AbstractContextManager[None]:
-        """Handle the signals for a block; those that are ignored stay so (nohup)."""
-        return _handling(SIGNALS, self._handle)
+        """Handle the signals for a block; those that are ignored stay so (nohup).
+
+        But for SIGINT, as with golang-migrate: a script's shell has it ignored in all that it starts with `&`.
+        """
+        return _handling(SIGNALS, self._handle, though_ignored=(signal.SIGINT,))
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -53,13 +56,16 @@ def dying_at_once() -> AbstractContextManager[None]:
 
 @contextmanager
 def _handling(
-    numbers: tuple[signal.Signals, ...], handler: Callable[[int, FrameType | None], None] | signal.Handlers
+    numbers: tuple[signal.Signals, ...],
+    handler: Callable[[int, FrameType | None], None] | signal.Handlers,
+    though_ignored: tuple[signal.Signals, ...] = (),
 ) -> Iterator[None]:
     """Have `handler` for the block, but not where the signal was ignored, nor where Python could not put it back."""
     # Other threads may not do this, and hear no signals either.
     known = numbers if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.getsignal(number) for number in known}
-    before = {number: old for number, old in before.items() if old not in (signal.SIG_IGN, None)}
+    ignored = {number for number, old in before.items() if old is signal.SIG_IGN and number not in though_ignored}
+    before = {number: old for number, old in before.items() if old is not None and number not in ignored}
     for number in before:
         signal.signal(number, handler)
     try:

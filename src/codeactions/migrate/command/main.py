@@ -61,6 +61,7 @@ LOCK_TIMEOUT = 15
 # lib/pq's default, where nothing else is asked for: no password goes out in clear by a typing error in the URL.
 SSLMODE = "require"
 Values = dict[str, str | int | bool]
+_OURS = re.compile("--?(dry-run|late|ahead|check|json)(=.*)?")
 
 
 def main(
@@ -136,7 +137,13 @@ def _parsed(name: str, words: list[str]) -> tuple[Values, list[str]]:
     # A negative number is an argument here; the Go tool takes it for a flag and wants `force -- -1`.
     if name == "force" and words and re.fullmatch("-[0-9]+", words[0]):
         words = ["--", *words]
-    return flags.parse(words, known)
+    values, rest = flags.parse(words, known)
+    # As in Go, flags end where arguments begin. One of ours that was overlooked there would be worse than an error:
+    # `goto 1 -dry-run` undoes what nobody wanted undone.
+    overlooked = next((word for word in rest if name != "create" and _OURS.fullmatch(word)), None)
+    if overlooked:
+        raise flags.FlagError(f"{overlooked} must stand before the arguments")
+    return values, rest
 
 
 def _check(values: Values) -> None:
@@ -156,9 +163,11 @@ def _with_database(
 
     begin = time.perf_counter_ns()
     run = getattr(import_module(f"codeactions.migrate.command.{ROOMS[name]}"), name)
+    if ":" not in url.lstrip(":") and (values.get("source") or values.get("path") or directory):
+        parse(url)  # refuses it; golang-migrate, too, looks for the scheme before it opens the source
     source, folder = _source(values, directory)
     if ":" not in url.lstrip(":"):
-        parse(url)  # refuses it; golang-migrate, too, looks for the scheme before it opens the folder
+        parse(url)
     migrations = files.read_directory(folder, source)
     timeout = float(values.get("lock-timeout", LOCK_TIMEOUT))
     with session.opened(url, sslmode=sslmode, patience=timeout) as opened:

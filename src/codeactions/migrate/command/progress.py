@@ -28,13 +28,14 @@ class Report(Progress):
     def planned(self, steps: Sequence[Step]) -> None:
         """Announce what would be read ahead."""
         self._coming, self._total = list(steps), len(steps)
-        self._announce(max(self._prefetch, 1))
+        # It announces a file, then waits for room among those read ahead, while the first is under way already.
+        self._announce(self._prefetch + 1)
 
     def begins(self, step: Step) -> None:
         """Announce it, and start the clock."""
+        self._announce(1)
         if step.script:
             self._output.detail(f"Read and execute {step}")
-        self._announce(1)
         self._clock = _Clock(self._output, f"{self.done + 1} of {self._total}: {step}")
 
     def ends(self, step: Step, read: int, run: int) -> None:

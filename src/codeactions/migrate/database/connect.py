@@ -52,7 +52,8 @@ def _parameters(address: Address) -> dict[str, str]:
         # What is given here would take the place of PGOPTIONS.
         before = given.get("options") or os.environ.get("PGOPTIONS", "")
         given["options"] = " ".join([before, *settings]).strip()
-    given.setdefault("connect_timeout", CONNECT_TIMEOUT)
+    if not os.environ.get("PGCONNECT_TIMEOUT"):  # which counts only where nothing is given
+        given.setdefault("connect_timeout", CONNECT_TIMEOUT)
     given.setdefault("client_encoding", "UTF8")
     given.setdefault("fallback_application_name", APPLICATION)
     return given
@@ -64,14 +65,14 @@ def _escaped(value: str) -> str:
 
 
 def _as_go(address: Address, said: str) -> str:
-    user = address.parameters.get("user") or _os_user()
+    user = address.parameters.get("user") or os.environ.get("PGUSER") or _os_user()
     # Lines with HINT or DETAIL belong to the one above them.
     found = [ATTEMPT.search(line) for line in said.splitlines()]
     # Once each: after a refusal libpq may try the same address again, another way.
     attempts = list(dict.fromkeys(_attempt(one, address.driver, user) for one in found if one))
     if address.driver is Driver.POSTGRES:
-        return attempts[-1] if attempts else " ".join(said.split())
-    database = address.parameters.get("dbname") or user
+        return attempts[0] if attempts else " ".join(said.split())
+    database = address.parameters.get("dbname") or os.environ.get("PGDATABASE") or user
     if address.driver is Driver.PGX5:
         return f"failed to connect to `user={user} database={database}`:" + "".join(f"\n\t{one}" for one in attempts)
     host = address.parameters.get("host", "localhost")
@@ -81,7 +82,10 @@ def _as_go(address: Address, said: str) -> str:
 def _os_user() -> str:
     from getpass import getuser  # only for messages
 
-    return getuser()
+    try:
+        return getuser()
+    except (KeyError, OSError):  # in a container nobody may have that number
+        return str(os.getuid())
 
 
 def _attempt(found: re.Match[str], driver: Driver, user: str) -> str:

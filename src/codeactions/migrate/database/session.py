@@ -19,12 +19,11 @@ SELECT current_schema(), current_database(), current_setting('default_transactio
 # In this order: the first ends what a role was set to as well, the second returns to the one the session began with.
 RESET_ROLE = "RESET SESSION AUTHORIZATION; RESET ROLE"
 PATIENCE = 15.0
-NO_SCHEMA = {
-    Driver.POSTGRES: "no schema",
-    Driver.PGX4: "no schema",
-    Driver.PGX5: 'sql: Scan error on column index 0, name "current_schema": converting NULL to string is '
-    "unsupported in line 0: SELECT CURRENT_SCHEMA()",
-}
+PGX_NO_SCHEMA = (
+    'sql: Scan error on column index 0, name "current_schema": converting NULL to string is unsupported '
+    "in line 0: SELECT CURRENT_SCHEMA()"
+)
+NO_SCHEMA = {Driver.POSTGRES: "no schema", Driver.PGX4: PGX_NO_SCHEMA, Driver.PGX5: PGX_NO_SCHEMA}
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class VersionTable:
         self._connection = connection
         self._patience = patience
         self._quoted = connection.identifier(schema, name)
+        self.known_as = f"TRUNCATE {self._quoted}"
+        """How golang-migrate begins to write the row: what scripts look for when that fails."""
         self._read = f"SELECT version, dirty FROM {self._quoted} LIMIT 1"
         # IF NOT EXISTS alone would ask for the right to create even where the table is there already.
         self._exists = (
@@ -79,7 +81,7 @@ class VersionTable:
             except ServerError as error:
                 if error.sqlstate != LOCK_NOT_AVAILABLE:
                     # Of all that was sent, what scripts know as the statement that fails for want of a right.
-                    error.query = self.writing(Recorded(NIL_VERSION, False)).rstrip(";")
+                    error.query = self.known_as
                     raise
                 self._connection.run("ROLLBACK")
                 if time.monotonic() >= deadline:

@@ -50,14 +50,30 @@ FROM coderuns
 WHERE id = %(id)s
 
 -- name: page
-SELECT id, code_id, status, result, extra, params, body, headers, created_at, updated_at
-FROM coderuns
-WHERE code_id = %(code_id)s
-  AND (%(status)s::text IS NULL OR status = %(status)s)
-  AND (%(after)s::timestamptz IS NULL OR created_at > %(after)s)
-  AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
+SELECT id, code_id, status, extra, params, headers, created_at, updated_at,
+       CASE WHEN octet_length(body) > most THEN left(body, %(beginning)s) ELSE body END AS body,
+       CASE WHEN octet_length(result) > most THEN left(result, %(beginning)s) ELSE result END AS result,
+       array_remove(ARRAY[CASE WHEN octet_length(body) > most THEN 'body' END,
+                          CASE WHEN octet_length(result) > most THEN 'result' END], NULL) AS cut
+FROM (
+    -- Runs that fit together come whole: `most` is NULL then. Otherwise each of their two fields has an equal share,
+    -- so that what one shows does not depend on its place, and one large run takes nothing from small ones. The
+    -- lengths are read without the texts, and of those that are cut only the beginning is read.
+    SELECT id, code_id, status, result, extra, params, body, headers, created_at, updated_at,
+           CASE WHEN sum(coalesce(octet_length(body), 0) + coalesce(octet_length(result), 0)) OVER () > %(bytes)s
+                THEN %(bytes)s / (2 * count(*) OVER ()) END AS most
+    FROM (
+        SELECT id, code_id, status, result, extra, params, body, headers, created_at, updated_at
+        FROM coderuns
+        WHERE code_id = %(code_id)s
+          AND (%(status)s::text IS NULL OR status = %(status)s)
+          AND (%(after)s::timestamptz IS NULL OR created_at > %(after)s)
+          AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
+        ORDER BY created_at DESC, id DESC
+        LIMIT %(limit)s OFFSET %(offset)s
+    ) AS page
+) AS measured
 ORDER BY created_at DESC, id DESC
-LIMIT %(limit)s OFFSET %(offset)s
 
 -- name: count
 SELECT count(*) AS total

@@ -18,11 +18,27 @@ FROM codes LEFT JOIN code_protections AS guard ON guard.code_id = codes.id
 WHERE codes.id = %(id)s
 
 -- name: list
-SELECT id, name, type, source, language, url, project_uuid, timeout, created_at, updated_at
+SELECT id, name, type, language, url, project_uuid, timeout, created_at, updated_at,
+       CASE WHEN octet_length(source) > most THEN left(source, %(beginning)s) ELSE source END AS source,
+       CASE WHEN octet_length(source) > most THEN ARRAY['source'] ELSE ARRAY[]::text[] END AS cut
+FROM (
+    -- The same rule as for a page of runs (coderuns.sql): all of them whole if they fit together, else equal shares.
+    SELECT id, name, type, source, language, url, project_uuid, timeout, created_at, updated_at,
+           CASE WHEN sum(octet_length(source)) OVER () > %(bytes)s THEN %(bytes)s / count(*) OVER () END AS most
+    FROM (
+        SELECT id, name, type, source, language, url, project_uuid, timeout, created_at, updated_at
+        FROM codes
+        WHERE project_uuid = %(project_uuid)s AND (%(type)s::text IS NULL OR type = %(type)s)
+        ORDER BY created_at, id
+        LIMIT %(limit)s OFFSET %(offset)s
+    ) AS page
+) AS measured
+ORDER BY created_at, id
+
+-- name: count
+SELECT count(*) AS total
 FROM codes
 WHERE project_uuid = %(project_uuid)s AND (%(type)s::text IS NULL OR type = %(type)s)
-ORDER BY created_at, id
-LIMIT %(limit)s
 
 -- name: update
 -- Only while nobody else has changed it since it was read.

@@ -15,11 +15,11 @@ RETURNING id
 -- name: get
 SELECT id, project_uuid, email, role, created_at, updated_at FROM user_permissions WHERE id = %(id)s
 
--- name: find
+-- name: of_user
 SELECT id, project_uuid, email, role, created_at, updated_at
 FROM user_permissions
 WHERE project_uuid = %(project_uuid)s AND lower(email) = lower(%(email)s)
-ORDER BY role DESC
+ORDER BY role DESC, id
 
 -- name: page
 SELECT id, project_uuid, email, role, created_at, updated_at

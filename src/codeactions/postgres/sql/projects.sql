@@ -13,6 +13,12 @@ SELECT id, uuid, name, authorizations, created_at, updated_at FROM projects WHER
 -- Whoever writes a project, or who is in one, comes after whoever holds this (migration 9).
 SELECT pg_advisory_xact_lock(hashtextextended('codeactions permissions', 0))
 
+-- name: hold
+SELECT id FROM projects WHERE uuid = %(uuid)s FOR KEY SHARE
+
+-- name: hold_alone
+SELECT id FROM projects WHERE uuid = %(uuid)s FOR UPDATE
+
 -- name: page
 -- uuids: those that the caller may know of; NULL: all.
 SELECT id, uuid, name, authorizations, created_at, updated_at

@@ -29,6 +29,12 @@ FROM api_tokens
 WHERE (%(email)s::text IS NULL OR lower(email) = lower(%(email)s))
   AND (%(project_uuid)s::text IS NULL OR project_uuid = %(project_uuid)s)
 
+-- name: live_of
+SELECT id, name, sha256, email, project_uuid, role, created_by, created_at, expires_at, last_used_at, revoked_at
+FROM api_tokens
+WHERE project_uuid = %(project_uuid)s AND revoked_at IS NULL
+ORDER BY id
+
 -- name: revoke
 UPDATE api_tokens SET revoked_at = %(at)s WHERE id = %(id)s AND revoked_at IS NULL RETURNING id
 
