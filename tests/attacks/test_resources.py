@@ -250,3 +250,15 @@ def test_whatever_never_ends_is_ended_at_its_timeout(server: Server) -> None:
 # Killed, and not merely forgotten: the slots are free again at once.
 def test_the_slots_of_timed_out_runs_are_free_again(server: Server) -> None:
     wait_until(lambda: server.client.get("/health").json()["parts"]["sandbox"]["busy"] == 0, what="free slots")
+
+
+def test_a_run_goes_first_when_the_host_is_out_of_memory_and_cannot_change_that(server: Server) -> None:
+    source = """
+def Run(engine):
+    before = open("/proc/self/oom_score_adj").read().strip()
+    changed = attempt(lambda: open("/proc/self/oom_score_adj", "w").write("-500"))
+    return [before, changed, open("/proc/self/oom_score_adj").read().strip()]
+"""
+    before, changed, after = success(server, server.call(ATTEMPTS + source)).json()
+    assert (before, after) == ("500", "500")
+    assert changed != "did it"

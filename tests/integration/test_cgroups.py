@@ -1,6 +1,10 @@
-"""Groups on the host's own hierarchies, whatever version they are."""
+"""Groups on the host's own hierarchies, whatever version they are, and on an imitation of what this host has not."""
 
+import errno
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,3 +23,91 @@ def test_launchers_that_start_at_once_leave_each_other_their_groups() -> None:
         pytest.skip(f"this host gives no groups: {reason}")
     with ThreadPoolExecutor(8) as pool:
         assert {*pool.map(make, range(200))} == {""}
+
+
+@pytest.fixture
+def unified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An imitation of cgroup v2 with its controllers, in the root of which this process is."""
+    make = os.mkdir
+
+    def make_group(path: str, *rest: Any, **more: Any) -> None:
+        make(path, *rest, **more)
+        if path.startswith(str(tmp_path)):
+            Path(path, "cgroup.controllers").write_text("memory pids\n")
+            Path(path, "cgroup.procs").write_text("")
+            Path(path, "memory.events").write_text("oom_kill 0\n")
+            Path(path, "memory.peak").write_text("7340032\n")
+
+    monkeypatch.setattr(os, "mkdir", make_group)
+    root = tmp_path / "root"
+    os.mkdir(str(root))
+    monkeypatch.setattr(cgroups, "controller_folders", lambda: {"unified": str(root)})
+    return root
+
+
+# Linux 5.19 to 6.11: for an ordinary user memory.peak does not open to be written, and for root each write fails.
+@pytest.mark.parametrize(("refused", "number"), [("open", errno.EACCES), ("pwrite", errno.EINVAL)])
+def test_a_peak_that_cannot_be_set_back_is_not_told(
+    unified: Path, monkeypatch: pytest.MonkeyPatch, refused: str, number: int
+) -> None:
+    allowed = getattr(os, refused)
+
+    def refuse(file: str | int, *rest: Any, **more: Any) -> Any:
+        path = file if isinstance(file, str) else os.readlink(f"/proc/self/fd/{file}")
+        if path.endswith("/memory.peak"):
+            raise OSError(number, os.strerror(number), path)
+        return allowed(file, *rest, **more)
+
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, refused, refuse)
+    tree = cgroups.create(Limits(), 2)
+    assert (tree.reason, tree.controllers) == ("", ("memory", "pids"))
+    assert [slot.limits_memory for slot in tree.slots] == [True, True]
+    assert [slot.take_peak() for slot in tree.slots] == [None, None]
+    tree.remove()
+    for slot in tree.slots:
+        os.close(slot.folder)
+        os.close(slot.events)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# What is left of a launcher is looked for in one folder only, and each level would have its own.
+def test_a_launcher_started_where_an_earlier_one_has_moved_the_server_divides_the_same_group(
+    unified: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _busy_until_moved(monkeypatch, rounds=1)
+    first = cgroups.create(Limits(), 1)
+    (leaf,) = [path for path in unified.iterdir() if path.is_dir() and not path.name.startswith("codeactions-")]
+    monkeypatch.setattr(cgroups, "controller_folders", lambda: {"unified": str(leaf)})
+    second = cgroups.create(Limits(), 1)
+    assert (first.reason, second.reason) == ("", "")
+    assert [path for path in leaf.iterdir() if path.is_dir()] == []
+    names = {name for tree in (first, second) for _, name, _ in tree._roots}
+    assert {path.name for path in unified.iterdir() if path.is_dir()} == {leaf.name, *names}
+
+
+# PostgreSQL forks all the time: what a process that is just being moved forks is still in the group.
+def test_processes_forked_while_a_group_is_emptied_are_moved_as_well(
+    unified: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _busy_until_moved(monkeypatch, rounds=3)
+    assert cgroups.create(Limits(), 1).reason == ""
+
+
+def _busy_until_moved(monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
+    """As the kernel: no controllers below the root until its processes have been moved, here so many times."""
+    write, left = cgroups._write, rounds
+    move = cgroups._move_to_leaf
+
+    def refuse(path: str, value: int | str) -> None:
+        if left and path.endswith("/root/cgroup.subtree_control"):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), path)
+        write(path, value)
+
+    def count(own: str) -> None:
+        nonlocal left
+        left -= 1
+        move(own)
+
+    monkeypatch.setattr(cgroups, "_write", refuse)
+    monkeypatch.setattr(cgroups, "_move_to_leaf", count)

@@ -292,6 +292,17 @@ async def test_warm_sandboxes_never_exceed_the_slots() -> None:
         await pool.stop()
 
 
+# With CODEACTIONS_QUEUE=0: the warm ones would have every slot for ever, and other languages none.
+async def test_a_warm_sandbox_makes_room_for_another_zygote_even_where_nobody_may_wait() -> None:
+    zygotes = dict.fromkeys(("python", "other"), python.find().zygote)
+    pool = SandboxPool(config(slots=2, zygotes=zygotes), warm={"python": 2})
+    await pool.start()
+    try:
+        assert (await run(await pool.acquire("other", 10.0, most_waiting=0))).answer is not None
+    finally:
+        await pool.stop()
+
+
 @pytest.mark.parametrize("module", ["codeactions.no_such_module", "this"], ids=["not there", "no zygote's"])
 async def test_a_zygote_that_cannot_start_is_a_clear_error(module: str) -> None:
     pool = SandboxPool(config(zygotes={"broken": module}))

@@ -16,6 +16,10 @@ _PREFIX = "codeactions-"
 # have little to do, and a call waits for it. Measured: docs/performance.md.
 _CPU_SHARES_V1 = 256
 _CPU_WEIGHT_V2 = 25
+# Where a group's own processes go (v2). Nothing else is called that: the group above it is then surely one that a
+# launcher before this one divided, and not an administrator's that we have no business in.
+_LEAF = "codeactions.server"
+_MOST_MOVES = 10
 
 
 class SlotGroup:
@@ -144,7 +148,7 @@ def _create_v1(tree: CgroupTree, folders: dict[str, str], limits: Limits, slots:
                     _write(f"{folder}/memory.memsw.limit_in_bytes", limits.memory_bytes)
                 group.limits_memory = True
                 group.events = os.open(f"{folder}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
-                group.peak = os.open(f"{folder}/memory.max_usage_in_bytes", os.O_RDWR | os.O_CLOEXEC)
+                group.peak = _open_peak(f"{folder}/memory.max_usage_in_bytes")
             else:
                 _write(f"{folder}/pids.max", limits.processes)
             group.join += (_open_to_write(f"{folder}/tasks"),)
@@ -152,20 +156,17 @@ def _create_v1(tree: CgroupTree, folders: dict[str, str], limits: Limits, slots:
 
 
 def _create_v2(tree: CgroupTree, own: str, limits: Limits, slots: int) -> None:
+    if os.path.basename(own) == _LEAF:  # where an earlier launcher has put us: groups belong next to it, not below
+        own = os.path.dirname(own)
     root = _make_root(tree, own, _PREFIX + os.urandom(6).hex())
     offered = set(_read(f"{own}/cgroup.controllers").split())
     wanted = [name for name in ("memory", "pids", "cpu") if name in offered]
     switch = " ".join(f"+{name}" for name in wanted)
-    try:
-        _write(f"{own}/cgroup.subtree_control", switch)
-    except OSError as error:
-        if error.errno != errno.EBUSY:
-            raise
-        _move_to_leaf(own)  # a group with processes of its own can have no controllers below it
-        _write(f"{own}/cgroup.subtree_control", switch)
-    _write(f"{root}/cgroup.subtree_control", switch)
+    _divide(own, switch)
+    _divide(root, switch)
     if "cpu" in wanted:
         _write(f"{root}/cpu.weight", _CPU_WEIGHT_V2)
+    os.mkdir(f"{root}/launcher")
     groups = []
     for index in range(slots):
         folder = f"{root}/slot-{index}"
@@ -178,8 +179,7 @@ def _create_v2(tree: CgroupTree, own: str, limits: Limits, slots: int) -> None:
             _write(f"{folder}/memory.oom.group", 1)
             group.limits_memory = True
             group.events = os.open(f"{folder}/memory.events", os.O_RDONLY | os.O_CLOEXEC)
-            with contextlib.suppress(FileNotFoundError):  # since Linux 5.19; writable since 6.12
-                group.peak = os.open(f"{folder}/memory.peak", os.O_RDWR | os.O_CLOEXEC)
+            group.peak = _open_peak(f"{folder}/memory.peak")
         if "pids" in wanted:
             _write(f"{folder}/pids.max", limits.processes)
         groups.append(group)
@@ -195,8 +195,6 @@ def hand_over(tree: CgroupTree, uid: int) -> None:
     if tree.version != "v2":
         return  # v1 goes by the descriptors' opener
     for _, _, own in tree._roots:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir("launcher", dir_fd=own)
         for name in (".", "cgroup.procs", "launcher", "launcher/cgroup.procs"):
             os.chown(name, uid, -1, dir_fd=own)
     for slot in tree.slots:
@@ -250,8 +248,35 @@ def _remove_children(folder: int) -> None:
                 os.rmdir(name, dir_fd=folder)
 
 
+def _divide(folder: str, switch: str) -> None:
+    """Let the groups below a folder have controllers (v2)."""
+    for moves_left in reversed(range(_MOST_MOVES)):
+        try:
+            _write(f"{folder}/cgroup.subtree_control", switch)
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY or not moves_left:
+                raise
+        # A group with processes of its own can have none below it; again, for those that were forked meanwhile.
+        _move_to_leaf(folder)
+
+
+def _open_peak(path: str) -> int:
+    """The file of a group's peak; -1 unless it can be set back, or a run would be given an earlier run's peak."""
+    try:
+        peak = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # since Linux 5.19; writable since 6.12
+    except OSError:
+        return -1
+    try:
+        os.pwrite(peak, b"0", 0)
+    except OSError:
+        os.close(peak)
+        return -1
+    return peak
+
+
 def _move_to_leaf(own: str) -> None:
-    leaf = f"{own}/server"
+    leaf = f"{own}/{_LEAF}"
     os.makedirs(leaf, exist_ok=True)
     for pid in _read(f"{own}/cgroup.procs").split():
         with contextlib.suppress(ProcessLookupError):

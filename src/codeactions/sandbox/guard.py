@@ -18,6 +18,8 @@ from codeactions.sandbox.launcher import Launcher
 from codeactions.sandbox.walls import Slot
 
 _UID_BASE = 2_000_000_000  # above what hosts give to people, services and containers
+# Not its own cgroups: the launcher's group and the slots' lie side by side, and where the host mounts cgroup v2 with
+# `nsdelegate`, as systemd does, nothing is put into a group outside one's namespace. Runs get one each (walls.py).
 _LAUNCHER_NAMESPACES = (
     syscalls.CLONE_NEWUSER
     | syscalls.CLONE_NEWPID
@@ -25,7 +27,6 @@ _LAUNCHER_NAMESPACES = (
     | syscalls.CLONE_NEWIPC
     | syscalls.CLONE_NEWUTS
     | syscalls.CLONE_NEWNET
-    | syscalls.CLONE_NEWCGROUP  # or /proc/self/cgroup of each run would tell where on the host the server is
 )
 
 

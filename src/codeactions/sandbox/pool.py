@@ -9,6 +9,7 @@ import asyncio
 import collections
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -47,13 +48,20 @@ class Sandbox:
     """
 
     def __init__(self, slot: int, run: int, zygote: str, kill: Callable[[], None]) -> None:
+        """Raises `OSError` when the server has too few descriptors left; then it keeps none."""
         self.slot, self.run, self.zygote = slot, run, zygote
         self._kill = kill
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-        self._job_end, self.job = os.pipe()
-        self.frames, self._frames_end = os.pipe()
-        self.stdout, self._stdout_end = os.pipe()
-        self.stderr, self._stderr_end = os.pipe()
+        made: list[int] = []
+        try:
+            for _ in range(4):
+                made += os.pipe()
+        except OSError:
+            for fd in made:
+                os.close(fd)
+            raise
+        self._job_end, self.job, self.frames, self._frames_end = made[:4]
+        self.stdout, self._stdout_end, self.stderr, self._stderr_end = made[4:]
         for fd in self._own_ends:
             os.set_blocking(fd, False)
 
@@ -111,6 +119,7 @@ class SandboxPool:
         self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
         self._not_warm_before = 0.0
         self._runs = 0
+        self._attempts = 0  # to have a launcher whose zygotes all become ready, since the last one that had
         self._restarting: asyncio.Task[None] | None = None
         self._stopping = False
         self.restarts = 0
@@ -176,20 +185,24 @@ class SandboxPool:
         """Get a sandbox of `zygote`'s kind, waiting up to `timeout` seconds for a slot.
 
         `program` is the descriptor of what the run is to become; it stays the caller's. Such a sandbox is never a
-        warm one. First come, first served. Raises `Error` (busy) when nothing became free in time or when
-        `most_waiting` callers wait already. The slot frees itself when the sandbox has ended.
+        warm one. First come, first served. Raises `Error` (busy) when nothing became free in time, when
+        `most_waiting` callers wait already, or when the server has no descriptors left for it. The slot frees itself
+        when the sandbox has ended.
         """
         deadline = asyncio.get_running_loop().time() + timeout
         if self._waiting:
             await self._wait_for_slot(deadline, timeout, most_waiting)
         while not self._can_serve(zygote):
-            if not self._free:
-                self._give_up_warm()  # its slot is needed here
-            await self._wait_for_slot(deadline, timeout, most_waiting)
-        sandbox = self._take(zygote, program)
-        # Two places may have become free for one that waited, and another have come before it took its own.
-        self._next_turn()
-        return sandbox
+            # Its slot is needed here; to wait for that is not to wait for somebody's run, so it is always allowed.
+            given_up = not self._free and self._give_up_warm()
+            await self._wait_for_slot(deadline, timeout, sys.maxsize if given_up else most_waiting)
+        try:
+            return self._take(zygote, program)
+        except OSError as error:
+            raise Error(ErrorCode.BUSY, f"no sandbox can be started: {error.strerror}; try again shortly") from None
+        finally:
+            # Two places may have become free for one that waited, and another have come before it took its own.
+            self._next_turn()
 
     def _take(self, zygote: str, program: int | None) -> Sandbox:
         warm = self._warm.get(zygote)
@@ -207,14 +220,19 @@ class SandboxPool:
     def _can_serve(self, zygote: str) -> bool:
         return self._launcher is not None and bool(self._free or self._warm.get(zygote))
 
-    def _give_up_warm(self) -> None:
-        """End a warm sandbox, of the zygote that has the most of them."""
+    def _give_up_warm(self) -> bool:
+        """End a warm sandbox, of the zygote that has the most of them; False if there is none."""
         fullest = max(self._warm.values(), key=len, default=None)
         if fullest:
             fullest.popleft().discard()
+        return bool(fullest)
 
     def _keep_warm_in(self, seconds: float) -> None:
         asyncio.get_running_loop().call_later(seconds, self._keep_warm)
+
+    def _keep_warm_later(self) -> None:
+        self._not_warm_before = asyncio.get_running_loop().time() + _WARM_AFTER_FAILURE
+        self._keep_warm_in(_WARM_AFTER_FAILURE)
 
     async def _wait_for_slot(self, deadline: float, timeout: float, most_waiting: int) -> None:
         if len(self._waiting) >= most_waiting:
@@ -234,15 +252,25 @@ class SandboxPool:
                 self._next_turn()  # who gives up in the very moment of its turn passes it on
 
     def _start_sandbox(self, zygote: str, program: int | None = None) -> Sandbox:
+        """Raises `OSError` when the server has too few descriptors left; then the slot is as free as before."""
         assert self._launcher is not None
         slot = self._free.pop()
         self._runs += 1
         run, launcher = self._runs, self._launcher
-        sandbox = Sandbox(slot, run, zygote, lambda: launcher.send({"kill": slot, "run": run}))
+        try:
+            sandbox = Sandbox(slot, run, zygote, lambda: launcher.send({"kill": slot, "run": run}))
+            descriptors = sandbox.run_ends if program is None else (*sandbox.run_ends, program)
+            try:
+                launcher.send({"start": slot, "run": run, "zygote": zygote}, descriptors)
+            except OSError:
+                sandbox.close()
+                raise
+            finally:
+                sandbox.close_run_ends()
+        except OSError:
+            self._free.add(slot)
+            raise
         self._alive[slot] = sandbox
-        descriptors = sandbox.run_ends if program is None else (*sandbox.run_ends, program)
-        launcher.send({"start": slot, "run": run, "zygote": zygote}, descriptors)
-        sandbox.close_run_ends()
         return sandbox
 
     def _keep_warm(self) -> None:
@@ -252,7 +280,11 @@ class SandboxPool:
         for name, warmth in self._warmth.items():
             warm, target = self._warm[name], warmth.target
             while len(warm) < target and self._free and name in self.ready_zygotes:
-                warm.append(self._start_sandbox(name))
+                try:
+                    warm.append(self._start_sandbox(name))
+                except OSError:  # too few descriptors, which calls need more than this
+                    self._keep_warm_later()
+                    return
             while len(warm) > target:
                 warm.popleft().discard()
 
@@ -278,6 +310,8 @@ class SandboxPool:
                 self._keep_warm()
         elif message.get("state") == "ready":
             self.ready_zygotes.add(message["zygote"])
+            if len(self.ready_zygotes) == len(self.config.zygotes):
+                self._attempts = 0
             self._zygote_ready.set()
             self._keep_warm()
         elif message.get("state") == "died":
@@ -290,8 +324,7 @@ class SandboxPool:
             self._warm.get(sandbox.zygote, collections.deque()).remove(sandbox)
             sandbox.close()  # nobody took it, so nobody else will
             # It should have waited for a job. Whatever ended it would end the next one as soon.
-            self._not_warm_before = asyncio.get_running_loop().time() + _WARM_AFTER_FAILURE
-            self._keep_warm_in(_WARM_AFTER_FAILURE)
+            self._keep_warm_later()
         if not sandbox.ended.done():
             sandbox.ended.set_result(ended)
 
@@ -323,10 +356,9 @@ class SandboxPool:
 
     async def _replace(self, gone: LauncherProcess) -> None:
         await gone.stop()
-        attempt = 0
         while True:
-            await asyncio.sleep(_RESTART_DELAYS[min(attempt, len(_RESTART_DELAYS) - 1)])
-            attempt += 1
+            await asyncio.sleep(_RESTART_DELAYS[min(self._attempts, len(_RESTART_DELAYS) - 1)])
+            self._attempts += 1
             try:
                 await self._start_launcher(30.0)
             except (Error, OSError):

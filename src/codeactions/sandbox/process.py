@@ -93,7 +93,8 @@ class LauncherProcess:
     def send(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
         """Queue one message; descriptors are duplicated, so the caller may close its own at once.
 
-        Silently nothing once the launcher is gone: `on_gone` tells.
+        Silently nothing once the launcher is gone: `on_gone` tells. Raises `OSError` when the descriptors cannot be
+        duplicated or sent, as too many are open or on their way; then nothing is queued.
         """
         if self._sock is None:
             return
@@ -102,10 +103,20 @@ class LauncherProcess:
                 channel.send(self._sock, message, descriptors)
                 return
             except BlockingIOError:
-                asyncio.get_running_loop().add_writer(self._sock, self._on_writable)
+                pass
             except channel.Closed:
                 return  # the reader will see it too
-        self._outgoing.append((message, tuple(os.dup(fd) for fd in descriptors)))
+        kept: list[int] = []
+        try:
+            for fd in descriptors:
+                kept.append(os.dup(fd))  # noqa: PERF401 - those made before one fails have to be known
+        except OSError:
+            for fd in kept:
+                os.close(fd)
+            raise
+        if not self._outgoing:
+            asyncio.get_running_loop().add_writer(self._sock, self._on_writable)
+        self._outgoing.append((message, tuple(kept)))
 
     async def stop(self, timeout: float = 10.0) -> None:
         """End it and wait for it: every run it had is gone afterwards, and its cgroups are removed."""
@@ -145,7 +156,7 @@ class LauncherProcess:
             message, descriptors = self._outgoing[0]
             try:
                 channel.send(self._sock, message, descriptors)
-            except BlockingIOError:
+            except OSError:  # the socket is full, or the launcher has yet to take descriptors that are on their way
                 return
             except channel.Closed:
                 break

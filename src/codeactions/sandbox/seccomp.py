@@ -30,7 +30,12 @@ _AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32 = 0x40000000  # set in the numbers of x32 calls, which have the architecture of ordinary ones
 
 _NAMESPACES = 0x7E020080  # every CLONE_NEW flag, CLONE_NEWTIME (0x80) as well
-_SOCKET_FAMILIES = (1, 2, 10)  # unix, inet, inet6; not vsock, packet, netlink, alg, bluetooth, …
+# Not vsock, packet, netlink, alg, bluetooth, …
+_UNIX, _INTERNET = 1, (2, 10)  # inet, inet6
+# The usual one of the type, ICMP, TCP, UDP, ICMPv6; not MPTCP, UDP-Lite, SCTP, DCCP, L2TP, SMC, for which the kernel
+# would load modules.
+_INTERNET_PROTOCOLS = (0, 1, 6, 17, 58)
+_OTHER_TYPES = 0xC  # bits of those that are no stream, datagram or raw socket: type 6 is DCCP, whatever the protocol
 _TERMINAL_INJECTION = (0x5412, 0x541C)  # ioctl TIOCSTI, TIOCLINUX
 # fcntl F_GETLK, F_SETLEASE, F_GETLEASE, F_NOTIFY, F_OFD_GETLK: with them two runs could signal each other
 # through a read-only file both see. F_SETLK stays (SQLite needs it): on such files it can only take read locks.
@@ -50,10 +55,22 @@ def _refuse_values(index: int, values: Iterable[int]) -> list[_Instruction]:
     return [_argument_low(index), *compare, (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _NOT_PERMITTED)]
 
 
-def _allow_values(index: int, values: Iterable[int]) -> list[_Instruction]:
-    chosen = tuple(values)
-    compare = [(_JUMP_EQUAL, len(chosen) - place, 0, value) for place, value in enumerate(chosen)]
-    return [_argument_low(index), *compare, (_RETURN, 0, 0, _NOT_PERMITTED), (_RETURN, 0, 0, _ALLOW)]
+def _allow_sockets() -> list[_Instruction]:
+    """By family, type and protocol: arguments 0, 1, 2. Of unix sockets any."""
+    inet, inet6 = _INTERNET
+    protocols = len(_INTERNET_PROTOCOLS)
+    return [
+        _argument_low(0),
+        (_JUMP_EQUAL, protocols + 6, 0, _UNIX),
+        (_JUMP_EQUAL, 1, 0, inet),
+        (_JUMP_EQUAL, 0, protocols + 3, inet6),
+        _argument_low(1),
+        (_JUMP_ANY_BIT, protocols + 1, 0, _OTHER_TYPES),
+        _argument_low(2),
+        *((_JUMP_EQUAL, protocols - place, 0, value) for place, value in enumerate(_INTERNET_PROTOCOLS)),
+        (_RETURN, 0, 0, _NOT_PERMITTED),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
 
 
 def _refuse_bits(index: int, bits: int) -> list[_Instruction]:
@@ -69,8 +86,8 @@ def _looked_at() -> dict[str, list[_Instruction]]:
     """The calls whose arguments decide."""
     return {
         "clone": _refuse_bits(0, _NAMESPACES),
-        "socket": _allow_values(0, _SOCKET_FAMILIES),
-        "socketpair": _allow_values(0, _SOCKET_FAMILIES),
+        "socket": _allow_sockets(),
+        "socketpair": _allow_sockets(),
         "ioctl": _refuse_values(1, _TERMINAL_INJECTION),
         "fcntl": _refuse_values(1, _FILE_SIGNALS),
     }

@@ -83,7 +83,7 @@ class Walls:
         The new process is the launcher's child, not the zygote's, so that one process reaps every run.
         """
         if not self._walled:
-            return syscalls.clone(syscalls.CLONE_PARENT)
+            return syscalls.clone(syscalls.CLONE_PARENT, slot.group.folder)
         syscalls.setns(slot.network, syscalls.CLONE_NEWNET)
         return syscalls.clone(_RUN_FLAGS, slot.group.folder)
 
@@ -105,13 +105,16 @@ class Walls:
             self._filter.install()
 
     def _put_up(self, slot: Slot) -> None:
-        """Take own files, own processes, the slot's identity, then a user namespace that owns nothing."""
+        """Take own files, own processes, own groups, the slot's identity, then a user namespace that owns nothing."""
         syscalls.mount(b"tmpfs", b"/tmp", b"tmpfs", _TMP_FLAGS, self._tmp_options)
         # The launcher's /proc, where the maps of the namespace to come can be written.
         own = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY)
         # Only processes: what /proc tells of the host (its load, interrupts, modules) is nobody's business here.
         # Read-only: a run could otherwise take back that it is the first to go when the host is out of memory.
         syscalls.mount(b"proc", b"/proc", b"proc", _PROC_FLAGS, b"subset=pid")
+        # Its root is the slot's group, or /proc/self/cgroup would tell where on the host the server is. Not before the
+        # run is in that group, and not together with the user namespace below, which would then own it.
+        syscalls.unshare(syscalls.CLONE_NEWCGROUP)
         if slot.uid:  # 0: the launcher itself has but one id, the server's
             syscalls.mount(slot.devices, b"/dev", flags=syscalls.MS_BIND)
             os.setgroups(())

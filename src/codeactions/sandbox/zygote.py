@@ -36,9 +36,7 @@ def serve(
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-    # A run should be the kernel's first choice when the host is out of memory.
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("500")
+    _be_first_to_go()
     runtime = importlib.import_module(module)
     prepared = walls.Walls(limits, walled=walled, data_bytes=getattr(runtime, "DATA_BYTES", 0))
     prepared.prepare()
@@ -66,6 +64,16 @@ def serve(
         channel.send(sock, answer)
 
 
+def _be_first_to_go() -> None:
+    """Make runs, which inherit it, the kernel's first choice when the host is out of memory."""
+    dumpable = syscalls.prctl(syscalls.PR_GET_DUMPABLE)
+    # The launcher's change of identity has made /proc/self root's.
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("500")
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, int(dumpable == 1))
+
+
 def _run(
     prepared: walls.Walls, slot: Slot, open_files: int, descriptors: list[int], main: Callable[[], None]
 ) -> NoReturn:
@@ -73,6 +81,10 @@ def _run(
     stderr = descriptors[1]
     try:
         prepared.enter(slot)
+        # Ignored since guard.py, and so they would be in every program that the run starts. Not earlier: a zygote
+        # must not end by a signal that a terminal or a service manager sends to all that belongs to the server.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
         walls.wire(descriptors, open_files)
         stderr = 2
         main()

@@ -1,0 +1,118 @@
+"""The pool when the server has no descriptors left: a call is refused, and nothing is lost by it."""
+
+import errno
+import os
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from integration.test_sandbox_pool import acquire, config, run, until
+
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.sandbox import channel
+from codeactions.sandbox import pool as module
+from codeactions.sandbox.pool import SandboxPool
+
+PIPES, DUPLICATES = 8, 4  # descriptors that a sandbox takes, and a message that has to wait
+
+
+@pytest_asyncio.fixture
+async def pool() -> AsyncIterator[SandboxPool]:
+    """Three slots, none of them kept warm."""
+    pool = SandboxPool(config())
+    await pool.start()
+    yield pool
+    await pool.stop()
+
+
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """As if the limit were nearly reached: so many more can be opened."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first_above = max(map(int, os.listdir("/proc/self/fd"))) + 1
+    gaps: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first_above, hard))
+    try:
+        with suppress(OSError):
+            while True:
+                gaps.append(os.open("/dev/null", os.O_RDONLY))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (first_above + count, hard))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for fd in gaps:
+            os.close(fd)
+
+
+async def refused(pool: SandboxPool) -> str:
+    """How a call is refused, which leaves no descriptor behind."""
+    with pytest.raises(Error) as caught:
+        await acquire(pool)
+    assert caught.value.code is ErrorCode.BUSY
+    return caught.value.message
+
+
+async def test_without_descriptors_a_call_is_refused_and_its_slot_stays(pool: SandboxPool) -> None:
+    before = os.listdir("/proc/self/fd")
+    for left in range(PIPES):
+        with descriptors_left(left):
+            assert await refused(pool) == "no sandbox can be started: Too many open files; try again shortly"
+        assert os.listdir("/proc/self/fd") == before
+    assert "0 busy, 0 warm, 3 free" in repr(pool)
+    for sandbox in [await acquire(pool) for _ in range(3)]:
+        assert (await run(sandbox)).answer is not None
+
+
+async def test_a_start_that_cannot_be_kept_for_later_is_refused(
+    pool: SandboxPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise BlockingIOError
+
+    before = os.listdir("/proc/self/fd")
+    for left in range(PIPES, PIPES + DUPLICATES):
+        with monkeypatch.context() as patch, descriptors_left(left):
+            patch.setattr(channel, "send", full)
+            assert "Too many open files" in await refused(pool)
+        assert os.listdir("/proc/self/fd") == before
+    for sandbox in [await acquire(pool) for _ in range(3)]:
+        assert (await run(sandbox)).answer is not None
+
+
+async def test_a_start_that_the_kernel_does_not_pass_on_is_refused(
+    pool: SandboxPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_many(*_: Any) -> None:
+        raise OSError(errno.ETOOMANYREFS, "Too many references")
+
+    before = os.listdir("/proc/self/fd")
+    with monkeypatch.context() as patch:
+        patch.setattr(channel, "send", too_many)
+        assert "Too many references" in await refused(pool)
+    assert os.listdir("/proc/self/fd") == before
+    assert "0 busy, 0 warm, 3 free" in repr(pool)
+
+
+async def test_warm_sandboxes_come_back_when_there_are_descriptors_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals: list[int] = []
+
+    def none_left() -> tuple[int, int]:
+        refusals.append(1)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(module, "_WARM_AFTER_FAILURE", 0.05)
+    pool = SandboxPool(config(), warm={"python": 2})
+    await pool.start()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pipe", none_left)
+            sandbox = await acquire(pool)
+            await until(lambda: refusals)
+        await until(lambda: pool.warm == 2)
+        assert "1 busy, 2 warm, 0 free" in repr(pool)
+        assert (await run(sandbox)).answer is not None
+    finally:
+        await pool.stop()
