@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.languages import Languages
 from codeactions.runtimes import catalogue as catalogues
 from codeactions.runtimes.catalogue import Catalogue
+from codeactions.runtimes.go import runtime as go
+from codeactions.runtimes.go.library import StandardLibrary
 from codeactions.runtimes.runtime import missing
 
 GO = 'package action\nimport "codeactions"\nfunc Run(engine *codeactions.Engine) error { return nil }\n'
@@ -67,6 +70,21 @@ async def test_a_go_deploy_before_it_is_ready_says_how_long_and_works_later(tmp_
     assert (folder / "work").exists()
     assert not (folder / "ready").exists()
     await ends(folder)
+
+
+# Builds have a user of their own where the server is root, who starts some with a umask that shuts everybody out.
+def test_a_library_can_be_entered_whatever_the_umask_is(tmp_path: Path) -> None:
+    (tmp_path / "compiled").write_bytes(b"")
+    umask = os.umask(0o077)
+    try:
+        runtime = go.find(tmp_path / "cache")
+        library = StandardLibrary(runtime, print)
+        library._collect([[path, str(tmp_path / "compiled")] for path in ("fmt", "net/http/httptest")])
+    finally:
+        os.umask(umask)
+    folders = [library._folder, *(path for path in library._folder.rglob("*") if path.is_dir())]
+    assert [path.name for path in sorted(folders)][1:] == ["packages", "net", "http"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o755}
 
 
 # By another server that shares the cache and thought it unused, or by a person.

@@ -83,6 +83,7 @@ SERVERS_OWN = [
     *("transfer-encoding", "set-cookie", "set-cookie2", "x-run-id", "x-content-type-options", "x-sendfile"),
     *("x-accel-redirect", "x-accel-buffering", "strict-transport-security", "nel", "report-to", "alt-svc"),
     *("clear-site-data", "service-worker-allowed", "proxy-authenticate"),
+    *("x-envoy-immediate-health-check-fail", "x-envoy-decorator-operation"),
 ]
 
 

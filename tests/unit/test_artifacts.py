@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -96,6 +97,50 @@ def test_what_was_used_longest_ago_makes_room(tmp_path: Path) -> None:
     assert ArtifactStore(tmp_path, 250, clock).read("a") is not None  # used again
     store.put("c", b"x" * 100)
     assert names(tmp_path) == {"a", "c"}
+
+
+@pytest.mark.parametrize("use", [ArtifactStore.read, ArtifactStore.program], ids=["read", "program"])
+def test_what_is_used_from_memory_counts_as_used(tmp_path: Path, use: Callable[[ArtifactStore, str], object]) -> None:
+    clock = Clock()
+    store = ArtifactStore(tmp_path, 250, clock)
+    store.put("hot", b"x" * 100)
+    _let_go(use(store, "hot"))
+    clock.now += 60
+    store.put("cold", b"x" * 100)
+    os.utime(tmp_path / "cold", (clock.now, clock.now))
+    _let_go(use(store, "hot"))
+    assert (tmp_path / "hot").stat().st_mtime == clock.now - 60, "not with every use"
+    clock.now += DAY
+    _let_go(use(store, "hot"))
+    store.put("c", b"x" * 100)
+    assert names(tmp_path) == {"hot", "c"}
+    store.close()
+
+
+def _let_go(used: object) -> None:
+    assert used is not None
+    if isinstance(used, int):
+        os.close(used)
+
+
+def test_two_builds_that_end_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path, 1 << 30)
+
+    def put(builder: int) -> None:
+        for number in range(150):
+            store.put(f"{builder}-{number}", b"x" * 100)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(put, range(2)))
+    assert not [name for name in names(tmp_path) if ".new" in name]
+
+
+def test_what_is_on_its_way_to_its_name_does_not_make_room(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path, 50)
+    (tmp_path / "k.new0a0b0c0d").write_bytes(b"x" * 100)
+    store.put("a", b"x")
+    store.put("b", b"x")
+    assert names(tmp_path) == {"k.new0a0b0c0d", "b"}
 
 
 def test_one_that_is_larger_than_all_may_be_is_kept_alone(tmp_path: Path) -> None:

@@ -217,6 +217,14 @@ async def test_stopping_gives_up_what_waits_and_closes_connections(database: Fak
     assert "0 waiting" in repr(batcher)
 
 
+async def test_what_is_submitted_after_the_end_fails_at_once(database: FakeDatabase) -> None:
+    batcher: Batcher[int, int] = Batcher("url", database.write, name="test")  # type: ignore[arg-type]
+    await batcher.start()
+    await batcher.stop()
+    assert batcher.submit(1).exception() is not None
+    assert "0 waiting" in repr(batcher)
+
+
 async def test_two_lanes_have_two_statements_on_their_way(database: FakeDatabase) -> None:
     batcher: Batcher[int, int] = Batcher("url", database.write, name="test", lanes=2)  # type: ignore[arg-type]
     await batcher.start()

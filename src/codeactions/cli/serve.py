@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import resource
 import signal
 import socket
 import sys
@@ -27,7 +28,14 @@ _BACKLOG = 2048
 def serve(settings: Settings, *, insecure: bool) -> None:
     """Serve until SIGINT or SIGTERM. Raises `Error` when it cannot start."""
     configure(settings.log_format)
+    _raise_open_files()
     uvloop.run(_serve(settings, insecure=insecure))
+
+
+def _raise_open_files() -> None:
+    """Use all descriptors that the host allows: a run takes four, its caller one. Runs have a limit of their own."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve(settings: Settings, *, insecure: bool) -> None:

@@ -13,7 +13,7 @@ _MOST_HEADERS = 100
 # Framing and connection headers are the HTTP server's; a cookie would be set for the API's host as well, since
 # endpoints share it, and NEL, Report-To and the like hold for all of it; Date and Server are the server's own;
 # X-Run-Id must be true; a first X-Content-Type-Options would undo the server's; X-Sendfile, and all that begins
-# with X-Accel-, are orders to a proxy in front, which takes them for the server's.
+# with X-Accel- or X-Envoy-, are orders to a proxy in front, which takes them for the server's.
 _NOT_A_RUNS = frozenset(
     (
         "alt-svc",
@@ -71,7 +71,7 @@ def read_answer(meta: dict[str, Any], body: bytes) -> Answer:
 def _may_set(name: str, value: str) -> bool:
     if name == "location":
         return _is_web_address(value)
-    return name not in _NOT_A_RUNS and not name.startswith("x-accel-")
+    return name not in _NOT_A_RUNS and not name.startswith(("x-accel-", "x-envoy-"))
 
 
 def _is_web_address(value: str) -> bool:

@@ -33,6 +33,7 @@ class ArtifactStore:
         self._kept: collections.OrderedDict[str, bytes] = collections.OrderedDict()
         self._kept_bytes = 0
         self._programs: collections.OrderedDict[str, tuple[int, int]] = collections.OrderedDict()
+        self._noted: dict[str, float] = {}  # key → when its file was told that it was used
         self._lock = threading.Lock()  # over what is in memory; never held while a file is read
 
     def __repr__(self) -> str:
@@ -49,6 +50,7 @@ class ArtifactStore:
             content = self._kept.get(key)
             if content is not None:
                 self._kept.move_to_end(key)
+                self._note_use(key)
                 return content
         path = self._folder / key
         try:
@@ -57,9 +59,9 @@ class ArtifactStore:
                 used = os.fstat(file.fileno()).st_mtime
         except FileNotFoundError:
             return None
-        if self._clock() - used > _USED_EVERY:
-            with contextlib.suppress(OSError):
-                os.utime(path, (self._clock(), self._clock()))
+        with self._lock:
+            self._noted[key] = used
+            self._note_use(key)
         self._keep(key, content)
         return content
 
@@ -115,14 +117,29 @@ class ArtifactStore:
             raise Error(ErrorCode.INTERNAL, reason) from None
 
     def _collect(self, coming: int) -> None:
-        found = sorted((_used(entry), entry.stat().st_size, entry.path) for entry in os.scandir(self._folder))
+        now = self._clock()
+        found: list[tuple[float, int, str]] = []
+        for entry in os.scandir(self._folder):
+            with contextlib.suppress(FileNotFoundError):  # somebody else's put has just renamed or collected it
+                found.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
         size = coming + sum(bytes_ for _, bytes_, _ in found)
-        for used, bytes_, path in found:
-            half_made = _SUFFIX in os.path.basename(path) and self._clock() - used > _USED_EVERY
-            if size > self._most_bytes or half_made:
+        for used, bytes_, path in sorted(found):
+            # A young one that has no name yet is on its way to it; an old one was left by a server that was killed.
+            half_made = _SUFFIX in os.path.basename(path)
+            if now - used > _USED_EVERY if half_made else size > self._most_bytes:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
                 size -= bytes_
+        with self._lock:  # what was noted that long ago would be noted again in any case
+            self._noted = {key: used for key, used in self._noted.items() if now - used <= _USED_EVERY}
+
+    def _note_use(self, key: str) -> None:
+        """Tell its file, every now and then, for `_collect`; the lock is held."""
+        now = self._clock()
+        if now - self._noted.get(key, 0.0) > _USED_EVERY:
+            self._noted[key] = now
+            with contextlib.suppress(OSError):
+                os.utime(self._folder / key, (now, now))
 
     def _keep(self, key: str, content: bytes) -> None:
         if len(content) > _MOST_IN_MEMORY // 4:
@@ -138,16 +155,13 @@ class ArtifactStore:
         """Its descriptor for one more run, without what an earlier one has made of it: in spite of the seals its
         owner may change these, which without root every run is."""
         self._programs.move_to_end(key)
+        self._note_use(key)
         descriptor, _ = self._programs[key]
         os.fchmod(descriptor, 0o555)
         os.utime(descriptor, (0, 0))
         for name in os.listxattr(descriptor):
             os.removexattr(descriptor, name)
         return os.dup(descriptor)
-
-
-def _used(entry: "os.DirEntry[str]") -> float:
-    return entry.stat().st_mtime
 
 
 def _sealed(content: bytes) -> int:

@@ -54,6 +54,7 @@ class Batcher(Generic[_Item, _Result]):
         self._wanted = asyncio.Event()
         self._lanes: list[asyncio.Task[None]] = []
         self._lane_count = lanes
+        self._stopped = False
 
     def __repr__(self) -> str:
         return f"<Batcher {self._name}: {len(self._waiting)} waiting, {len(self._lanes)} lanes>"
@@ -65,7 +66,8 @@ class Batcher(Generic[_Item, _Result]):
         ]
 
     async def stop(self) -> None:
-        """Stop. What still waits is given up."""
+        """Stop. What still waits is given up, and what is submitted later fails at once."""
+        self._stopped = True
         for lane in self._lanes:
             lane.cancel()
         await asyncio.gather(*self._lanes, return_exceptions=True)
@@ -77,6 +79,9 @@ class Batcher(Generic[_Item, _Result]):
         """Queue one item. The future is done when it is written, or fails with an `Error` or the driver's error."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[_Result] = loop.create_future()
+        if self._stopped:
+            _fail(done, unavailable())
+            return done
         self._waiting.append((item, loop.time() + self._patience, done))
         self._wanted.set()
         return done

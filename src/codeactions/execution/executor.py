@@ -75,6 +75,7 @@ class Executor:
         self._running: dict[UUID, SandboxedRun] = {}
         self._tasks: set[asyncio.Task[Finished]] = set()
         self._closing = False
+        self._ended = False  # the runs in flight were ended, so that none may begin any more
 
     def __repr__(self) -> str:
         return f"<Executor {self._node}: {len(self._running)} running>"
@@ -91,17 +92,21 @@ class Executor:
         case the run does not count), not_found (the code was deleted meanwhile).
         """
         if self._closing:
-            raise Error(ErrorCode.BUSY, "the server is stopping")
+            raise _stopping()
         task = asyncio.create_task(self._run(code, call))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
     async def close(self, grace: float) -> None:
-        """Take no more runs, give those in flight `grace` seconds, then end them as `cancelled` and record it."""
+        """Take no more runs, give those in flight `grace` seconds, then end them as `cancelled` and record it.
+
+        Those that still wait for a slot or a build then never begin.
+        """
         self._closing = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
+        self._ended = True
         for run in list(self._running.values()):
             run.end(RunError(ErrorType.CANCELLED, "the server stopped"))
         if self._tasks:
@@ -120,6 +125,9 @@ class Executor:
             )
         finally:
             prepared.close()
+        if self._ended:
+            sandbox.discard()
+            raise _stopping()
         try:
             start = self._start_row(code, call, prepared.artifact, (time.perf_counter() - asked) * 1000)
         except BaseException:  # nobody else would ever end the sandbox, and its slot would be lost
@@ -170,6 +178,10 @@ class Executor:
             result, extra = end_extra(outcome)
         self._on_end(code, outcome)
         return Finished(_as_run(start, end, result, extra, outcome.status), outcome)
+
+
+def _stopping() -> Error:
+    return Error(ErrorCode.BUSY, "the server is stopping")
 
 
 def _end_if_failed(begun: "asyncio.Future[None]", run: SandboxedRun) -> None:

@@ -190,6 +190,8 @@ class StandardLibrary:
         for config, text in lines.items():
             (self._folder / config).write_text(text)
             (self._folder / config).chmod(0o644)
+        for folder, _, _ in os.walk(self._folder / places.PACKAGES):
+            Path(folder).chmod(0o755)  # a build's user has to enter it, whatever the server's umask says
         (self._folder / READY).touch()
         shutil.rmtree(self._folder / _WORK, ignore_errors=True)
 

@@ -1,5 +1,6 @@
 """What the sandbox has to know to run Go: where the toolchain is, the compiled library, and the engine's source."""
 
+import contextlib
 import hashlib
 import inspect
 import platform
@@ -33,6 +34,8 @@ def find(cache_dir: Path) -> Runtime:
         library.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as error:
         raise missing("go", f"{library} cannot be made: {error.strerror}", "see CODEACTIONS_CACHE_DIR") from None
+    with contextlib.suppress(OSError):  # somebody else's, or on a disk that cannot be written
+        library.chmod(0o755)  # whatever the umask says: builds have a user of their own, who has to enter it
     return Runtime(
         language="go",
         version=version,
