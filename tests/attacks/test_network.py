@@ -162,6 +162,38 @@ def Run(engine):
             assert set(outcomes) == {"EPERM"}, name
 
 
+STREAM, DATAGRAM, SEQUENCES, DCCP = 1, 2, 5, 6
+USUAL = {"TCP": (STREAM, 6), "UDP": (DATAGRAM, 17), "stream": (STREAM, 0), "datagram": (DATAGRAM, 0)}
+# The kernel would load a module for most of these.
+UNUSUAL = {
+    "MPTCP": (STREAM, 262),
+    "SMC": (STREAM, 256),
+    "UDP-Lite": (DATAGRAM, 136),
+    "L2TP": (DATAGRAM, 115),
+    "SCTP": (STREAM, 132),
+    "SCTP in sequences": (SEQUENCES, 132),
+    "DCCP": (DCCP, 33),
+    "DCCP by its type": (DCCP, 0),
+}
+
+
+@pytest.mark.parametrize("family", [2, 10], ids=["IPv4", "IPv6"])
+def test_protocols_of_the_internet_other_than_tcp_and_udp_are_refused(server: Server, family: int) -> None:
+    source = """
+def Run(engine):
+    import json
+    flags = socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    return [[called(call(family, kind | more, protocol, (ctypes.c_int * 2)()))
+             for call in (libc.socket, libc.socketpair) for more in (0, flags)]
+            for family, kind, protocol in json.loads(engine.body)]
+"""
+    asked = [(family, *kind) for kind in (USUAL | UNUSUAL).values()]
+    found = dict(zip(USUAL | UNUSUAL, findings(server, ATTEMPTS + source, json=asked), strict=True))
+    assert {name: found[name] for name in UNUSUAL} == dict.fromkeys(UNUSUAL, ["EPERM"] * 4)
+    # The kernel itself makes no pairs of them.
+    assert {name: found[name] for name in USUAL} == dict.fromkeys(USUAL, ["did it"] * 2 + ["ENOTSUP"] * 2)
+
+
 # Nothing of the host's interfaces is told, not even through a descriptor that the server made.
 def test_loopback_is_the_only_interface_and_cannot_be_changed(server: Server) -> None:
     source = """

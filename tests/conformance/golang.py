@@ -38,6 +38,7 @@ _IMPORTS = {
         "strings",
         "sync",
         "sync/atomic",
+        "syscall",
         "text/template",
         "time",
         "html",

@@ -36,6 +36,11 @@ def test_no_body_is_the_empty_string(language: Language) -> None:
         (b"a\xff\xfeb", "a\ufffd\ufffdb"),
         (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd"),  # a lone surrogate
         (b"\xc3", "\ufffd"),
+        # The beginning of a character is replaced as a whole.
+        (b"\xe2\x82(", "\ufffd("),
+        (b"\xf0\x9f\x98", "\ufffd"),
+        (b"\xf0\x9f\x98\xe2\x82\xff\xc3\xbc", "\ufffd\ufffd\ufffd\u00fc"),
+        (b"\xe0\x80\xf4\x90\x80\xf1\x80\x80", "\ufffd" * 6),  # what no character begins with
         (b"\xc0\x80", "\ufffd\ufffd"),  # a NUL, written too long
         ("\ufeffa".encode(), "\ufeffa"),  # a byte order mark is part of what was sent
     ],
@@ -43,6 +48,7 @@ def test_no_body_is_the_empty_string(language: Language) -> None:
 def test_a_body_that_is_not_utf_8_is_read_with_replacements_and_kept_as_bytes(
     language: Language, content: bytes, text: str
 ) -> None:
+    assert content.decode("utf-8", "replace") == text
     assert language.call(BOTH, content=content).json() == [text, list(content)]
 
 

@@ -116,6 +116,15 @@ def test_an_exception_with_a_cause_tells_of_both(language: Language) -> None:
     assert cause in error["message"] + error["traceback"]
 
 
+@pytest.mark.parametrize("errors", ["{name: 'required'}", "5", "null", "'ab'"])
+def test_an_error_may_have_errors_of_its_own_kind(javascript: Language, errors: str) -> None:
+    sources = run(javascript=f"throw Object.assign(new TypeError('invalid'), {{errors: {errors}}});")
+    error = javascript.failure(javascript.call(sources))
+    assert error["message"] == "TypeError: invalid"
+    assert "action.js:2:" in error["traceback"]
+    assert "Caused by" not in error["traceback"]
+
+
 def test_endless_recursion_is_an_exception(language: Language) -> None:
     sources = {
         "python": "def Run(engine):\n    return Run(engine)\n",

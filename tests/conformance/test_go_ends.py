@@ -113,6 +113,27 @@ def test_what_was_printed_before_an_exit_is_kept(go: Language, body: str, code: 
     assert sorted(go.logs(answer)) == [("error", "b"), ("info", "a")]
 
 
+@pytest.mark.parametrize(
+    "crash",
+    [
+        'go func() { panic("bad") }(); select {}',
+        "var m sync.Mutex; m.Unlock()",
+        "var f func(int) int; f = func(n int) int { return f(n+1) + 1 }; return f(0), nil",
+    ],
+    ids=["panic", "fatal error", "recursion"],
+)
+def test_what_was_printed_before_a_crash_is_kept(go: Language, crash: str) -> None:
+    printed = 'log.SetFlags(0); fmt.Println("a"); log.Print("b"); fmt.Print("c"); os.Stderr.WriteString("d")'
+    # With one processor the engine has not read any of it yet.
+    answer = go.call(run(go=f"runtime.GOMAXPROCS(1); {printed}; {crash}"))
+    error = go.failure(answer)
+    assert error["type"] == "exception"
+    assert error["message"].startswith(("panic: bad", "fatal error: "))
+    logs = go.logs(answer)
+    assert [content for level, content in logs if level == "info"] == ["a", "c"]
+    assert [content for level, content in logs if content in ("b", "d")] == ["b", "d"]
+
+
 def test_goexit_in_another_goroutine_ends_only_that(go: Language) -> None:
     body = 'done := make(chan int)\ngo func() { defer close(done); runtime.Goexit() }()\n<-done\nreturn "x", nil'
     assert go.call(run(go=body)).text == "x"

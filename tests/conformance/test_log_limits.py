@@ -54,6 +54,23 @@ def test_a_very_long_line_is_still_one_line(language: Language, way: str) -> Non
     assert language.lines(repeated(way, "x", 1_000_000)) == [("info", "x" * 7999 + "…")]
 
 
+def test_a_line_of_characters_that_are_none_is_cut_like_any_other(language: Language) -> None:
+    sources = run(
+        python=r"engine.log.info('\udcff' * 8000)",
+        javascript=r"engine.log.info('\udcff'.repeat(8000));",
+        go=r'engine.Log.Info(strings.Repeat("\xff", 8000))',
+    )
+    shown = {"python": r"\udcff", "javascript": "\ufffd", "go": r"\xff"}[language.name] * 8000
+    [(level, content)] = language.lines(sources)
+    assert (level, content) == ("info", shown if len(shown) == 8000 else shown[:7999] + "…")
+
+
+def test_a_line_is_cut_at_the_same_place_whatever_stands_before_it(python: Language) -> None:
+    sources = run(python=r"for count in range(4): engine.log.info('x' * count + '🐍\udcff' * 8000)")
+    contents = [content for _, content in python.lines(sources)]
+    assert contents == [("x" * count + r"🐍\udcff" * 8000)[:7999] + "…" for count in range(4)]
+
+
 MANY = {
     "engine": run(
         python="for i in range(COUNT): engine.log.info('line %d', i)",

@@ -36,6 +36,17 @@ def test_everything_that_can_be_raised_is_a_recorded_exception(
     assert error["message"] == message
 
 
+@pytest.mark.parametrize(
+    "source",
+    ["def Run():\n    pass\n", "def Run(engine):\n    return object()\n", "Run = len\n"],
+    ids=["no argument", "no JSON", "not its own"],
+)
+def test_a_traceback_without_a_line_of_the_users_shows_none(python: Language, source: str) -> None:
+    error = python.failure(python.call({"python": source}))
+    assert error["message"].startswith("TypeError: ")
+    assert error["traceback"] == error["message"] + "\n"
+
+
 def test_an_exception_while_the_module_is_loaded_is_one_too(python: Language) -> None:
     error = python.failure(python.call({"python": "import no_such_module\ndef Run(engine):\n    pass\n"}))
     assert error["type"] == "exception"

@@ -92,9 +92,30 @@ def test_run_may_be_anything_that_can_be_called(python: Language, definition: st
     assert python.call({"python": definition}).text == "x"
 
 
-def test_text_with_characters_that_are_no_utf_8_goes_out_as_the_bytes_it_stands_for(python: Language) -> None:
-    sources = {"python": r"def Run(engine):" + "\n" + r'    return b"a\xffb".decode("utf-8", "surrogateescape")'}
-    assert python.call(sources).content == b"a\xffb"
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import asyncio\ndef Run(engine):\n    return asyncio.sleep(0.01, 'x')\n",
+        """
+            import asyncio
+
+            async def Run(engine):
+                asyncio.get_running_loop()
+                asyncio.create_task(asyncio.sleep(50))
+                return "x"
+        """,
+        """
+            async def Run(engine):
+                from asyncio import create_task, sleep
+                create_task(sleep(50))
+                return "x"
+        """,
+    ],
+    ids=["returned", "task", "imported within"],
+)
+def test_a_run_that_awaits_nothing_itself_has_its_loop(python: Language, source: str) -> None:
+    answer = python.call({"python": source})
+    assert answer.text == "x", python.record(answer)["extra"].get("error")
 
 
 def test_run_may_be_async_without_waiting(python: Language) -> None:

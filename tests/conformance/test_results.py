@@ -162,6 +162,38 @@ def test_a_value_returned_becomes_the_same_answer(language: Language, name: str)
     check(language, run_return(python=python, javascript=javascript, go=go), content_type, body)
 
 
+def test_json_with_half_a_character_is_utf_8_all_the_same(language: Language) -> None:
+    sources = run_return(
+        python=r'["ü", "a\udce9b", "\ud83d\ude00"]',
+        javascript=r'["ü", "a\udce9b", "\ud83d\ude00"]',
+        go=r'[]string{"ü", "a\xe9b", "\U0001f600"}',
+    )
+    half = {"go": "\ufffd"}.get(language.name, "\udce9")
+    assert json.loads(language.call(sources).content.decode()) == ["ü", f"a{half}b", "\U0001f600"]
+
+
+# In Go a text is bytes, and goes out as they are.
+@pytest.mark.parametrize("content_type", ["text", "html", "text/csv"])
+def test_half_a_character_in_a_text_is_replaced(python: Language, javascript: Language, content_type: str) -> None:
+    text = r'"ü a\udce9b \ud83d\ud83d\ude00 \ud83d"'
+    sources = run_set(
+        python=f'{text}, content_type="{content_type}"', javascript=f'{text}, {{contentType: "{content_type}"}}'
+    )
+    for language in (python, javascript):
+        assert language.call(sources).content.decode() == "ü a\ufffdb \ufffd\U0001f600 \ufffd"
+
+
+def test_half_a_character_in_a_header_is_an_exception(language: Language) -> None:
+    sources = run_set(
+        python=r'"x", headers={"X-Thing": "a\udce9b"}',
+        javascript=r'"x", {headers: {"X-Thing": "a\udce9b"}}',
+        go=r'"x", codeactions.Headers(map[string]string{"X-Thing": "a\xe9b"})',
+    )
+    error = language.failure(language.call(sources))
+    assert error["type"] == "exception"
+    assert "X-Thing must be Latin-1 text" in error["message"]
+
+
 NOTHING = {
     "an empty Run": {
         "python": "def Run(engine):\n    pass\n",

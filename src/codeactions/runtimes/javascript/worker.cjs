@@ -79,7 +79,7 @@ function describe(thrown, causesLeft = 8) {
     const message = thrown.message ? `${thrown.name}: ${thrown.message}` : String(thrown.name);
     const stack = `\n${thrown.stack ?? message}`.replace(OURS, "").slice(1).replaceAll("/tmp/action", "action");
     // An AggregateError has several.
-    const causes = [...(thrown.cause === undefined ? [] : [thrown.cause]), ...(thrown.errors ?? [])].slice(0, causesLeft);
+    const causes = [...(thrown.cause === undefined ? [] : [thrown.cause]), ...(Array.isArray(thrown.errors) ? thrown.errors : [])].slice(0, causesLeft);
     const told = causes.map((cause) => `\nCaused by: ${(describe(cause, causesLeft - causes.length)[1] || describe(cause, 0)[0]).trimEnd()}`);
     return [message, `${stack}${told.join("")}\n`];
   } catch {

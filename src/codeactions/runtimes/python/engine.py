@@ -146,17 +146,28 @@ def _encode(value: Any, content_type: str | None) -> tuple[bytes, str]:
     if content_type == "json":
         return _to_json(value), _SHORT_TYPES["json"]
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape"), _SHORT_TYPES["text"]
+        return _to_utf8(value), _SHORT_TYPES["text"]
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value), _OCTETS
     if content_type in ("text", "html"):
-        return str(value).encode("utf-8", "surrogateescape"), _SHORT_TYPES["text"]
+        return _to_utf8(str(value)), _SHORT_TYPES["text"]
     return _to_json(value), _SHORT_TYPES["json"]
+
+
+def _to_utf8(text: str) -> bytes:
+    """A lone surrogate, which UTF-8 has not, becomes U+FFFD; two that make a character become that."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def _to_json(value: Any) -> bytes:
     # NaN and Infinity are not JSON; a client that meets them fails far from where the mistake was made.
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass")
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:  # a lone surrogate, which only an escape can stand for
+        return json.dumps(value, allow_nan=False).encode()
 
 
 def _header_pairs(headers: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -53,7 +53,9 @@ class Output:
             self.held_back += 1  # told with the run's end
             return
         self._lines_left -= 1
-        content = text[: self._characters + 1].encode("utf-8", "backslashreplace")
+        most = self._characters + 1
+        # An escape has more bytes than the server takes for a character. What is cut in two here is not kept there.
+        content = text[:most].encode("utf-8", "backslashreplace")[: 4 * most]
         self.send(pack(Kind.LOG, bytes([LOG_LEVELS.index(level)]), content))
 
     def spend(self, size: int) -> None:

@@ -70,7 +70,8 @@ def load(source: str) -> Callable[..., Any]:
 
 def finish_async(value: Any, source: str) -> Any:
     """Finish an async `Run`. Importing asyncio costs 35 ms; a coroutine that can never wait needs no loop."""
-    if not hasattr(value, "send") or any(word in source for word in ("await", "async for", "async with")):
+    words = ("await", "async for", "async with", "asyncio")  # the last: what it offers asks for a loop by itself
+    if not hasattr(value, "send") or any(word in source for word in words):
         import asyncio
 
         async def main() -> Any:
@@ -91,7 +92,7 @@ def describe(error: BaseException) -> tuple[str, str]:
         while trace is not None and trace.tb_frame.f_code.co_filename != FILE:
             trace = trace.tb_next
         message = str(error)
-        text = format_exception(error.with_traceback(trace or error.__traceback__))
+        text = format_exception(error.with_traceback(trace))
     except BaseException as second:  # an exception whose __str__ raises, perhaps on purpose
         return f"{type(error).__name__} (its text could not be made: {type(second).__name__})", ""
     return f"{type(error).__name__}: {message}" if message else type(error).__name__, text

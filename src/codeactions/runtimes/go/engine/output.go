@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
+	"unsafe"
 )
 
 // The frames that a run writes; codeactions/runtimes/frames.py has the protocol.
@@ -18,6 +20,7 @@ const (
 	metaLimit    = 64 * 1024
 	// Bytes kept of a line without end; no setting keeps more of one.
 	longestPartial = 400_004
+	readSize       = 64 * 1024
 )
 
 var levels = map[string]byte{"debug": 0, "info": 1, "error": 2}
@@ -88,29 +91,35 @@ func (out *output) capture(level string, before *os.File) (*os.File, error) {
 }
 
 // empty takes what is in the pipe: how many bytes, -1 at its end.
+//
+// A crash may stop this goroutine anywhere, above all where a system call ends that the runtime knows of. So that
+// nothing is lost or sent twice (crash.go), what is read is in `partial` at once, until it is about to be sent.
 func (out *output) empty(captured *stream) int {
-	buffer := make([]byte, 64*1024)
 	total := 0
 	for {
-		count, err := syscall.Read(captured.reading, buffer)
+		length := len(captured.partial)
+		captured.partial = slices.Grow(captured.partial, readSize)
+		count, _, err := syscall.RawSyscall(syscall.SYS_READ, uintptr(captured.reading),
+			uintptr(unsafe.Pointer(&captured.partial[:length+1][length])), readSize)
 		if err == syscall.EINTR {
 			continue
 		}
-		if count <= 0 {
-			if err == nil && total == 0 {
+		if err != 0 || count == 0 {
+			if err == 0 && total == 0 {
 				return -1
 			}
 			return total
 		}
-		total += count
-		captured.partial = append(captured.partial, buffer[:count]...)
+		captured.partial = captured.partial[:length+int(count)]
+		total += int(count)
 		for {
 			line, rest, found := bytes.Cut(captured.partial, []byte("\n"))
 			if !found {
 				break
 			}
+			frame := out.logLine(captured.level, string(line))
 			captured.partial = rest
-			out.write(captured.level, string(line))
+			out.put(frame)
 		}
 		if len(captured.partial) > longestPartial {
 			out.spend(len(captured.partial) - longestPartial)
@@ -133,14 +142,17 @@ func (out *output) emptyAll() {
 	}
 }
 
-func (out *output) write(level, content string) {
+func (out *output) write(level, content string) { out.put(out.logLine(level, content)) }
+
+// logLine is a line as it is sent; nothing, if it is held back.
+func (out *output) logLine(level, content string) []byte {
 	out.spend(len(content) + 1)
 	if out.lines <= 0 {
 		out.heldBack++ // told with the run's end
-		return
+		return nil
 	}
 	out.lines--
-	out.send(logFrame, []byte{levels[level]}, []byte(cut(content, out.limits.LogCharacters+1)))
+	return frame(logFrame, []byte{levels[level]}, []byte(cut(content, out.limits.LogCharacters+1)))
 }
 
 func (out *output) spend(size int) {
@@ -181,7 +193,7 @@ func (out *output) result(given answer) {
 	if len(meta) > metaLimit {
 		out.fail("output_limit", fmt.Sprintf("the result's headers are over %d bytes", metaLimit), "")
 	}
-	out.send(resultFrame, size(meta), meta, given.body)
+	out.put(frame(resultFrame, size(meta), meta, given.body))
 	exit(0)
 }
 
@@ -203,11 +215,11 @@ func (out *output) fail(kind, message, trace string) {
 	meta, _ := json.Marshal(map[string]any{
 		"type": kind, "message": cut(message, room), "traceback": trace, "held_back": out.heldBack,
 	})
-	out.send(failureFrame, size(meta), meta)
+	out.put(frame(failureFrame, size(meta), meta))
 	exit(0)
 }
 
-func (out *output) send(kind byte, parts ...[]byte) {
+func frame(kind byte, parts ...[]byte) []byte {
 	length := 0
 	for _, part := range parts {
 		length += len(part)
@@ -218,6 +230,11 @@ func (out *output) send(kind byte, parts ...[]byte) {
 	for _, part := range parts {
 		frame = append(frame, part...)
 	}
+	return frame
+}
+
+// put sends a whole frame.
+func (out *output) put(frame []byte) {
 	for len(frame) > 0 {
 		count, err := syscall.Write(out.frames, frame)
 		if err == syscall.EINTR || err == syscall.EAGAIN {

@@ -63,6 +63,7 @@ func Serve[Run Action](run Run) {
 	os.Stderr = replaced(out, "error", os.Stderr)
 	log.SetOutput(os.Stderr) // it still has the one from before
 	atExit(out.rescue)
+	atCrash(out.printed)
 	// Endless recursion is an error of its own while there is memory for saying so.
 	if memory := debug.SetMemoryLimit(-1); memory < math.MaxInt64 {
 		debug.SetMaxStack(int(memory / 4))
@@ -119,14 +120,23 @@ func describe(err error) string {
 	return fmt.Sprintf("%T", err)
 }
 
-// decode replaces each byte that is no UTF-8, where strings.ToValidUTF8 replaces each run of them.
+// decode replaces what is no UTF-8 as Unicode recommends and the other engines do: the beginning of a character as a
+// whole, and any other byte by itself. Go's own ways replace each byte, or each run of them.
 func decode(body []byte) string {
 	if utf8.Valid(body) {
 		return string(body)
 	}
 	var text strings.Builder
-	for _, letter := range string(body) {
+	for len(body) > 0 {
+		letter, size := utf8.DecodeRune(body)
+		if letter == utf8.RuneError {
+			// Not full is only what could still become a character.
+			for size < len(body) && !utf8.FullRune(body[:size+1]) {
+				size++
+			}
+		}
 		text.WriteRune(letter)
+		body = body[size:]
 	}
 	return text.String()
 }
