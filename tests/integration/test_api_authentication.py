@@ -147,6 +147,7 @@ FORGED = {
     "a form of a page that an endpoint returned": {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
     "the same over plain HTTP": {"Origin": "null"},
     "another site's over plain HTTP": {"Origin": "http://evil.example"},
+    "what is no origin": {"Origin": "http://["},
     "a host beside it": {"Sec-Fetch-Site": "same-site"},
     "a link on another site": {"Sec-Fetch-Site": "cross-site"},
 }

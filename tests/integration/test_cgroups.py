@@ -1,6 +1,7 @@
 """Groups on the host's own hierarchies, whatever version they are, and on an imitation of what this host has not."""
 
 import errno
+import fcntl
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,17 +13,34 @@ from codeactions.sandbox import cgroups
 from codeactions.sandbox.config import Limits
 
 
+def reason_for_none() -> str:
+    """Make groups and remove them; why this host gives none, "" if it does."""
+    tree = cgroups.create(Limits(), 1)
+    tree.remove()
+    assert bool(tree.slots) != bool(tree.reason)
+    return tree.reason
+
+
 # Each looks for trees that nobody holds, and must not find one that is just being made.
 def test_launchers_that_start_at_once_leave_each_other_their_groups() -> None:
-    def make(_: int) -> str:
-        tree = cgroups.create(Limits(), 1)
-        tree.remove()
-        return tree.reason
-
-    if reason := make(0):
+    if reason := reason_for_none():
         pytest.skip(f"this host gives no groups: {reason}")
     with ThreadPoolExecutor(8) as pool:
-        assert {*pool.map(make, range(200))} == {""}
+        assert {*pool.map(lambda _: reason_for_none(), range(200))} == {""}
+
+
+# Whoever can read the folder can lock it.
+def test_a_lock_that_somebody_else_holds_delays_a_start_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroups, "_PATIENCE", 0.05)
+    expected = reason_for_none()
+    folders = [os.open(folder, os.O_RDONLY) for folder in {*cgroups.controller_folders().values()}]
+    try:
+        for folder in folders:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        assert reason_for_none() == expected
+    finally:
+        for folder in folders:
+            os.close(folder)
 
 
 @pytest.fixture

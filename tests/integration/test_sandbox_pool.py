@@ -239,8 +239,10 @@ async def test_a_dead_zygote_is_replaced_and_runs_go_on(pool: SandboxPool) -> No
 
 
 # The launcher is made to hear of one zygote's death before it hears the name of a run that another has just forked.
-async def test_a_zygote_takes_no_run_of_another_with_it() -> None:
-    pool = SandboxPool(config(zygotes=dict.fromkeys(("one", "other"), python.find().zygote)))
+# With many slots it has thousands of descriptors.
+@pytest.mark.parametrize("slots", [3, 250])
+async def test_a_zygote_takes_no_run_of_another_with_it(slots: int) -> None:
+    pool = SandboxPool(config(slots=slots, zygotes=dict.fromkeys(("one", "other"), python.find().zygote)))
     await pool.start()
     try:
         launcher, (first, second) = launcher_of(pool), zygotes_of(pool)

@@ -8,6 +8,8 @@ import contextlib
 import errno
 import fcntl
 import os
+import time
+from collections.abc import Iterator
 
 from codeactions.sandbox.config import Limits
 
@@ -20,6 +22,7 @@ _CPU_WEIGHT_V2 = 25
 # launcher before this one divided, and not an administrator's that we have no business in.
 _LEAF = "codeactions.server"
 _MOST_MOVES = 10
+_PATIENCE = 5.0  # seconds for another launcher to make its groups, which takes milliseconds
 
 
 class SlotGroup:
@@ -171,7 +174,7 @@ def _create_v2(tree: CgroupTree, own: str, limits: Limits, slots: int) -> None:
     for index in range(slots):
         folder = f"{root}/slot-{index}"
         os.mkdir(folder)
-        group = SlotGroup(folder=os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        group = SlotGroup(folder=_open_folder(folder))
         if "memory" in wanted:
             _write(f"{folder}/memory.max", limits.memory_bytes)
             with contextlib.suppress(FileNotFoundError):  # a kernel without swap
@@ -211,19 +214,41 @@ def enter_launcher_group(tree: CgroupTree, pid: int) -> None:
 
 def _make_root(tree: CgroupTree, parent: str, name: str) -> str:
     root = f"{parent}/{name}"
-    parent_fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    fcntl.flock(parent_fd, fcntl.LOCK_EX)  # between mkdir and its own lock another launcher would think it stale
-    try:
+    with _alone_in(parent):  # between mkdir and its own lock another launcher would think it stale
         _remove_stale(parent)
         os.mkdir(root)
-        own = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        own = _open_folder(root)
         fcntl.flock(own, fcntl.LOCK_EX)
-    except BaseException:
-        os.close(parent_fd)
-        raise
-    fcntl.flock(parent_fd, fcntl.LOCK_UN)  # by name: closing is not enough where a fork has it as well
-    tree._roots.append((parent_fd, name, own))
+    tree._roots.append((_open_folder(parent), name, own))
     return root
+
+
+@contextlib.contextmanager
+def _alone_in(parent: str) -> Iterator[None]:
+    """Keep other launchers from making groups in a folder at the same time.
+
+    Whoever can read it can lock it, so it is not waited for without end: two at the same time are the smaller evil.
+    """
+    folder = _open_folder(parent)
+    try:
+        deadline = time.monotonic() + _PATIENCE
+        while not _locked(folder) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _locked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _open_folder(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _remove_stale(parent: str) -> None:
@@ -232,7 +257,7 @@ def _remove_stale(parent: str) -> None:
             continue
         folder = f"{parent}/{name}"
         with contextlib.suppress(OSError):  # held by a living launcher, or removed by another one meanwhile
-            own = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            own = _open_folder(folder)
             try:
                 fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _remove_children(own)

@@ -19,7 +19,7 @@ from codeactions.sandbox import channel, zygote
 from codeactions.sandbox.config import LauncherConfig
 from codeactions.sandbox.walls import Slot
 
-_NAMING_SECONDS = 1.0  # in which a living zygote tells of a run that it was asked for
+_NAMING_MS = 1000  # in which a living zygote tells of a run that it was asked for
 
 
 class _Zygote:
@@ -165,7 +165,7 @@ class Launcher:
         """End the run that a zygote had forked but died before it could name: nobody else could ever find it."""
         # What the others are forking just now gets its name first; one that says nothing has to take the risk.
         for other in [*self._zygotes.values()]:
-            while other.ready and other.asked and select.select([other.sock], [], [], _NAMING_SECONDS)[0]:
+            while other.ready and other.asked and _has_news(other.sock):
                 self._on_zygote(other)
         known = {*self._pids, *(z.pid for z in self._zygotes.values())}
         for entry in os.listdir("/proc"):
@@ -212,3 +212,10 @@ class Launcher:
 
     def _tell_never_started(self, slot: int, run: int, why: str) -> None:
         channel.send(self._server, {"ended": slot, "run": run, "status": None, "why": why})
+
+
+def _has_news(sock: socket.socket) -> bool:
+    """Wait a moment for a message. By poll: with many slots there are more descriptors than select can name."""
+    waiting = select.poll()
+    waiting.register(sock, select.POLLIN)
+    return bool(waiting.poll(_NAMING_MS))
