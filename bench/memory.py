@@ -53,7 +53,9 @@ class Processes:
 def find(pid: int) -> Processes:
     """Look for the processes of the server `pid`. Raises `BenchError`."""
     own = children(pid)
-    guards = [child for child in own if any("codeactions.sandbox.guard" in part for part in command_line(child))]
+    guards = [
+        child for child in own if any("codeactions.sandbox.inside.supervisor" in part for part in command_line(child))
+    ]
     postmasters = [child for child in own if command_line(child)[:1] and "postgres" in command_line(child)[0]]
     if len(guards) != 2 or len(postmasters) != 1:
         raise BenchError("the server's launchers or its database cannot be found among its children")

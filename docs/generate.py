@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from codeactions.cli.settings import Settings, variable
+from codeactions.node.settings import Settings, variable
 
 _HERE = Path(__file__).parent
 _COMMANDS = (

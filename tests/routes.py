@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from codeactions.http.app import create_app
+from codeactions.http.context import Services
 from codeactions.http.front import Front
 from codeactions.http.metrics import Metrics
-from codeactions.http.services import Services
 
 PUBLIC = {("GET", "/health"), ("GET", "/healthz")}
 

@@ -6,17 +6,17 @@ from pathlib import Path
 from bench.peers.start import FOLDER
 from bench.processes import BenchError
 from bench.server import CACHE
-from codeactions.runtimes.go import places
+from codeactions.runtimes.go import paths
 from codeactions.runtimes.go.runtime import find
 
 
 def build(folder: Path) -> Path:
     """Compile it in an empty folder. The server has prepared the library by then. Raises `BenchError`."""
     mounts = find(CACHE).build_mounts
-    tools, library = mounts[places.TOOLS], mounts[places.LIBRARY]
-    links = Path(library, places.LINKS).read_text().replace(places.LIBRARY, library)
+    tools, library = mounts[paths.TOOLS], mounts[paths.LIBRARY]
+    links = Path(library, paths.LINKS).read_text().replace(paths.LIBRARY, library)
     Path(folder, "links").write_text(links)
-    compiling = ["-p", "main", f"-lang={places.LANGUAGE}", "-complete", "-importcfg", "links", "-pack", "-trimpath"]
+    compiling = ["-p", "main", f"-lang={paths.LANGUAGE}", "-complete", "-importcfg", "links", "-pack", "-trimpath"]
     _call(folder, f"{tools}/compile", "-o", "main.a", *compiling, f"{folder}=>", str(FOLDER / "call.go"))
     linking = ["-importcfg", "links", "-buildmode=exe", "-s", "-w"]
     _call(folder, f"{tools}/link", "-o", "program", *linking, "main.a")

@@ -14,7 +14,7 @@ import pytest
 from harness import Server, wait_until
 
 from codeactions.cli.database import shared_database
-from codeactions.cli.settings import read_settings
+from codeactions.node.settings import read_settings
 
 
 class Command:

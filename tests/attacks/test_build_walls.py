@@ -14,10 +14,10 @@ from attacks.test_kernel import FORBIDDEN, FORBIDDEN_X86, X86
 from harness import CACHE, Server
 
 import codeactions
-from codeactions.cli.settings import read_settings
 from codeactions.domain.run import ErrorType, Outcome
-from codeactions.execution.sandboxed import OutputLimits, SandboxedRun
-from codeactions.sandbox.pool import SandboxPool
+from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
+from codeactions.node.settings import read_settings
+from codeactions.sandbox.server.pool import SandboxPool
 
 
 class Builds:
@@ -37,7 +37,7 @@ class Builds:
             "params": [],
             "headers": [],
         }
-        return await SandboxedRun(sandbox, OutputLimits()).outcome(job, body.encode(), 30)
+        return await SandboxRun(sandbox, OutputLimits()).outcome(job, body.encode(), 30)
 
     async def found(self, source: str, body: str = "") -> Any:
         """What it brought home."""
@@ -106,7 +106,7 @@ def Run(engine):
 
 async def test_a_build_sees_nothing_but_its_tools(builds: Builds, server: Server) -> None:
     package = Path(codeactions.__file__).parent
-    paths = ["/etc/shadow", "/etc/machine-id", str(package / "__init__.py"), str(package / "runtimes/builder.py")]
+    paths = ["/etc/shadow", "/etc/machine-id", str(package / "__init__.py"), str(package / "runtimes/build_worker.py")]
     paths += [str(path) for path in server.data_dir.rglob("*") if path.is_file()][:50]
     found = await builds.found(LOOKING, "\n".join(paths))
     assert set(found["files"].values()) <= {"ENOENT", "EACCES"}, found["files"]

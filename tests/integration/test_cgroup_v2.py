@@ -19,7 +19,7 @@ from typing import Any
 import ordinary_user
 import pytest
 
-from codeactions.sandbox import cgroups
+from codeactions.sandbox.inside import cgroups
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="unmounting the v1 hierarchies needs root"),
@@ -52,12 +52,12 @@ cgroups._write = write_as_with_controllers
 # program sees them and as the launcher does, and what a run reads of its own.
 LAUNCHERS = """
 import asyncio, json, os, pathlib, subprocess, sys
-from codeactions.cli.settings import read_settings
-from codeactions.execution.sandboxed import OutputLimits, SandboxedRun
+from codeactions.node.settings import read_settings
+from codeactions.execution.sandbox_run import OutputLimits, SandboxedRun
 from codeactions.sandbox import process
-from codeactions.sandbox.pool import SandboxPool
+from codeactions.sandbox.server.pool import SandboxPool
 
-before = "from codeactions.sandbox.guard"
+before = "from codeactions.sandbox.inside.supervisor"
 first = repr(sys.argv[1]).replace("{", "{{").replace("}", "}}")
 process._PROGRAM = process._PROGRAM.replace(before, f"exec({first}); {before}")
 source = "def Run(engine):\\n    return open('/proc/self/cgroup').read()\\n"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from codeactions.sandbox import cgroups
 from codeactions.sandbox.config import Limits
+from codeactions.sandbox.inside import cgroups
 
 
 def reason_for_none() -> str:

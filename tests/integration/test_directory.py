@@ -18,7 +18,7 @@ from codeactions.domain.ids import new_id
 from codeactions.domain.project import as_authorizations
 from codeactions.domain.role import Role
 from codeactions.postgres.database import Database
-from codeactions.services.directory import Directory
+from codeactions.services.membership_sync import MembershipSync
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ANA, BEN, EVA = "ana@example.com", "ben@example.com", "eva@example.com"
@@ -26,10 +26,10 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-async def directory(migrated_url: str) -> AsyncIterator[Directory]:
+async def directory(migrated_url: str) -> AsyncIterator[MembershipSync]:
     database = Database(migrated_url)
     await database.open()
-    yield Directory(database, lambda: NOW)
+    yield MembershipSync(database, lambda: NOW)
     await database.close()
 
 
@@ -75,7 +75,7 @@ def audit(tables: Connection, uuid: str) -> list[tuple[Any, ...]]:
 # ---- projects
 
 
-async def test_a_new_project_is_made_as_it_is_told(directory: Directory, tables: Connection, uuid: str) -> None:
+async def test_a_new_project_is_made_as_it_is_told(directory: MembershipSync, tables: Connection, uuid: str) -> None:
     assert await directory.apply(project(uuid, {ANA: 1, BEN: 3}))
     assert (name(tables, uuid), roles(tables, uuid)) == ("P", {ANA: 1, BEN: 3})
     assert audit(tables, uuid) == [("create", "project", uuid, {"name": "P", "authorizations": {ANA: 1, BEN: 3}})]
@@ -90,7 +90,7 @@ async def test_a_new_project_is_made_as_it_is_told(directory: Directory, tables:
 
 
 async def test_the_same_again_changes_nothing_and_is_not_in_the_audit_log(
-    directory: Directory, tables: Connection, uuid: str
+    directory: MembershipSync, tables: Connection, uuid: str
 ) -> None:
     await directory.apply(project(uuid, {ANA: 1}))
     before = tables.execute("SELECT * FROM projects WHERE uuid = %s", (uuid,)).fetchall()
@@ -100,7 +100,7 @@ async def test_the_same_again_changes_nothing_and_is_not_in_the_audit_log(
     assert len(audit(tables, uuid)) == 1
 
 
-async def test_another_list_is_taken_over_exactly(directory: Directory, tables: Connection, uuid: str) -> None:
+async def test_another_list_is_taken_over_exactly(directory: MembershipSync, tables: Connection, uuid: str) -> None:
     await directory.apply(project(uuid, {ANA: 1, BEN: 3}))
     await directory.apply(permission(uuid, EVA, 2))
     assert await directory.apply(project(uuid, {ANA: 2}, name="Q"))
@@ -111,7 +111,7 @@ async def test_another_list_is_taken_over_exactly(directory: Directory, tables: 
     assert roles(tables, uuid) == {}
 
 
-async def test_without_a_list_only_the_name_counts(directory: Directory, tables: Connection, uuid: str) -> None:
+async def test_without_a_list_only_the_name_counts(directory: MembershipSync, tables: Connection, uuid: str) -> None:
     assert await directory.apply(project(uuid, None))
     assert roles(tables, uuid) == {}
     await directory.apply(permission(uuid, ANA, 2))
@@ -121,7 +121,7 @@ async def test_without_a_list_only_the_name_counts(directory: Directory, tables:
 
 
 async def test_a_list_again_does_not_bring_back_what_was_taken_away_since(
-    directory: Directory, tables: Connection, uuid: str
+    directory: MembershipSync, tables: Connection, uuid: str
 ) -> None:
     await directory.apply(project(uuid, {ANA: 1, BEN: 3}))
     await directory.apply(permission(uuid, ANA, None))
@@ -132,7 +132,7 @@ async def test_a_list_again_does_not_bring_back_what_was_taken_away_since(
 
 
 async def test_who_had_a_permission_before_the_project_is_in_it_only_if_its_list_says_so(
-    directory: Directory, tables: Connection, uuid: str
+    directory: MembershipSync, tables: Connection, uuid: str
 ) -> None:
     insert = "INSERT INTO user_permissions (project_uuid, email, role) VALUES (%s, %s, %s)"
     other = uuid + " without a list"
@@ -147,7 +147,7 @@ async def test_who_had_a_permission_before_the_project_is_in_it_only_if_its_list
 
 
 async def test_a_project_that_was_deleted_here_comes_again_with_its_list(
-    directory: Directory, tables: Connection, uuid: str
+    directory: MembershipSync, tables: Connection, uuid: str
 ) -> None:
     await directory.apply(project(uuid, {ANA: 1}))
     tables.execute("DELETE FROM projects WHERE uuid = %s", (uuid,))
@@ -156,7 +156,7 @@ async def test_a_project_that_was_deleted_here_comes_again_with_its_list(
 
 
 async def test_a_project_that_was_made_here_becomes_as_it_is_told(
-    directory: Directory, tables: Connection, uuid: str
+    directory: MembershipSync, tables: Connection, uuid: str
 ) -> None:
     tables.execute(
         "INSERT INTO projects (uuid, name, authorizations) VALUES (%s, 'mine', %s)",
@@ -171,7 +171,7 @@ async def test_a_project_that_was_made_here_becomes_as_it_is_told(
 
 
 async def test_a_permission_is_given_changed_and_taken_away(
-    directory: Directory, tables: Connection, uuid: str
+    directory: MembershipSync, tables: Connection, uuid: str
 ) -> None:
     await directory.apply(project(uuid, {}))
     for role, now in ((1, {ANA: 1}), (3, {ANA: 3}), (None, {})):
@@ -186,7 +186,7 @@ async def test_a_permission_is_given_changed_and_taken_away(
 
 
 async def test_a_permission_waits_for_its_project_and_counts_for_nothing_until_then(
-    directory: Directory, tables: Connection, uuid: str
+    directory: MembershipSync, tables: Connection, uuid: str
 ) -> None:
     for email, role in ((ANA, 3), (BEN, 2), (BEN, None), (EVA, 1)):
         assert not await directory.apply(permission(uuid, email, role))
@@ -201,7 +201,7 @@ async def test_a_permission_waits_for_its_project_and_counts_for_nothing_until_t
 
 
 async def test_what_waited_for_a_project_that_was_made_here_is_older_than_what_came_after(
-    directory: Directory, tables: Connection, uuid: str
+    directory: MembershipSync, tables: Connection, uuid: str
 ) -> None:
     await directory.apply(permission(uuid, ANA, 1))
     await directory.apply(permission(uuid, BEN, 1))
@@ -213,7 +213,7 @@ async def test_what_waited_for_a_project_that_was_made_here_is_older_than_what_c
 
 @pytest.mark.parametrize(("role", "now"), [(1, {ANA: 1}), (None, {})])
 async def test_a_permission_is_for_every_spelling_of_the_address(
-    directory: Directory, tables: Connection, uuid: str, role: int | None, now: dict[str, int]
+    directory: MembershipSync, tables: Connection, uuid: str, role: int | None, now: dict[str, int]
 ) -> None:
     await directory.apply(project(uuid, {}))
     insert = "INSERT INTO user_permissions (project_uuid, email, role) VALUES (%s, %s, 3)"
@@ -224,7 +224,7 @@ async def test_a_permission_is_for_every_spelling_of_the_address(
 
 
 async def test_a_permission_that_waited_is_for_every_spelling_of_the_address(
-    directory: Directory, tables: Connection, uuid: str
+    directory: MembershipSync, tables: Connection, uuid: str
 ) -> None:
     await directory.apply(permission(uuid, ANA, 1))
     await directory.apply(permission(uuid, BEN, None))
@@ -251,14 +251,16 @@ async def test_all_is_done_or_nothing(migrated_url: str, tables: Connection, uui
     await database.open()
     try:
         with pytest.raises(LookupError):
-            await Directory(database, lambda: NOW, next_id).apply(project(uuid, {ANA: 1}))
+            await MembershipSync(database, lambda: NOW, next_id).apply(project(uuid, {ANA: 1}))
         assert (name(tables, uuid), roles(tables, uuid)) == (None, {})
-        assert await Directory(database).apply(project(uuid, {ANA: 1})), "nor was the list remembered"
+        assert await MembershipSync(database).apply(project(uuid, {ANA: 1})), "nor was the list remembered"
     finally:
         await database.close()
 
 
-async def test_many_at_once_for_one_project_are_all_done(directory: Directory, tables: Connection, uuid: str) -> None:
+async def test_many_at_once_for_one_project_are_all_done(
+    directory: MembershipSync, tables: Connection, uuid: str
+) -> None:
     events: list[Event] = [permission(uuid, f"user{number}@example.com", 1 + number % 3) for number in range(40)]
     events.insert(20, project(uuid, {}))
     await asyncio.gather(*(directory.apply(event) for event in events))
@@ -276,7 +278,7 @@ async def _play(url: str, events: list[Event]) -> None:
     await database.open()
     try:
         for event in events:
-            await Directory(database).apply(event)
+            await MembershipSync(database).apply(event)
     finally:
         await database.close()
 

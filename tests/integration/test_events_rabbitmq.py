@@ -23,7 +23,7 @@ from codeactions.domain.event import MOST_BYTES, Event
 from codeactions.events.config import EventsConfig
 from codeactions.events.consumer import EventsConsumer
 from codeactions.postgres.database import Database, translated, unavailable
-from codeactions.services.directory import Directory
+from codeactions.services.membership_sync import MembershipSync
 
 pytestmark = pytest.mark.skipif(rabbitmq.program() is None, reason="rabbitmq-server is not installed")
 
@@ -43,10 +43,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
 
 
 @pytest.fixture
-async def directory(migrated_url: str) -> AsyncIterator[Directory]:
+async def directory(migrated_url: str) -> AsyncIterator[MembershipSync]:
     database = Database(migrated_url)
     await database.open()
-    yield Directory(database)
+    yield MembershipSync(database)
     await database.close()
 
 
@@ -70,7 +70,7 @@ def too_long() -> Error:
     return caught.value
 
 
-class Fake(Directory):
+class Fake(MembershipSync):
     """Writes down what it is told, after it has gone wrong as often as it is to."""
 
     def __init__(self, *wrong: Exception) -> None:
@@ -96,7 +96,7 @@ async def hurried(seconds: float) -> None:
 
 @contextlib.asynccontextmanager
 async def consuming(
-    config: EventsConfig, directory: Directory, *, connected: bool = True
+    config: EventsConfig, directory: MembershipSync, *, connected: bool = True
 ) -> AsyncIterator[EventsConsumer]:
     consumer = EventsConsumer(config, directory, sleep=hurried, now=lambda: NOW)
     await consumer.start()
@@ -191,7 +191,7 @@ def name(tables: Connection, uuid: str) -> str | None:
 # ---- what comes arrives in the tables
 
 
-async def test_a_project_then_a_permission(config: EventsConfig, directory: Directory, tables: Connection) -> None:
+async def test_a_project_then_a_permission(config: EventsConfig, directory: MembershipSync, tables: Connection) -> None:
     async with consuming(config, directory) as consumer:
         await send_project(config, "one", {ANA: 1})
         await settled(consumer, consumed=1)
@@ -209,7 +209,9 @@ async def test_a_project_then_a_permission(config: EventsConfig, directory: Dire
     assert await taken(config, config.projects_queue) == await taken(config, config.permissions_queue) == []
 
 
-async def test_permissions_then_their_project(config: EventsConfig, directory: Directory, tables: Connection) -> None:
+async def test_permissions_then_their_project(
+    config: EventsConfig, directory: MembershipSync, tables: Connection
+) -> None:
     async with consuming(config, directory) as consumer:
         await send_permission(config, "two", ANA, 3)
         await send_permission(config, "two", BEN, None)
@@ -221,7 +223,7 @@ async def test_permissions_then_their_project(config: EventsConfig, directory: D
 
 
 async def test_what_is_delivered_again_brings_nothing_back(
-    config: EventsConfig, directory: Directory, tables: Connection
+    config: EventsConfig, directory: MembershipSync, tables: Connection
 ) -> None:
     async with consuming(config, directory) as consumer:
         await send_project(config, "three", {ANA: 1, BEN: 1})

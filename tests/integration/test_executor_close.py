@@ -13,9 +13,9 @@ from codeactions.domain.errors import Error
 from codeactions.domain.ids import new_id
 from codeactions.domain.run import Call, ErrorType
 from codeactions.execution.builds import Prepared
-from codeactions.execution.executor import Executor
+from codeactions.execution.recorded_runs import Executor
 from codeactions.postgres.coderuns import RunEnd, RunStart
-from codeactions.sandbox.pool import SandboxPool
+from codeactions.sandbox.server.pool import SandboxPool
 
 SLEEPER = "import time\ndef Run(engine):\n    time.sleep(60)\n"
 

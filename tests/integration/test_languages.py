@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from harness import CACHE
 
-from codeactions.cli.settings import Settings
 from codeactions.domain.code import Code, new_code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import new_id
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.languages import Languages
-from codeactions.runtimes import catalogue as catalogues
-from codeactions.runtimes.catalogue import Catalogue
+from codeactions.node.settings import Settings
+from codeactions.runtimes import registry as catalogues
 from codeactions.runtimes.go import runtime as go
-from codeactions.runtimes.go.library import StandardLibrary
+from codeactions.runtimes.go.standard_library import StandardLibrary
+from codeactions.runtimes.registry import Registry
 from codeactions.runtimes.runtime import missing
 
 GO = 'package action\nimport "codeactions"\nfunc Run(engine *codeactions.Engine) error { return nil }\n'
@@ -178,7 +178,7 @@ def test_python_is_always_there_and_an_unknown_language_is_an_error(tmp_path: Pa
 
 
 def test_one_that_is_given_up_says_why() -> None:
-    given = Catalogue(dict(settings(Path("/nonexistent"), "").catalogue().found))
+    given = Registry(dict(settings(Path("/nonexistent"), "").catalogue().found))
     given.give_up("python", "it is tired")
     with pytest.raises(Error, match="no runtime for python: it is tired; the server's log says more"):
         given.get("python")

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 from migrations import Connection
 
-from codeactions.execution.reaper import Reaper
 from codeactions.postgres.coderuns import _LOCK_SPACE
+from codeactions.postgres.recording.reaper import Reaper
 
 OWN, PEER = 1001, 1002
 HOUR = 3600.0

@@ -13,8 +13,8 @@ from integration.test_sandbox_pool import acquire, config, run, until
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.sandbox import channel
-from codeactions.sandbox import pool as module
-from codeactions.sandbox.pool import SandboxPool
+from codeactions.sandbox.server import pool as module
+from codeactions.sandbox.server.pool import SandboxPool
 
 PIPES, DUPLICATES = 8, 4  # descriptors that a sandbox takes, and a message that has to wait
 

@@ -7,8 +7,8 @@ import pytest
 from integration.test_sandbox_pool import config, until
 
 from codeactions.domain.errors import Error
-from codeactions.sandbox import pool as module
-from codeactions.sandbox.pool import SandboxPool
+from codeactions.sandbox.server import pool as module
+from codeactions.sandbox.server.pool import SandboxPool
 
 
 class Delays:

@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 
 from codeactions.postgres.embedded.cluster import processes_in
+from codeactions.postgres.embedded.exec_as_user import Order
 from codeactions.postgres.embedded.spawner import PROGRAMS, SCRIPT, package_dir
-from codeactions.postgres.embedded.stage import Order
 from codeactions.postgres.embedded.user import find_or_create
 
 NO_TABLE = "(no such table)"
@@ -79,7 +79,7 @@ def debian() -> Programs | None:
 class Cluster:
     """Made and started by `start`; `stop` leaves nothing of it. It ends with the thread that started it, too.
 
-    As root it runs as an OS user of its own, with the ways of the embedded PostgreSQL (stage.py).
+    As root it runs as an OS user of its own, with the ways of the embedded PostgreSQL (exec_as_user.py).
     """
 
     def __init__(self, programs: Programs) -> None:

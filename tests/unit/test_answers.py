@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from codeactions.execution.answers import read_answer
-from codeactions.runtimes.frames import Malformed
+from codeactions.execution.response_policy import read_answer
+from codeactions.runtimes.protocol import Malformed
 
 GOOD: dict[str, Any] = {"status_code": 200, "content_type": "text/plain", "headers": []}
 

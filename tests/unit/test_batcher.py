@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.execution import batcher as module
-from codeactions.execution.batcher import Batcher
+from codeactions.postgres.recording import batcher as module
+from codeactions.postgres.recording.batcher import Batcher
 
 Write = Callable[[Any, Sequence[int]], Awaitable[Sequence[int]]]
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from codeactions.domain.errors import Error
-from codeactions.postgres import clients
+from codeactions.postgres import client_programs
 
 BUNDLED = 18
 
 
-def where(major: int, **options: str) -> clients.Target:
-    return clients.Target(options, major, encrypted=False)
+def where(major: int, **options: str) -> client_programs.Target:
+    return client_programs.Target(options, major, encrypted=False)
 
 
 def put(folder: Path, name: str, version: str) -> Path:
@@ -38,7 +38,7 @@ def test_pg_dump_is_never_older_than_the_server(
 ) -> None:
     path = put(tmp_path, "pg_dump", installed)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    found = clients.find("pg_dump", where(server))
+    found = client_programs.find("pg_dump", where(server))
     assert found.major == taken
     assert (found.path == str(path)) == (taken != BUNDLED)
 
@@ -47,7 +47,7 @@ def test_pg_dump_is_never_older_than_the_server(
 def test_psql_is_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str, taken: int) -> None:
     put(tmp_path, "psql", installed)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert clients.find("psql", where(15), newest=True).major == taken
+    assert client_programs.find("psql", where(15), newest=True).major == taken
 
 
 @pytest.mark.parametrize("installed", ["15.4", "broken", None])
@@ -58,13 +58,15 @@ def test_where_none_fits_it_is_said_what_to_install(
         put(tmp_path, "pg_dump", installed)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Error, match="install postgresql-client-21, so that pg_dump is in PATH"):
-        clients.find("pg_dump", where(21))
+        client_programs.find("pg_dump", where(21))
 
 
 def test_nothing_but_what_leads_to_the_database_is_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DATABASE_URL", "CODEACTIONS_AUTH_TOKEN", "PGOPTIONS", "PGCLIENTENCODING", "PGSERVICE"):
         monkeypatch.setenv(name, "theirs")
-    told = clients._environment(where(15, host="h", user="u", password="p ' \\", client_encoding="LATIN1"), None)
+    told = client_programs._environment(
+        where(15, host="h", user="u", password="p ' \\", client_encoding="LATIN1"), None
+    )
     assert {key: value for key, value in told.items() if key.startswith(("PG", "CODEACTIONS", "DATABASE"))} == {
         "PGHOST": "h",
         "PGUSER": "u",
@@ -74,5 +76,5 @@ def test_nothing_but_what_leads_to_the_database_is_in_the_environment(monkeypatc
 
 
 def test_what_has_no_variable_is_in_the_service_file() -> None:
-    told = clients._service(where(15, host="h", password="p", keepalives_idle="30", sslpassword="secret"))
+    told = client_programs._service(where(15, host="h", password="p", keepalives_idle="30", sslpassword="secret"))
     assert told == "[codeactions]\nkeepalives_idle=30\nsslpassword=secret\n"

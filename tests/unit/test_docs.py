@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from codeactions.cli.settings import Settings, variable
 from codeactions.domain.errors import ErrorCode
 from codeactions.domain.run import ErrorType
 from codeactions.examples import examples
+from codeactions.node.settings import Settings, variable
 from codeactions.runtimes.python import worker
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ import pytest
 from codeactions.domain.code import new_code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.protection import Protection, ProtectionKind, hash_password
-from codeactions.identity.vault import Vault
-from codeactions.postgres.codes import GuardedCode
+from codeactions.identity.cipher import Cipher
+from codeactions.postgres.codes import CodeWithProtection
 from codeactions.services import endpoints
 from codeactions.services.endpoints import EndpointService
 
@@ -19,13 +19,13 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PASSWORD = "a password of some length"
 
 
-def guarded() -> GuardedCode:
+def guarded() -> CodeWithProtection:
     """An endpoint of ana's."""
     fields = {"name": "n", "type": "endpoint", "source": "x", "language": "python", "project_uuid": "p"}
     code = new_code(fields, id=UUID(int=1), now=NOW)
     dates = {"created_at": NOW, "updated_at": NOW}
     secret = hash_password(PASSWORD)
-    return GuardedCode(
+    return CodeWithProtection(
         code, Protection(code_id=code.id, kind=ProtectionKind.BASIC, username="ana", secret=secret, **dates)
     )
 
@@ -39,7 +39,7 @@ async def test_who_finds_all_hashers_busy_is_told_so_and_who_was_right_before_ne
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     nothing: Any = None
-    service, found = EndpointService(nothing, nothing, nothing, Vault("k" * 16)), guarded()
+    service, found = EndpointService(nothing, nothing, nothing, Cipher("k" * 16)), guarded()
     await service.admit(found, credentials(PASSWORD), "")
     monkeypatch.setattr(endpoints, "_HASHER_SECONDS", 0.01)
     for _ in range(endpoints._HASHERS):

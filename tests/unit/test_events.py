@@ -25,7 +25,7 @@ from codeactions.events.config import EventsConfig
 from codeactions.events.consumer import EventsConsumer
 from codeactions.events.rabbitmq import reason_of
 from codeactions.postgres.database import Database
-from codeactions.services.directory import Directory
+from codeactions.services.membership_sync import MembershipSync
 
 ANA, BEN = "ana@example.com", "ben@example.com"
 
@@ -193,7 +193,7 @@ def test_the_fingerprint_is_that_of_the_set() -> None:
 
 
 def consumer(url: str) -> EventsConsumer:
-    return EventsConsumer(EventsConfig(url=url), Directory(Database("postgresql://127.0.0.1:1/none")))
+    return EventsConsumer(EventsConfig(url=url), MembershipSync(Database("postgresql://127.0.0.1:1/none")))
 
 
 async def test_without_the_optional_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from codeactions.domain.code import Code
 from codeactions.domain.run import Call
 from codeactions.execution.builds import Prepared
-from codeactions.execution.executor import Executor
+from codeactions.execution.recorded_runs import Executor
 
 
 class FakeSandbox:

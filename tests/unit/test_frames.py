@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from codeactions.runtimes.frames import (
+from codeactions.runtimes.protocol import (
     HEADER,
     Kind,
     Malformed,

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from codeactions.runtimes.go.unused import KEPT_SECONDS, READY, drop_unused
+from codeactions.runtimes.go.unused_libraries import KEPT_SECONDS, READY, drop_unused
 
 NOW = 1_800_000_000.0
 

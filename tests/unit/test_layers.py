@@ -12,23 +12,22 @@ import codeactions
 SOURCE = Path(codeactions.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 # What each layer may import besides itself. Arrows run downwards only.
-BELOW = {
+BELOW: dict[str, set[str]] = {
     "domain": set(),
+    "examples": set(),
+    "migrate": {"domain"},
     "sandbox": {"domain"},
     "runtimes": {"sandbox", "domain"},
     "postgres": {"domain"},
-    "execution": {"postgres", "runtimes", "sandbox", "domain"},
+    "limits": {"domain"},
     "identity": {"postgres", "domain"},
-    "services": {"identity", "execution", "postgres", "runtimes", "sandbox", "domain"},
+    "execution": {"postgres", "runtimes", "sandbox", "domain"},
+    "services": {"limits", "identity", "execution", "postgres", "runtimes", "sandbox", "domain"},
     "events": {"services", "postgres", "domain"},
-    "http": {"services", "identity", "execution", "postgres", "runtimes", "sandbox", "domain"},
-    "migrate": {"domain"},
-    "examples": set(),
-    "cli": {
-        *("http", "events", "services", "identity", "execution", "postgres", "runtimes", "sandbox", "domain"),
-        *("migrate", "examples"),
-    },
 }
+BELOW["http"] = BELOW["services"] | {"services"}
+BELOW["node"] = BELOW["http"] | {"http", "events", "migrate", "examples"}
+BELOW["cli"] = BELOW["node"] | {"node"}
 # Words that only SQL begins a text with. A session's own SET and LISTEN change no data and stay where they are.
 SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|TRUNCATE|MERGE)\s+[\w*('\"]")
 # Makes the very database that everything else is in; there is nothing yet that a .sql file could be for.

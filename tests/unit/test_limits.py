@@ -9,9 +9,9 @@ import pytest
 from hypothesis import strategies as st
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.http import limits
 from codeactions.http.errors import error_answer
-from codeactions.http.limits import Quota, RateLimiter, limited_headers
+from codeactions.limits import rate_limiter
+from codeactions.limits.rate_limiter import Quota, RateLimiter, limited_headers
 
 
 class Clock:
@@ -166,7 +166,7 @@ async def test_of_many_calls_at_once_no_more_pass_than_the_limit(clock: Clock) -
 
 
 async def test_what_was_used_longest_ago_makes_room(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_MOST_KEYS", 3)
+    monkeypatch.setattr(rate_limiter, "_MOST_KEYS", 3)
     limiter = RateLimiter(per_code=1, per_caller=0, clock=clock)
     assert [await left(limiter, name) for name in "abc"] == [0, 0, 0]
     assert await left(limiter, "a") == -1  # a refused call is a use, too
@@ -267,7 +267,7 @@ def test_without_the_client_of_redis_the_error_says_what_to_install(monkeypatch:
 
 def test_in_memory_the_client_of_redis_is_not_even_imported() -> None:
     program = (
-        "import sys; from codeactions.http.limits import RateLimiter; RateLimiter(per_code=1, per_caller=1); "
+        "import sys; from codeactions.limits.rate_limiter import RateLimiter; RateLimiter(per_code=1, per_caller=1); "
         "print([name for name in ('redis', 'coredis', 'valkey') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -21,8 +21,8 @@ from joserfc.jws import JWSRegistry
 from structlog.testing import capture_logs
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.identity import jwks, oidc, userinfo
-from codeactions.identity.jwks import ALGORITHMS
+from codeactions.identity import issuer, oidc, userinfo
+from codeactions.identity.issuer import ALGORITHMS
 from codeactions.identity.oidc import Identity, OidcConfig, OidcVerifier
 
 ISSUER = "https://issuer.example/realm"
@@ -622,7 +622,7 @@ async def test_answers_that_cannot_be_used(
 async def test_an_issuer_that_is_silent_is_given_up(
     site: Site, verifier: OidcVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jwks, "_PATIENCE", 0.01)
+    monkeypatch.setattr(issuer, "_PATIENCE", 0.01)
     site.open.clear()
     assert "TimeoutError" in await refusal(verifier, signed(claims()), ErrorCode.BUSY)
 

@@ -5,8 +5,8 @@ from itertools import product
 
 import pytest
 
-from codeactions.sandbox import seccomp
-from codeactions.sandbox.syscall_table import ALLOWED
+from codeactions.sandbox.inside import seccomp
+from codeactions.sandbox.inside.syscall_table import ALLOWED
 
 ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from codeactions.cli.secrets import load_or_make_key, load_or_make_token, token_path
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.node.secrets import load_or_make_key, load_or_make_token, token_path
 
 
 def test_it_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from codeactions.cli.settings import Settings, read_settings, variable
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.node.settings import Settings, read_settings, variable
 
 DOCS = Path(__file__).parents[2] / "docs"
 SECRET = "s3cret-that-nobody-may-see"

@@ -1,6 +1,6 @@
 """How many sandboxes are kept ready, by how often calls find none."""
 
-from codeactions.sandbox.warmth import Warmth
+from codeactions.sandbox.server.warm_target import WarmTarget
 
 
 class Clock:
@@ -14,11 +14,11 @@ class Clock:
 
 
 def test_it_begins_with_the_least() -> None:
-    assert Warmth(3, 16, Clock()).target == 3
+    assert WarmTarget(3, 16, Clock()).target == 3
 
 
 def test_each_miss_doubles_it_up_to_the_most() -> None:
-    warmth = Warmth(3, 16, Clock())
+    warmth = WarmTarget(3, 16, Clock())
     found = []
     for _ in range(4):
         warmth.missed()
@@ -28,7 +28,7 @@ def test_each_miss_doubles_it_up_to_the_most() -> None:
 
 def test_without_misses_it_cools_down_to_the_least_again() -> None:
     clock = Clock()
-    warmth = Warmth(2, 16, clock)
+    warmth = WarmTarget(2, 16, clock)
     warmth.missed()
     warmth.missed()
     assert warmth.target == 8
@@ -44,7 +44,7 @@ def test_without_misses_it_cools_down_to_the_least_again() -> None:
 
 def test_a_miss_begins_the_time_anew() -> None:
     clock = Clock()
-    warmth = Warmth(1, 4, clock)
+    warmth = WarmTarget(1, 4, clock)
     warmth.missed()
     warmth.missed()
     for _ in range(5):
@@ -54,7 +54,7 @@ def test_a_miss_begins_the_time_anew() -> None:
 
 
 def test_none_stays_none_and_the_most_is_never_under_the_least() -> None:
-    none = Warmth(0, 16, Clock())
+    none = WarmTarget(0, 16, Clock())
     none.missed()
     assert none.target == 0
-    assert Warmth(8, 2, Clock()).target == 8
+    assert WarmTarget(8, 2, Clock()).target == 8

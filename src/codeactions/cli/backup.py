@@ -15,11 +15,11 @@ import structlog
 
 from codeactions.cli.database import shared_database
 from codeactions.cli.new_file import new_file, require_new
-from codeactions.cli.settings import Settings
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.migrate.database.address import parse
 from codeactions.migrate.failure import NIL_VERSION
 from codeactions.migrate.state import Standing, inspect
+from codeactions.node.settings import Settings
 from codeactions.postgres import backup as database
 from codeactions.postgres.embedded import access
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from codeactions.cli.settings import Settings
+from codeactions.node.settings import Settings
 from codeactions.postgres.embedded import access
 
 

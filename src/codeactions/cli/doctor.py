@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from codeactions.cli.settings import Settings, read_settings
 from codeactions.domain.errors import Error
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.languages import Languages
 from codeactions.execution.selftest import check_walls
-from codeactions.runtimes.catalogue import Catalogue
-from codeactions.sandbox import cgroups
-from codeactions.sandbox.pool import SandboxPool
-from codeactions.sandbox.syscall_table import ALLOWED
+from codeactions.node.settings import Settings, read_settings
+from codeactions.runtimes.registry import Registry
+from codeactions.sandbox.inside import cgroups
+from codeactions.sandbox.inside.syscall_table import ALLOWED
+from codeactions.sandbox.server.pool import SandboxPool
 
 _OLDEST_KERNEL = (5, 14)  # per-namespace process counts; mount_setattr came with 5.12
 
@@ -69,7 +69,7 @@ def _findings() -> Iterator[Finding]:
     yield _cgroups()
 
 
-def _runtimes(catalogue: Catalogue) -> Iterator[Finding]:
+def _runtimes(catalogue: Registry) -> Iterator[Finding]:
     for language, runtime in catalogue.found.items():
         yield Finding(f"{language} runtime", True, f"{runtime.version} ({runtime.detail})")
     for language, problem in catalogue.problems.items():
@@ -123,7 +123,7 @@ def _cgroups() -> Finding:
     )
 
 
-async def _try(settings: Settings, catalogue: Catalogue) -> tuple[str, str]:
+async def _try(settings: Settings, catalogue: Registry) -> tuple[str, str]:
     pool = SandboxPool(settings.launcher(catalogue, slots=1))
     try:
         level = await pool.start()
@@ -139,7 +139,7 @@ async def _try(settings: Settings, catalogue: Catalogue) -> tuple[str, str]:
     return level.name, " and ".join(reasons)
 
 
-async def _try_languages(settings: Settings, catalogue: Catalogue, pool: SandboxPool) -> None:
+async def _try_languages(settings: Settings, catalogue: Registry, pool: SandboxPool) -> None:
     """Run something small in each language, as the server does when it starts, and print what came of it."""
     with tempfile.TemporaryDirectory() as folder:
         store = ArtifactStore(Path(folder), settings.artifacts_mb * 1024 * 1024)

@@ -51,7 +51,7 @@ def serve(
 ) -> None:
     """Serve the API, endpoints and runs until Ctrl-C or SIGTERM."""
     from codeactions.cli.serve import serve as start
-    from codeactions.cli.settings import read_settings
+    from codeactions.node.settings import read_settings
 
     settings = read_settings(host=host, port=port, data_dir=data_dir, database_url=database_url)
     start(settings, insecure=insecure_no_sandbox)
@@ -73,7 +73,7 @@ def backup(
 ) -> None:
     """Write the whole database to a file of plain SQL, whether or not a server runs. Never overwrites a file."""
     from codeactions.cli.backup import backup as write
-    from codeactions.cli.settings import read_settings
+    from codeactions.node.settings import read_settings
 
     write(read_settings(data_dir=data_dir, database_url=database_url), file, verbose=verbose)
 
@@ -89,7 +89,7 @@ def restore(
 ) -> None:
     """Bring a backup into an empty database or a new data folder: all of it, or nothing if anything fails."""
     from codeactions.cli.backup import restore as read
-    from codeactions.cli.settings import read_settings
+    from codeactions.node.settings import read_settings
 
     read(read_settings(data_dir=data_dir, database_url=database_url), file, verbose=verbose)
 

@@ -16,19 +16,19 @@ from typing import Any, TypeVar
 import structlog
 
 from codeactions.cli.database import shared_database
-from codeactions.cli.settings import Settings
 from codeactions.domain.caller import Caller, CallerKind
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.page import Page
 from codeactions.migrate.state import Standing, inspect
+from codeactions.node.settings import Settings
 from codeactions.postgres.database import Database
-from codeactions.services.desk import Desk
+from codeactions.services.audited import AuditedDatabase
 
 _Found = TypeVar("_Found")
 _Item = TypeVar("_Item")
 
 
-def carry_out(settings: Settings, work: Callable[[Desk, Caller], Awaitable[_Found]]) -> _Found:
+def carry_out(settings: Settings, work: Callable[[AuditedDatabase, Caller], Awaitable[_Found]]) -> _Found:
     """Do something with the database as the administrator. Raises `Error`."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
@@ -65,12 +65,12 @@ def show(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-async def _carry_out(url: str, work: Callable[[Desk, Caller], Awaitable[_Found]]) -> _Found:
+async def _carry_out(url: str, work: Callable[[AuditedDatabase, Caller], Awaitable[_Found]]) -> _Found:
     database = Database(url, connections=1)
     await database.open()
     try:
         caller = Caller(kind=CallerKind.ADMINISTRATOR, name=f"command line, {_user()}", everywhere=True)
-        return await work(Desk(database), caller)
+        return await work(AuditedDatabase(database), caller)
     finally:
         await database.close()
 

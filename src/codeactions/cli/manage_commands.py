@@ -25,7 +25,7 @@ _Email = Annotated[str, typer.Argument(help="The user's address.")]
 
 def _do(data_dir: Path | None, url: str | None, work: Callable[[Any, Any], Awaitable[_Found]]) -> _Found:
     from codeactions.cli.manage import carry_out
-    from codeactions.cli.settings import read_settings
+    from codeactions.node.settings import read_settings
 
     return carry_out(read_settings(data_dir=data_dir, database_url=url), work)
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from codeactions.cli.settings import read_settings
 from codeactions.migrate.command.main import main
 from codeactions.migrate.source.files import find_directory
+from codeactions.node.settings import read_settings
 from codeactions.postgres.embedded import access
 
 

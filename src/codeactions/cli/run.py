@@ -8,15 +8,15 @@ from uuid import UUID
 
 import uvloop
 
-from codeactions.cli.settings import Settings, read_settings
 from codeactions.domain.code import SOURCE_LIMIT, Code
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.run import Outcome
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.builds import SourceRefused
 from codeactions.execution.languages import Languages
-from codeactions.execution.sandboxed import SandboxedRun
-from codeactions.sandbox.pool import SandboxPool
+from codeactions.execution.sandbox_run import SandboxRun
+from codeactions.node.settings import Settings, read_settings
+from codeactions.sandbox.server.pool import SandboxPool
 
 LANGUAGES = {".py": "python", ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".ts": "javascript"}
 LANGUAGES |= {".mts": "javascript", ".go": "go"}
@@ -56,7 +56,7 @@ async def _run(settings: Settings, code: Code, job: dict[str, object], body: byt
             sandbox = await pool.acquire(prepared.zygote, 10.0, 1, prepared.program)
         finally:
             prepared.close()
-        run = SandboxedRun(sandbox, settings.output_limits(), explain=prepared.explain)
+        run = SandboxRun(sandbox, settings.output_limits(), explain=prepared.explain)
         outcome = await run.outcome({**job, "source": prepared.source}, body, code.timeout)
         ended = await asyncio.wait_for(sandbox.ended, 10.0)
         outcome.memory_peak = ended.peak

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 import uvicorn
 import uvloop
 
-from codeactions.cli.assembly import Secrets
 from codeactions.cli.logging import configure
-from codeactions.cli.node import Node
-from codeactions.cli.secrets import load_or_make_key, load_or_make_token, token_path
-from codeactions.cli.settings import Settings
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.examples import examples
 from codeactions.http.app import create_app
+from codeactions.node.node import Node
+from codeactions.node.secrets import load_or_make_key, load_or_make_token, token_path
+from codeactions.node.settings import Settings
+from codeactions.node.wiring import Secrets
 from codeactions.postgres.database import masked
 
 _BACKLOG = 2048

@@ -14,7 +14,7 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.event import Event, parse_permission_event, parse_project_event
 from codeactions.events.config import EventsConfig
 from codeactions.events.rabbitmq import Standby, Subscription, check_url, reason_of, subscribed
-from codeactions.services.directory import Directory
+from codeactions.services.membership_sync import MembershipSync
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractIncomingMessage
@@ -53,7 +53,7 @@ class EventsConsumer:
     def __init__(
         self,
         config: EventsConfig,
-        directory: Directory,
+        directory: MembershipSync,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),

@@ -8,11 +8,11 @@ from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.run import ErrorType, Outcome, RunError
 from codeactions.execution.artifacts import ArtifactStore
-from codeactions.execution.sandboxed import OutputLimits, SandboxedRun
-from codeactions.runtimes.catalogue import Catalogue
-from codeactions.runtimes.go.library import StandardLibrary
+from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
+from codeactions.runtimes.go.standard_library import StandardLibrary
+from codeactions.runtimes.registry import Registry
 from codeactions.runtimes.runtime import Explain, Form, Runtime
-from codeactions.sandbox.pool import SandboxPool
+from codeactions.sandbox.server.pool import SandboxPool
 
 ZYGOTE = "build"
 _MB = 1024 * 1024
@@ -54,7 +54,7 @@ class Builds:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        catalogue: Registry,
         pool: SandboxPool,
         store: ArtifactStore,
         *,
@@ -134,7 +134,7 @@ class Builds:
         sandbox = await self._pool.acquire(ZYGOTE, self._seconds, _MOST_WAITING)
         job = {"language": runtime.language}
         limits = OutputLimits(result_bytes=_MOST_BYTES[runtime.form])
-        outcome = await SandboxedRun(sandbox, limits).outcome(job, source.encode(), self._seconds)
+        outcome = await SandboxRun(sandbox, limits).outcome(job, source.encode(), self._seconds)
         if outcome.answer is not None:
             return outcome.answer.body
         assert outcome.error is not None

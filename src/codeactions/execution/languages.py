@@ -10,17 +10,17 @@ from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.builds import Builds, SourceRefused
-from codeactions.execution.sandboxed import OutputLimits, SandboxedRun
-from codeactions.runtimes.catalogue import Catalogue
-from codeactions.runtimes.go.library import StandardLibrary
+from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
+from codeactions.runtimes.go.standard_library import StandardLibrary
+from codeactions.runtimes.registry import Registry
 from codeactions.sandbox.config import LauncherConfig
-from codeactions.sandbox.pool import SandboxPool
+from codeactions.sandbox.server.pool import SandboxPool
 
 _TRY_SECONDS = 20.0
 _TRY_AGAIN_SECONDS = 2.0
 _PATIENT_TRIES = 3
 # Each answers "works". JavaScript also sees whether a hot loop is compiled: the reservation for it has a setting that
-# Bun does not promise to keep (runtimes/javascript/places.py).
+# Bun does not promise to keep (runtimes/javascript/paths.py).
 _TRIALS = {
     "javascript": """
 import { numberOfDFGCompiles } from "bun:jsc";
@@ -47,7 +47,7 @@ class Languages:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        catalogue: Registry,
         config: LauncherConfig,
         store: ArtifactStore,
         *,
@@ -163,7 +163,7 @@ class Languages:
                 raise
             return error.message
         job = {"source": prepared.source, "method": "", "path": "", "params": [], "headers": []}
-        outcome = await SandboxedRun(sandbox, OutputLimits()).outcome(job, b"", _TRY_SECONDS)
+        outcome = await SandboxRun(sandbox, OutputLimits()).outcome(job, b"", _TRY_SECONDS)
         if outcome.answer is None:
             assert outcome.error is not None
             return " ".join([outcome.error.message, *(line.content for line in outcome.logs[-3:])])

@@ -7,8 +7,8 @@ that grants a call and does nothing.
 import json
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.execution.sandboxed import OutputLimits, SandboxedRun
-from codeactions.sandbox.pool import SandboxPool
+from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
+from codeactions.sandbox.server.pool import SandboxPool
 
 # Each attempt returns True when it got through.
 _ATTEMPTS = """
@@ -75,7 +75,7 @@ async def check_walls(pool: SandboxPool) -> None:
     """
     sandbox = await pool.acquire("python", _TIMEOUT, 1)
     job = {"run_id": "self-test", "source": _ATTEMPTS, "method": "", "path": "", "params": [], "headers": []}
-    outcome = await SandboxedRun(sandbox, OutputLimits()).outcome(job, b"", _TIMEOUT)
+    outcome = await SandboxRun(sandbox, OutputLimits()).outcome(job, b"", _TIMEOUT)
     if outcome.answer is None:
         assert outcome.error is not None
         lines = "; ".join(line.content for line in outcome.logs)

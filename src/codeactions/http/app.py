@@ -5,11 +5,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from codeactions import __version__
-from codeactions.http import (
+from codeactions.http import errors
+from codeactions.http.api import (
     audit,
     codes,
     documentation,
-    errors,
     health,
     logs,
     permissions,
@@ -19,9 +19,9 @@ from codeactions.http import (
     tokens,
 )
 from codeactions.http.authentication import identify, recognise, scheme
+from codeactions.http.context import Services
 from codeactions.http.front import Front
 from codeactions.http.parameters import refuse_unknown
-from codeactions.http.services import Services
 
 _CLOSED = (codes, protections, runs, logs, projects, permissions, tokens, audit)  # their parameters are a closed set
 

@@ -9,8 +9,8 @@ from fastapi.security import HTTPBearer
 
 from codeactions.domain.caller import Caller, CallerKind
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.http.limits import Quota
-from codeactions.http.services import Services
+from codeactions.http.context import Services
+from codeactions.limits.rate_limiter import Quota
 
 # Only for the OpenAPI document; the header is read here, since it may hold the token in other ways too.
 scheme = HTTPBearer(auto_error=False, description="The administrator's token, an API token, or an identity token")

@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.http.limits import limited_headers
 from codeactions.http.metrics import Metrics
+from codeactions.limits.rate_limiter import limited_headers
 
 _STATUS = {
     ErrorCode.INVALID: 400,

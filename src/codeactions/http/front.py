@@ -12,8 +12,8 @@ from starlette.types import Message, Receive, Scope, Send
 from codeactions.domain.errors import Error, ErrorCode, not_found
 from codeactions.http import errors
 from codeactions.http.authentication import quota_of
-from codeactions.http.endpoints import call_endpoint
-from codeactions.http.services import Services
+from codeactions.http.context import Services
+from codeactions.http.endpoint.handler import call_endpoint
 
 _PREFIXES = ("/endpoint/", "/action/endpoint/")
 _LIVE = "/healthz"  # load balancers ask every host

@@ -14,7 +14,7 @@ import httpx
 
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.text import require_text
-from codeactions.identity.jwks import Issuer, refused, unreachable, url_problem
+from codeactions.identity.issuer import Issuer, refused, unreachable, url_problem
 from codeactions.identity.userinfo import UserInfo, email_of, is_service
 
 _LONGEST = 16 * 1024  # characters of a token

@@ -5,7 +5,7 @@ from typing import Any
 
 from codeactions.domain.errors import Error
 from codeactions.domain.project import parse_email
-from codeactions.identity.jwks import Issuer, unreachable
+from codeactions.identity.issuer import Issuer, unreachable
 
 _MOST_AT_ONCE = 16  # a flood of made-up tokens must not become one at the issuer
 _PATIENCE = 5.0  # seconds for a look-up to begin

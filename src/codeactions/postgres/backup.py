@@ -10,7 +10,7 @@ from typing import IO, Any
 import psycopg
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.postgres import clients, queries
+from codeactions.postgres import client_programs, queries
 
 # What belongs to the machine and its roles stays there, so that the file restores under any role anywhere.
 DUMP = [
@@ -38,18 +38,18 @@ class NoBackup(Error):
         super().__init__(ErrorCode.INVALID, message)
 
 
-def dump(parameters: Mapping[str, str], output: IO[bytes], progress: Progress) -> clients.Program:
+def dump(parameters: Mapping[str, str], output: IO[bytes], progress: Progress) -> client_programs.Program:
     """Write everything that is in the database, as of one moment, to `output`; returns the program that did it.
 
-    `parameters` are those of `clients.connect`. Writers are not held up; a migration under way is waited for, half
-    a minute at most. Raises `Error` when it cannot be read in full, and the OSError of `output`.
+    `parameters` are those of `client_programs.connect`. Writers are not held up; a migration under way is waited for,
+    half a minute at most. Raises `Error` when it cannot be read in full, and the OSError of `output`.
     """
     with _connected(parameters, "codeactions backup") as connection:
-        where = clients.target(connection)
-    program = clients.find("pg_dump", where)
+        where = client_programs.target(connection)
+    program = client_programs.find("pg_dump", where)
     done = 0
     with _complaints() as complaints:
-        with clients.running(
+        with client_programs.running(
             program, DUMP, where, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints
         ) as process:
             assert process.stdout is not None
@@ -71,7 +71,9 @@ def read_head(source: IO[bytes]) -> bytes:
     return head
 
 
-def restore(parameters: Mapping[str, str], head: bytes, source: IO[bytes], progress: Progress) -> clients.Program:
+def restore(
+    parameters: Mapping[str, str], head: bytes, source: IO[bytes], progress: Progress
+) -> client_programs.Program:
     """Bring what `dump` or pg_dump wrote into an empty database, in one transaction: all of it or nothing.
 
     That holds as well when this process dies, or when `source`, of which `head` has been read, ends too early.
@@ -81,10 +83,10 @@ def restore(parameters: Mapping[str, str], head: bytes, source: IO[bytes], progr
     with _connected(parameters, "codeactions restore") as connection:
         _require_empty(connection)
         block = _understood(head, connection)
-        where = clients.target(connection)
-    program = clients.find("psql", where, newest=True)
+        where = client_programs.target(connection)
+    program = client_programs.find("psql", where, newest=True)
     with _complaints() as complaints:
-        with clients.running(
+        with client_programs.running(
             program, RESTORE, where, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints
         ) as process:
             assert process.stdin is not None
@@ -114,7 +116,7 @@ def restore(parameters: Mapping[str, str], head: bytes, source: IO[bytes], progr
 
 @contextlib.contextmanager
 def _connected(parameters: Mapping[str, str], application: str) -> Iterator[psycopg.Connection[Any]]:
-    with clients.connect(parameters, application) as connection:
+    with client_programs.connect(parameters, application) as connection:
         try:
             yield connection
         except psycopg.Error as error:
@@ -148,7 +150,7 @@ def _understood(head: bytes, connection: psycopg.Connection[Any]) -> bytes:
     return known + head[len(first) :]
 
 
-def _failed(what: str, program: clients.Program, status: int, complaints: IO[bytes]) -> Error:
+def _failed(what: str, program: client_programs.Program, status: int, complaints: IO[bytes]) -> Error:
     complaints.seek(0)
     lines = [" ".join(line.split()) for line in complaints.read(1024 * 1024).decode(errors="replace").splitlines()]
     # Behind the first come its details, mostly with a statement or a row of somebody's data.

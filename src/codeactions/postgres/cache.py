@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from codeactions.postgres.changes import EVERYTHING
+from codeactions.postgres.listener import EVERYTHING
 
 _MOST_SECONDS = 5.0  # a row is read again after this long, should a notification ever be missed
 _Key = TypeVar("_Key")

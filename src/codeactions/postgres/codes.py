@@ -27,14 +27,14 @@ class ListedCode(Code):
 
 
 @dataclass(frozen=True, slots=True)
-class GuardedCode:
+class CodeWithProtection:
     """A code with what protects its endpoint; None: it is public."""
 
     code: Code
     protection: Protection | None
 
 
-GuardedCodes = Cache[UUID, GuardedCode]
+CodesWithProtection = Cache[UUID, CodeWithProtection]
 
 
 class CodeStore:
@@ -54,14 +54,14 @@ class CodeStore:
             raise not_found(missing(code_id))
         return Code(**row)
 
-    async def get_guarded(self, code_id: UUID) -> GuardedCode:
+    async def get_with_protection(self, code_id: UUID) -> CodeWithProtection:
         """Read a code with its protection. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get_guarded"], {"id": code_id})
         if row is None:
             raise not_found(missing(code_id))
         guard = {name.removeprefix(_GUARD): value for name, value in row.items() if name.startswith(_GUARD)}
         code = Code(**{name: value for name, value in row.items() if not name.startswith(_GUARD)})
-        return GuardedCode(code, _protection(code_id, guard))
+        return CodeWithProtection(code, _protection(code_id, guard))
 
     async def list(self, project_uuid: str, kind: str | None, page: int) -> tuple[list[ListedCode], int]:
         """The codes of a project, of one type or of both, oldest first, `LIST_LIMIT` a page; and how many there are.

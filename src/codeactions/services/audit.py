@@ -6,13 +6,13 @@ from codeactions.domain.caller import Caller
 from codeactions.domain.page import Page
 from codeactions.postgres.auditlog import AuditFilter, AuditLog
 from codeactions.postgres.projects import missing
-from codeactions.services.desk import Desk
+from codeactions.services.audited import AuditedDatabase
 
 
 class AuditService:
     """`page` raises `Error` (not_found, forbidden) as the caller's role demands."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AuditedDatabase) -> None:
         self._log = AuditLog(desk.database)
 
     async def page(self, caller: Caller, wanted: AuditFilter, page: int) -> Page[AuditEntry]:

@@ -10,11 +10,11 @@ from codeactions.domain.audit import Deed, Thing, changes
 from codeactions.domain.caller import Caller
 from codeactions.domain.code import Code, changed_code, new_code
 from codeactions.execution.builds import Builds
-from codeactions.postgres.codes import CodeStore, GuardedCodes, ListedCode, missing
+from codeactions.postgres.codes import CodeStore, CodesWithProtection, ListedCode, missing
 from codeactions.postgres.permissions import PermissionStore
 from codeactions.postgres.projects import ProjectStore
 from codeactions.postgres.projects import missing as missing_project
-from codeactions.services.desk import Change, Desk
+from codeactions.services.audited import AuditedDatabase, AuditedTransaction
 
 _SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout")
 
@@ -22,7 +22,7 @@ _SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout")
 class CodeService:
     """Every method raises `Error` (not_found, forbidden) as the caller's role in the code's project demands."""
 
-    def __init__(self, desk: Desk, guarded: GuardedCodes, builds: Builds) -> None:
+    def __init__(self, desk: AuditedDatabase, guarded: CodesWithProtection, builds: Builds) -> None:
         self._desk = desk
         self._store = CodeStore(desk.database)
         self._guarded = guarded
@@ -96,7 +96,7 @@ class CodeService:
             self._guarded.forget(code_id)
 
     @staticmethod
-    async def _still(change: Change, caller: Caller, project_uuid: str) -> None:
+    async def _still(change: AuditedTransaction, caller: Caller, project_uuid: str) -> None:
         """A build takes its time: the project may be gone by now, or the caller out of it."""
         there = await ProjectStore(change).hold(project_uuid)
         if caller.everywhere:

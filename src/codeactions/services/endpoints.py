@@ -14,10 +14,10 @@ from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode, not_found
 from codeactions.domain.protection import Protection, ProtectionKind, basic_credentials, is_password, is_signed
 from codeactions.domain.run import Call
-from codeactions.execution.executor import Executor, Finished
+from codeactions.execution.recorded_runs import Executor, Finished
+from codeactions.identity.cipher import Cipher
 from codeactions.identity.identities import Identities
-from codeactions.identity.vault import Vault
-from codeactions.postgres.codes import GuardedCode, GuardedCodes
+from codeactions.postgres.codes import CodesWithProtection, CodeWithProtection
 
 _MOST_PASSWORDS = 1000  # remembered
 _HASHER_SECONDS = 5.0  # that a caller waits for one of them
@@ -31,9 +31,9 @@ class EndpointService:
     def __init__(
         self,
         executor: Executor,
-        guarded: GuardedCodes,
+        guarded: CodesWithProtection,
         identities: Identities,
-        vault: Vault,
+        vault: Cipher,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -46,7 +46,7 @@ class EndpointService:
         self._known: collections.OrderedDict[bytes, None] = collections.OrderedDict()
         self._hashers = asyncio.Semaphore(_HASHERS)
 
-    async def find(self, code_id: UUID) -> GuardedCode:
+    async def find(self, code_id: UUID) -> CodeWithProtection:
         """The endpoint. Raises `Error` (not_found), also for a flow."""
         try:
             found = await self._guarded.get(code_id)
@@ -56,7 +56,7 @@ class EndpointService:
             raise not_found(_missing(code_id))
         return found
 
-    async def admit(self, found: GuardedCode, headers: Mapping[str, str], address: str) -> None:
+    async def admit(self, found: CodeWithProtection, headers: Mapping[str, str], address: str) -> None:
         """Check what can be checked before the body is read.
 
         Raises `Error`: unauthorized, forbidden, not_found to a caller with a token for something else, and busy.
@@ -74,7 +74,7 @@ class EndpointService:
         elif not await self._has_password(protection, authorization):
             raise Error(ErrorCode.UNAUTHORIZED, "this endpoint needs its user name and password", scheme="Basic")
 
-    def check_signature(self, found: GuardedCode, headers: Mapping[str, str], body: bytes) -> None:
+    def check_signature(self, found: CodeWithProtection, headers: Mapping[str, str], body: bytes) -> None:
         """Check that the body is signed, where it has to be. Raises `Error` (unauthorized)."""
         protection = found.protection
         if protection is None or protection.kind is not ProtectionKind.HMAC:

@@ -15,7 +15,7 @@ from codeactions.domain.role import Role
 from codeactions.postgres.permissions import PermissionStore
 from codeactions.postgres.permissions import missing as missing_permission
 from codeactions.postgres.projects import ProjectStore, missing
-from codeactions.services.desk import Change, Desk
+from codeactions.services.audited import AuditedDatabase, AuditedTransaction
 
 
 class PermissionService:
@@ -24,7 +24,7 @@ class PermissionService:
     forget: lets go of what is kept in memory of a user's roles.
     """
 
-    def __init__(self, desk: Desk, forget: Callable[[str], None] = lambda email: None) -> None:
+    def __init__(self, desk: AuditedDatabase, forget: Callable[[str], None] = lambda email: None) -> None:
         self._desk = desk
         self._store = PermissionStore(desk.database)
         self._forget = forget
@@ -109,7 +109,7 @@ class PermissionService:
             await self._take_away(change, [read])
         self._forget(read.email.lower())
 
-    async def _take_away(self, change: Change, permissions: Iterable[Permission]) -> None:
+    async def _take_away(self, change: AuditedTransaction, permissions: Iterable[Permission]) -> None:
         for one in permissions:
             await PermissionStore(change).delete(one.id)
             told = {"email": one.email, "role": one.role}

@@ -14,7 +14,7 @@ from codeactions.domain.project import (
 )
 from codeactions.postgres.projects import ProjectStore, missing
 from codeactions.postgres.tokens import TokenStore
-from codeactions.services.desk import Desk
+from codeactions.services.audited import AuditedDatabase
 
 _Forget = Callable[[str], None]
 
@@ -25,7 +25,7 @@ class ProjectService:
     forget: lets go of what is kept in memory of a user's roles.
     """
 
-    def __init__(self, desk: Desk, forget: _Forget = lambda email: None) -> None:
+    def __init__(self, desk: AuditedDatabase, forget: _Forget = lambda email: None) -> None:
         self._desk = desk
         self._store = ProjectStore(desk.database)
         self._forget = forget

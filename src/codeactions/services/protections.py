@@ -11,16 +11,16 @@ from codeactions.domain.caller import Caller
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode, not_found
 from codeactions.domain.protection import Protection, ProtectionKind, hash_password, new_protection
-from codeactions.identity.vault import Vault
-from codeactions.postgres.codes import CodeStore, GuardedCodes, missing
+from codeactions.identity.cipher import Cipher
+from codeactions.postgres.codes import CodeStore, CodesWithProtection, missing
 from codeactions.postgres.protections import ProtectionStore
-from codeactions.services.desk import Desk
+from codeactions.services.audited import AuditedDatabase
 
 
 class ProtectionService:
     """Every method raises `Error` (not_found, forbidden) as the caller's role in the code's project demands."""
 
-    def __init__(self, desk: Desk, guarded: GuardedCodes, vault: Vault) -> None:
+    def __init__(self, desk: AuditedDatabase, guarded: CodesWithProtection, vault: Cipher) -> None:
         self._desk = desk
         self._guarded = guarded
         self._vault = vault

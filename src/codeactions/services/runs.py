@@ -12,12 +12,12 @@ from codeactions.domain.errors import Error, ErrorCode, not_found
 from codeactions.domain.log import StoredLog
 from codeactions.domain.page import Page
 from codeactions.domain.run import Call, Run, RunStatus
-from codeactions.execution.executor import Executor, Finished
+from codeactions.execution.recorded_runs import Executor, Finished
 from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.codelogs import missing as missing_log
 from codeactions.postgres.coderuns import ListedRun, RunStore
 from codeactions.postgres.coderuns import missing as missing_run
-from codeactions.postgres.codes import GuardedCodes, missing
+from codeactions.postgres.codes import CodesWithProtection, missing
 
 _Item = TypeVar("_Item")
 
@@ -25,7 +25,7 @@ _Item = TypeVar("_Item")
 class RunService:
     """Every method raises `Error` (not_found, forbidden) as the caller's role in the code's project demands."""
 
-    def __init__(self, executor: Executor, guarded: GuardedCodes, runs: RunStore, logs: LogStore) -> None:
+    def __init__(self, executor: Executor, guarded: CodesWithProtection, runs: RunStore, logs: LogStore) -> None:
         self._executor = executor
         self._guarded = guarded
         self._runs = runs

@@ -13,7 +13,7 @@ from codeactions.domain.token import ApiToken, make_secret, new_token
 from codeactions.postgres.projects import ProjectStore
 from codeactions.postgres.projects import missing as missing_project
 from codeactions.postgres.tokens import TokenStore, missing
-from codeactions.services.desk import Desk
+from codeactions.services.audited import AuditedDatabase
 
 
 class TokenService:
@@ -24,7 +24,7 @@ class TokenService:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: AuditedDatabase,
         forget: Callable[[bytes], None] = lambda digest: None,
         *,
         make_secret: Callable[[], str] = make_secret,

@@ -18,7 +18,7 @@ class RuntimeFolder:
     """A short path (a unix socket's has at most 107 bytes), the same at each start of one data folder.
 
     Connections need no password, so nobody else may enter or own it: `socket/` is the cluster's user's alone.
-    `stage/`, only as root, stays empty; `stage.py` mounts over it in a namespace of its own.
+    `stage/`, only as root, stays empty; `exec_as_user.py` mounts over it in a namespace of its own.
     """
 
     def __init__(self, data_dir: Path, user: ClusterUser | None) -> None:

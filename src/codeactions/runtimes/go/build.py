@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from codeactions.runtimes import program
-from codeactions.runtimes.go.places import IMPORTS, LANGUAGE, LIBRARY, LINKS, MAIN, TOOLS
-from codeactions.runtimes.invalid import InvalidSource
+from codeactions.runtimes import compiler
+from codeactions.runtimes.go.paths import IMPORTS, LANGUAGE, LIBRARY, LINKS, MAIN, TOOLS
+from codeactions.runtimes.invalid_source import InvalidSource
 
 _ENVIRONMENT = {"HOME": "/nonexistent", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
 _MISTAKE = re.compile(r"^action\.go:(?P<line>\d+)(?::(?P<column>\d+))?: (?P<message>.*(?:\n\t.*)*)", re.M)
@@ -45,7 +45,7 @@ def _compiling(name: str, package: str, config: str) -> list[str]:
 
 def _call(tools: str, folder: str, tool: str, *words: str) -> None:
     command = [f"{tools}/{tool}", *(word.replace("$FOLDER", folder) for word in words)]
-    code, said = program.run(command, folder=folder, environment=_ENVIRONMENT)
+    code, said = compiler.run(command, folder=folder, environment=_ENVIRONMENT)
     if code != 0:
         raise _invalid(code, said)
 
@@ -61,7 +61,7 @@ def _invalid(code: int, said: str) -> InvalidSource:
     # What is wrong with the program around the action is what the action lacks: a Run, or the right one.
     if "main.go:" in said:
         return InvalidSource(_NO_RUN, listing=said)
-    last = program.last_words("compiler", code, said)
+    last = compiler.last_words("compiler", code, said)
     return InvalidSource(f"the source cannot be compiled: {last}", listing=said)
 
 

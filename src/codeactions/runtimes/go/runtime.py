@@ -7,7 +7,7 @@ import platform
 from importlib.util import find_spec
 from pathlib import Path
 
-from codeactions.runtimes.go import build, crash, places
+from codeactions.runtimes.go import build, crash, paths
 from codeactions.runtimes.runtime import Form, Runtime, missing, output_of
 
 ENGINE = Path(__file__).parent / "engine"
@@ -44,14 +44,14 @@ def find(cache_dir: Path) -> Runtime:
         form=Form.PROGRAM,
         fingerprint=fingerprint,
         warm=False,
-        build_mounts={places.TOOLS: places.tools_folder(str(root)), places.LIBRARY: str(library)},
+        build_mounts={paths.TOOLS: paths.tools_folder(str(root)), paths.LIBRARY: str(library)},
         explain=crash.explain,
     )
 
 
 def _own_hash() -> str:
     """Of the engine's source and of how programs are built: both are in every program."""
-    found = hashlib.sha256(inspect.getsource(build).encode() + inspect.getsource(places).encode())
+    found = hashlib.sha256(inspect.getsource(build).encode() + inspect.getsource(paths).encode())
     for file in sorted(ENGINE.iterdir()):
         found.update(file.read_bytes())
     return found.hexdigest()[:12]

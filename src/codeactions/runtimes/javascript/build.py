@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from codeactions.runtimes import program
-from codeactions.runtimes.invalid import InvalidSource
-from codeactions.runtimes.javascript.places import ENVIRONMENT, PROGRAM
+from codeactions.runtimes import compiler
+from codeactions.runtimes.invalid_source import InvalidSource
+from codeactions.runtimes.javascript.paths import ENVIRONMENT, PROGRAM
 
 _MISTAKE = re.compile(r"^error: (?P<message>.*)\n(?:\s+at action\.[jt]s:(?P<line>\d+):(?P<column>\d+))?", re.M)
 
@@ -34,7 +34,7 @@ def _bundle(bun: str, name: str, folder: str) -> tuple[int, str]:
     # Macros are code of the source's that would be executed here, where it may use more than a run.
     flags = ["--target=bun", "--format=esm", "--sourcemap=inline", "--no-install", "--no-macros"]
     outputs = ["--outfile=made.js", "--metafile=meta.json"]
-    return program.run([bun, "build", *flags, *outputs, name], folder=folder, environment=ENVIRONMENT)
+    return compiler.run([bun, "build", *flags, *outputs, name], folder=folder, environment=ENVIRONMENT)
 
 
 def _refuse_other_files(metafile: str, name: str) -> None:
@@ -50,7 +50,7 @@ def _invalid(code: int, said: str) -> InvalidSource:
     listing = said.replace("action.ts", "action")
     found = _MISTAKE.search(said)
     if found is None:
-        last = program.last_words("bundler", code, said)
+        last = compiler.last_words("bundler", code, said)
         return InvalidSource(f"the source cannot be bundled: {last}", listing=listing)
     message = found["message"]
     if message.startswith("Could not resolve"):

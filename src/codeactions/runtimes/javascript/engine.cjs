@@ -3,7 +3,7 @@
 
 const SHORT_TYPES = { text: "text/plain; charset=utf-8", html: "text/html; charset=utf-8", json: "application/json" };
 const OCTETS = "application/octet-stream";
-// What the server takes (execution/answers.py): told here, so that the code learns of it by an exception.
+// What the server takes (execution/response_policy.py): told here, so that the code learns of it by an exception.
 const MOST_HEADERS = 100, NAME_LIMIT = 256, VALUE_LIMIT = 8192;
 const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/, VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 

@@ -4,7 +4,7 @@
 const fs = require("node:fs");
 const { format } = require("./engine.cjs");
 
-// codeactions/runtimes/frames.py has the protocol.
+// codeactions/runtimes/protocol.py has the protocol.
 const LOG = 2, RESULT = 3, FAILURE = 4;
 const LEVELS = { debug: 0, info: 1, error: 2 };
 const META_LIMIT = 64 * 1024;

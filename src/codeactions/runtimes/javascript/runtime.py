@@ -5,7 +5,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from codeactions.runtimes.javascript.places import ENGINE, ENVIRONMENT, PROGRAM, WORKER
+from codeactions.runtimes.javascript.paths import ENGINE, ENVIRONMENT, PROGRAM, WORKER
 from codeactions.runtimes.runtime import Form, Runtime, missing, output_of
 
 _FORMAT = 2  # of what a build leaves; a new number makes all of them anew

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from codeactions.runtimes.javascript.places import ENVIRONMENT, PROGRAM, WORKER
+from codeactions.runtimes.javascript.paths import ENVIRONMENT, PROGRAM, WORKER
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from codeactions.sandbox.config import Limits
 
-# What Bun needs of its own under RLIMIT_DATA before a code has anything: measured, with the reservation of places.py.
+# What Bun needs of its own under RLIMIT_DATA before a code has anything: measured, with the reservation of paths.py.
 DATA_BYTES = 336 * 1024 * 1024
 _program, _worker = PROGRAM, WORKER
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from codeactions.runtimes.invalid import InvalidSource
+from codeactions.runtimes.invalid_source import InvalidSource
 from codeactions.runtimes.python.source import FILE, format_exception
 
 

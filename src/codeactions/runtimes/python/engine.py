@@ -18,7 +18,7 @@ _SHORT_TYPES = {
     "json": "application/json",
 }
 _OCTETS = "application/octet-stream"
-# What the server takes (execution/answers.py): told here, so that the code learns of it by an exception.
+# What the server takes (execution/response_policy.py): told here, so that the code learns of it by an exception.
 _MOST_HEADERS, _NAME_LIMIT, _VALUE_LIMIT = 100, 256, 8192
 
 

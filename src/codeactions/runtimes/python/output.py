@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Callable
 
-from codeactions.runtimes.frames import LOG_LEVELS, Kind, pack
+from codeactions.runtimes.protocol import LOG_LEVELS, Kind, pack
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:

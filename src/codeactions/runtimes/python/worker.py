@@ -10,8 +10,8 @@ import os
 import select
 import sys
 
-from codeactions.runtimes.frames import HEADER, META_LIMIT, Kind, pack_described, unpack_described
-from codeactions.runtimes.job import FRAMES_FD, JOB_FD, receive
+from codeactions.runtimes.job_input import FRAMES_FD, JOB_FD, receive
+from codeactions.runtimes.protocol import HEADER, META_LIMIT, Kind, pack_described, unpack_described
 from codeactions.runtimes.python import source
 from codeactions.runtimes.python.engine import Engine, Headers, Log, Params, Request
 from codeactions.runtimes.python.output import Output, OutputLimitError, finish

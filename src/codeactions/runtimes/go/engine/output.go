@@ -12,7 +12,7 @@ import (
 	"unsafe"
 )
 
-// The frames that a run writes; codeactions/runtimes/frames.py has the protocol.
+// The frames that a run writes; codeactions/runtimes/protocol.py has the protocol.
 const (
 	logFrame     = 2
 	resultFrame  = 3

@@ -1,0 +1,109 @@
+"""`/docs` and `/openapi.json`. Everything a browser needs comes from this server."""
+
+from importlib import resources
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from codeactions.domain.errors import Error, ErrorCode, not_found
+from codeactions.http.authentication import identify
+from codeactions.http.errors import error_answer
+from codeactions.http.response_models import ERRORS
+
+router = APIRouter(include_in_schema=False)
+_ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon.png": "image/png",
+}
+_METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """The API's description, to be read and tried."""
+    return await _challenge(request) or HTMLResponse(
+        get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="codeactions",
+            swagger_js_url="/docs/swagger-ui-bundle.js",
+            swagger_css_url="/docs/swagger-ui.css",
+            swagger_favicon_url="/docs/favicon.png",
+        ).body
+    )
+
+
+@router.get("/docs/{name}")
+async def asset(request: Request, name: str) -> Response:
+    """The page's scripts and styles."""
+    refused = await _challenge(request)
+    if refused is not None:
+        return refused
+    if name not in _ASSETS:
+        raise not_found(f"there is nothing at /docs/{name[:64]}")
+    content = resources.files("fastapi_offline").joinpath("static", name).read_bytes()
+    return Response(content, media_type=_ASSETS[name], headers={"Cache-Control": "private, max-age=3600"})
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """The OpenAPI document."""
+    return await _challenge(request) or JSONResponse(request.app.openapi())
+
+
+async def _challenge(request: Request) -> Response | None:
+    """What to answer to somebody unknown: a browser then asks for a token (as the password, with any name)."""
+    try:
+        await identify(request)
+        return None
+    except Error as error:
+        if error.code is not ErrorCode.UNAUTHORIZED:
+            raise
+    return error_answer(
+        Error(ErrorCode.UNAUTHORIZED, "a token is needed; in a browser, give it as the password"),
+        headers={"WWW-Authenticate": 'Basic realm="codeactions: any name, the token as password", charset="UTF-8"'},
+    )
+
+
+def describe_endpoints(app: FastAPI) -> None:
+    """Add the endpoint routes to the OpenAPI document: they are plain routes, for speed, which it leaves out."""
+    generate = app.openapi
+
+    def with_endpoints() -> dict[str, Any]:
+        document = generate()
+        _without_unused_answers(document)
+        for path in ("/endpoint/{code_id}", "/action/endpoint/{code_id}"):
+            document["paths"].setdefault(path, {method: _operation(path, method) for method in _METHODS})
+        return document
+
+    app.openapi = with_endpoints  # type: ignore[method-assign]
+
+
+def _without_unused_answers(document: dict[str, Any]) -> None:
+    """FastAPI tells of 422 for every route with parameters; here what is wrong is 400 (see errors.py)."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+
+
+def _operation(path: str, method: str) -> dict[str, Any]:
+    failures = {
+        str(status): {
+            "description": ERRORS[status]["description"],
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorShape"}}},
+        }
+        for status in (400, 401, 403, 404, 413, 429, 500, 503, 504)
+    }
+    code_id = {"name": "code_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    return {
+        "tags": ["endpoints"],
+        "summary": "Run an endpoint",
+        "description": "A further path is allowed. The answer's status, type and headers are the code's own.",
+        "operationId": f"{method}_{path.strip('/').split('/{')[0].replace('/', '_')}",
+        "parameters": [code_id],
+        "responses": {"default": {"description": "What the code answers"}, **failures},
+    }

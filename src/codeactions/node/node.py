@@ -1,0 +1,215 @@
+"""A whole node in one process: database, sandboxes, recorder, HTTP. Started in order, stopped in reverse."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from codeactions.domain.code import new_code
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.examples import PROJECT, examples
+from codeactions.execution.artifacts import ArtifactStore
+from codeactions.execution.languages import Languages
+from codeactions.execution.recorded_runs import Executor
+from codeactions.execution.selftest import check_walls
+from codeactions.http.context import Services
+from codeactions.http.metrics import Metrics
+from codeactions.migrate.apply import upgrade
+from codeactions.migrate.failure import NIL_VERSION
+from codeactions.migrate.state import inspect
+from codeactions.node.settings import Settings
+from codeactions.node.wiring import Parts, Secrets, assemble
+from codeactions.postgres.codes import CodeStore
+from codeactions.postgres.database import Database
+from codeactions.postgres.embedded.server import EmbeddedPostgres
+from codeactions.postgres.recording.reaper import Reaper
+from codeactions.postgres.recording.recorder import Recorder
+from codeactions.runtimes.registry import Registry
+from codeactions.sandbox.server.pool import SandboxPool
+
+_WATCH_INTERVAL = 0.5  # seconds between two looks at the embedded database
+_log = structlog.get_logger()
+
+
+class Node:
+    """Everything that `codeactions serve` runs. `start` raises `Error` with one clear line."""
+
+    def __init__(self, settings: Settings, secrets: Secrets, *, insecure: bool, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._insecure = insecure
+        self._say = say
+        self._stack = contextlib.AsyncExitStack()
+
+    async def start(self) -> Services:
+        """Bring everything up; on an error, take down again what was up."""
+        try:
+            return await self._start()
+        except BaseException:  # Ctrl-C as well: nothing may stay behind
+            await self._stack.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """Take everything down: runs first, the database last."""
+        await self._stack.aclose()
+
+    async def _start(self) -> Services:
+        settings = self._settings
+        # The sandbox first: a host that has none must not have its database touched.
+        catalogue = await asyncio.to_thread(settings.catalogue)
+        pool = await self._start_sandbox(catalogue)
+        languages = await self._start_languages(catalogue)
+        url = await self._start_database()
+        is_new = (await asyncio.to_thread(inspect, url)).version == NIL_VERSION
+        version = await asyncio.to_thread(upgrade, url, progress=self._say)
+        self._say(f"schema at version {version}")
+        database = Database(url)
+        self._stack.push_async_callback(database.close)
+        await database.open()
+
+        recorder = Recorder(url, patience=settings.record_seconds)
+        self._stack.push_async_callback(recorder.stop)
+        await recorder.start()
+        # Positive and random: it names this process among all that ever used the database.
+        instance = secrets.randbelow(2**31 - 1) + 1
+        reaper = Reaper(url, recorder, instance)
+        self._stack.push_async_callback(reaper.stop)
+        await reaper.start()
+        metrics = Metrics()
+        executor = Executor(
+            pool,
+            recorder,
+            builds=languages.builds,
+            node=settings.node,
+            instance=instance,
+            limits=settings.output_limits(),
+            admission=settings.admission(),
+            masked_headers=settings.masked_header_names(),
+            on_end=metrics.count_run,
+        )
+        self._stack.push_async_callback(executor.close, settings.stop_seconds)
+        self._watch(metrics, pool)
+        services = await assemble(
+            settings, Parts(database, executor, languages.builds, metrics), self._secrets, self._stack
+        )
+        services.health_checks.update(
+            database=lambda: _check_database(database),
+            sandbox=lambda: _check_sandbox(pool),
+            languages=lambda: _check_languages(languages),
+        )
+        if settings.examples and is_new:
+            await _deploy_examples(CodeStore(database))
+        languages.try_in(pool)
+        return services
+
+    async def _start_languages(self, catalogue: Registry) -> Languages:
+        settings = self._settings
+        languages = Languages(
+            catalogue,
+            settings.build_launcher(catalogue, insecure=self._insecure),
+            ArtifactStore(settings.data_dir / "artifacts", settings.artifacts_mb * 1024 * 1024),
+            say=self._say,
+            seconds=settings.build_seconds,
+        )
+        self._stack.push_async_callback(languages.stop)
+        await languages.start()
+        return languages
+
+    async def _start_sandbox(self, catalogue: Registry) -> SandboxPool:
+        settings = self._settings
+        warm = {name: settings.warm for name, runtime in catalogue.found.items() if runtime.warm}
+        config = settings.launcher(catalogue, insecure=self._insecure)
+        pool = SandboxPool(config, warm=warm, most_warm=settings.warm_most)
+        self._stack.push_async_callback(pool.stop)
+        try:
+            await pool.start()
+            if not self._insecure:
+                await check_walls(pool)
+        except Error as error:
+            raise Error(error.code, f"{error.message}; `codeactions doctor` shows what this host is missing") from error
+        assert pool.level is not None
+        self._say(f"sandbox: {pool.level.name} ({describe_level(pool)})")
+        return pool
+
+    async def _start_database(self) -> str:
+        if self._settings.database_url:
+            return self._settings.database_url
+        self._say(f"starting the embedded PostgreSQL in {self._settings.data_dir}")
+        embedded = EmbeddedPostgres(self._settings.data_dir)
+        # First what ends it: Ctrl-C may come while it starts, in a thread that nothing stops.
+        self._stack.push_async_callback(asyncio.to_thread, embedded.stop)
+        await asyncio.to_thread(embedded.start)
+        watcher = asyncio.create_task(_keep_running(embedded), name="embedded PostgreSQL")
+        self._stack.push_async_callback(_cancel, watcher)
+        return embedded.url
+
+    @staticmethod
+    def _watch(metrics: Metrics, pool: SandboxPool) -> None:
+        metrics.watch("ca_slots", "Slots of this node", lambda: pool.config.slots)
+        metrics.watch("ca_slots_busy", "Slots with a run in them", lambda: pool.busy)
+        metrics.watch("ca_slots_warm", "Slots with a sandbox that waits for a job", lambda: pool.warm)
+        metrics.watch("ca_slots_waiting", "Callers that wait for a slot", lambda: pool.waiting)
+        metrics.watch("ca_launcher_restarts", "How often the launcher had to be replaced", lambda: pool.restarts)
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _keep_running(embedded: EmbeddedPostgres) -> None:
+    """Start the embedded database again whenever it died."""
+    while True:
+        await asyncio.sleep(_WATCH_INTERVAL)
+        try:
+            if await asyncio.to_thread(embedded.restart_if_dead):
+                _log.warning("database_restarted")
+        except Error as error:
+            _log.error("database_restart_failed", reason=error.message)
+
+
+async def _check_database(database: Database) -> dict[str, Any]:
+    return {"version": await database.version()}
+
+
+async def _check_languages(languages: Languages) -> dict[str, Any]:
+    """Well in any case: what is missing takes only its own language down, and is told here."""
+    return dict(languages.as_json())
+
+
+async def _check_sandbox(pool: SandboxPool) -> dict[str, Any]:
+    if pool.launcher_pid is None or pool.level is None:
+        raise Error(ErrorCode.BUSY, "the launcher is being replaced")
+    return {
+        "level": pool.level.name,
+        "cgroup": pool.level.cgroup,
+        "slots": pool.config.slots,
+        "busy": pool.busy,
+        "warm": pool.warm,
+        "waiting": pool.waiting,
+        "launcher_restarts": pool.restarts,
+        "zygotes": sorted(pool.ready_zygotes),
+    }
+
+
+async def _deploy_examples(codes: CodeStore) -> None:
+    for example in examples():
+        fields = {"name": example.name, "type": example.type, "source": example.source, "language": "python"}
+        code = new_code({**fields, "project_uuid": PROJECT}, id=example.id, now=datetime.now(UTC))
+        await codes.create(code)
+
+
+def describe_level(pool: SandboxPool) -> str:
+    """The walls that stand, in a few words."""
+    level = pool.level
+    assert level is not None
+    if level.name == "none":
+        return "NO WALLS: code runs with all the rights of this server"
+    parts = [f"cgroup {level.cgroup}" if level.cgroup != "none" else f"rlimits only, since {pool.cgroup_reason}"]
+    parts.append("a host uid of its own for each slot" if level.host_uids == "per slot" else "the server's own uid")
+    return ", ".join(parts)

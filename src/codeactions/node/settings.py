@@ -1,0 +1,234 @@
+"""Every setting of the server, from the environment. docs/settings.md lists them; a test keeps it complete."""
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from codeactions.domain.errors import invalid
+from codeactions.events.config import EventsConfig
+from codeactions.execution.builds import ZYGOTE
+from codeactions.execution.recorded_runs import Admission
+from codeactions.execution.sandbox_run import OutputLimits
+from codeactions.runtimes.registry import Registry, find
+from codeactions.sandbox.config import LauncherConfig, Limits
+
+if TYPE_CHECKING:
+    from codeactions.identity.oidc import OidcConfig
+
+_MB = 1024 * 1024
+# Compilers are large: what a build may use is not what a run may.
+_BUILD_SLOTS = 2
+_BUILD_LIMITS = Limits(memory_bytes=1024 * _MB, processes=256, tmp_bytes=512 * _MB, open_files=1024)
+
+
+class Settings(BaseSettings):
+    """The values in force. Environment variables are the names in capitals after `CODEACTIONS_`."""
+
+    model_config = SettingsConfigDict(env_prefix="CODEACTIONS_", populate_by_name=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8050, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
+    trusted_proxies: str = Field(
+        "", description="Addresses of proxies whose X-Forwarded-For and -Proto count, separated by commas; * trusts all"
+    )
+    endpoint_host: str | None = Field(
+        None,
+        description="Host name at which endpoints, and nothing else, are served; everything at every name when absent",
+    )
+    cors_origins: str = Field(
+        "", description="Origins whose pages may call from a browser, separated by commas; * allows all"
+    )
+    data_dir: Path = Field(
+        Path(platformdirs.user_data_dir("codeactions")),
+        description="Folder of the embedded database, the token and the key",
+    )
+    database_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("DATABASE_URL", "database_url"),
+        description="PostgreSQL to use instead of the embedded one (the name has no prefix)",
+    )
+    auth_token: str | None = Field(
+        None, min_length=16, description="The administrator's token; made at first start when absent"
+    )
+    secret_key: str | None = Field(
+        None,
+        min_length=16,
+        description="Encrypts stored secrets, the same on all servers of a database; made at first start when absent",
+    )
+    oidc_issuer: str | None = Field(
+        None, description="Issuer of identity tokens, such as https://id.example.com/realms/a"
+    )
+    oidc_audience: str | None = Field(None, description="What identity tokens must be for; needed with an issuer")
+    oidc_jwks_url: str | None = Field(None, description="The issuer's keys; found by discovery when absent")
+    oidc_email_claim: str = Field("email", min_length=1, description="Claim with the address that permissions are for")
+    oidc_service_claim: str | None = Field(
+        None, description="Claim that marks an internal service, as name or name=value; it may do everything"
+    )
+    oidc_leeway: float = Field(30, ge=0, le=300, description="Seconds that clocks may differ")
+    oidc_userinfo: bool = Field(False, description="Look up tokens that are no JWT at the issuer's userinfo endpoint")
+    rate_code: int = Field(600, ge=0, description="Calls of a code in a minute; 0 is no limit")
+    rate_caller: int = Field(600, ge=0, description="Calls of a caller in a minute; 0 is no limit")
+    rate_storage: str = Field("memory", description="Where calls are counted: memory, or redis://… for all servers")
+    events_url: str | None = Field(None, description="RabbitMQ with the identity system's messages, amqp://…")
+    events_projects_exchange: str = Field(
+        "projects.topic", min_length=1, description="Exchange of messages on projects"
+    )
+    events_projects_queue: str = Field("code-actions.projects", min_length=1, description="Queue of these")
+    events_permissions_exchange: str = Field(
+        "permissions.topic", min_length=1, description="Exchange of messages on permissions"
+    )
+    events_permissions_queue: str = Field("code-actions-permissions", min_length=1, description="Queue of these")
+    events_routing_key: str = Field("#", min_length=1, description="What both queues are bound with")
+    node: str = Field(socket.gethostname(), min_length=1, max_length=255, description="This node's name in records")
+    examples: bool = Field(True, description="Deploy the examples when the database is new")
+    languages: str = Field(
+        "python,javascript,go", description="Languages of this node, separated by commas; the others are not run here"
+    )
+    cache_dir: Path | None = Field(
+        None,
+        description="Folder of what is compiled of the runtimes themselves; `cache` in the data folder when absent",
+    )
+    artifacts_mb: int = Field(2048, ge=64, description="What builds made and is kept; what was used longest ago goes")
+    build_seconds: float = Field(20, gt=0, description="Time the check and the build of a source may take")
+
+    slots: int = Field(64, ge=1, le=1024, description="Runs at a time")
+    warm: int = Field(4, ge=0, le=1024, description="Sandboxes kept ready for a call, at least, of each language")
+    warm_most: int = Field(16, ge=0, le=1024, description="The same at most, while calls come faster than that")
+    memory_mb: int = Field(256, ge=32, description="Memory of a run, its files in /tmp included")
+    processes: int = Field(64, ge=1, description="Processes and threads of a run")
+    tmp_mb: int = Field(64, ge=1, description="Files a run may hold in /tmp")
+    open_files: int = Field(256, ge=16, description="Files a run may have open")
+    result_mb: float = Field(10, gt=0, le=512, description="Size of a result")
+    log_lines: int = Field(1000, ge=0, description="Log lines kept of a run; further ones are counted")
+    log_characters: int = Field(8000, ge=80, le=100_000, description="Characters kept of a log line")
+    log_mb: float = Field(16, gt=0, description="What a run may write to its log before it is ended")
+
+    body_mb: float = Field(10, gt=0, le=512, description="Size of a call's body")
+    body_seconds: float = Field(30, gt=0, description="Time a request's body may take to arrive")
+    queue: int = Field(256, ge=0, description="Calls that may wait for a slot")
+    queue_seconds: float = Field(10, gt=0, description="Time a call may wait for a slot")
+    requests: int = Field(2048, ge=1, description="Requests in flight, waiting ones included")
+    record_seconds: float = Field(10, gt=0, description="Time the end of a run may wait for an absent database")
+    stop_seconds: float = Field(10, ge=0, description="Time that runs get to end when the server stops")
+    masked_headers: str = Field(
+        "authorization,cookie,proxy-authorization,x-api-key",
+        description="Request headers whose values are not recorded, separated by commas",
+    )
+    log_format: str = Field("auto", pattern="^(auto|json|text)$", description="auto is text on a terminal, else json")
+
+    @field_validator(
+        *("database_url", "auth_token", "secret_key", "endpoint_host", "events_url"),
+        *("oidc_issuer", "oidc_audience", "oidc_jwks_url", "oidc_service_claim"),
+        mode="before",
+    )
+    @classmethod
+    def _empty_is_absent(cls, value: str | None) -> str | None:
+        return value or None
+
+    def catalogue(self) -> Registry:
+        """The runtimes of this node. Raises `Error` (invalid) for a language that does not exist."""
+        wanted = dict.fromkeys(name.strip().lower() for name in self.languages.split(",") if name.strip())
+        return find(wanted, self.cache_dir or self.data_dir / "cache")
+
+    def launcher(self, catalogue: Registry, *, insecure: bool = False, slots: int | None = None) -> LauncherConfig:
+        """What the launcher of runs is told; `slots` in place of the setting."""
+        runtimes = catalogue.found.values()
+        return LauncherConfig(
+            slots=slots or self.slots,
+            limits=Limits(
+                memory_bytes=self.memory_mb * _MB,
+                processes=self.processes,
+                tmp_bytes=self.tmp_mb * _MB,
+                open_files=self.open_files,
+            ),
+            exposed=tuple(path for runtime in runtimes for path in runtime.exposed),
+            hidden=tuple(path for runtime in runtimes for path in runtime.hidden),
+            mounts={place: path for runtime in runtimes for place, path in runtime.mounts.items()},
+            zygotes={runtime.language: runtime.zygote for runtime in runtimes},
+            insecure=insecure,
+        )
+
+    def build_launcher(self, catalogue: Registry, *, insecure: bool = False) -> LauncherConfig:
+        """What the launcher of builds is told: another one, since compilers need more, and a run is not to see them."""
+        config = self.launcher(catalogue, insecure=insecure, slots=_BUILD_SLOTS)
+        config.limits = _BUILD_LIMITS
+        runtimes = catalogue.found.values()
+        config.mounts = {place: path for runtime in runtimes for place, path in runtime.build_mounts.items()}
+        config.zygotes = {ZYGOTE: "codeactions.runtimes.build_worker"}
+        return config
+
+    def oidc(self) -> "OidcConfig | None":
+        """Whose identity tokens count; None: nobody's. Raises `Error` (invalid)."""
+        if self.oidc_issuer is None:
+            return None
+        if self.oidc_audience is None:
+            # Without it a token that any other service of the issuer was given would count here, too.
+            raise invalid("CODEACTIONS_OIDC_AUDIENCE is needed with CODEACTIONS_OIDC_ISSUER: what tokens must be for")
+        from codeactions.identity.oidc import OidcConfig  # 10 MB, for those who have an issuer
+
+        return OidcConfig(
+            issuer=self.oidc_issuer,
+            audience=self.oidc_audience,
+            jwks_url=self.oidc_jwks_url,
+            email_claim=self.oidc_email_claim,
+            service_claim=self.oidc_service_claim,
+            leeway=self.oidc_leeway,
+            userinfo=self.oidc_userinfo,
+        )
+
+    def events(self) -> EventsConfig | None:
+        """Where the identity system's messages come from; None: there are none."""
+        if self.events_url is None:
+            return None
+        return EventsConfig(
+            url=self.events_url,
+            projects_exchange=self.events_projects_exchange,
+            projects_queue=self.events_projects_queue,
+            permissions_exchange=self.events_permissions_exchange,
+            permissions_queue=self.events_permissions_queue,
+            routing_key=self.events_routing_key,
+        )
+
+    def origins(self) -> tuple[str, ...]:
+        """`cors_origins` as they are compared: without a slash at the end."""
+        return tuple(origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip())
+
+    def output_limits(self) -> OutputLimits:
+        """What a run may put out."""
+        return OutputLimits(
+            result_bytes=int(self.result_mb * _MB),
+            log_lines=self.log_lines,
+            log_characters=self.log_characters,
+            log_bytes=int(self.log_mb * _MB),
+        )
+
+    def admission(self) -> Admission:
+        """Who may wait for a slot."""
+        return Admission(most_waiting=self.queue, wait_seconds=self.queue_seconds)
+
+    def masked_header_names(self) -> frozenset[str]:
+        """`masked_headers` as a set of lower-case names."""
+        return frozenset(name.strip().lower() for name in self.masked_headers.split(",") if name.strip())
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return "DATABASE_URL" if name == "database_url" else f"CODEACTIONS_{name.upper()}"
+
+
+def read_settings(**given: object) -> Settings:
+    """The settings of the environment, overridden by those given that are not None.
+
+    Raises `Error` (invalid) that names the variable and what is wrong, never its value: it may be a secret.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = str(first["loc"][0])
+        name = place if place.isupper() else variable(place)
+        raise invalid(f"{name}: {first['msg']}") from None

@@ -1,0 +1,111 @@
+"""Finishes the runs that a dead server left behind, so that none stays `started`.
+
+Every server holds an advisory lock for as long as it lives and has the database; the lock of a server that is
+gone can be taken. A living server may lose its connection, and with it the lock, and sees that only at its next look:
+so the lock must be free at several looks in a row.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import structlog
+from psycopg.rows import DictRow
+
+from codeactions.postgres.coderuns import InstanceLocks
+from codeactions.postgres.database import connect
+from codeactions.postgres.recording.recorder import Recorder
+
+_INTERVAL = 4.0  # seconds between two looks; a dead server's runs are finished after some 16
+_FREE_LOOKS = 4  # in a row at which a lock was free, until its server is dead: it has three intervals to take it again
+_FORGET_AFTER = timedelta(seconds=15)  # a run's end may wait for the database; the recorder gives up after 10 s
+_log = structlog.get_logger()
+
+
+class Reaper:
+    """Looks every few seconds, from the server's start on, for runs whose server is dead."""
+
+    def __init__(
+        self,
+        url: str,
+        recorder: Recorder,
+        instance: int,
+        *,
+        interval: float = _INTERVAL,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._url = url
+        self._recorder = recorder
+        self._instance = instance
+        self._interval = interval
+        self._now = now
+        self._connection: psycopg.AsyncConnection[DictRow] | None = None
+        self._holds_own = False
+        self._suspects: dict[int, int] = {}  # instance → looks in a row at which its lock was free
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take this server's own lock and begin to look."""
+        await self._locks()
+        self._task = asyncio.create_task(self._serve(), name="reaper")
+
+    async def stop(self) -> None:
+        """Stop looking, and give the lock back with the connection."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._connection:
+            await self._connection.close()
+
+    async def look(self) -> int:
+        """Look once; returns how many runs were finished as lost. Raises the driver's errors."""
+        locks = await self._locks()
+        lost = 0
+        free: dict[int, int] = {}
+        for instance in await locks.unfinished() - {self._instance}:
+            if not await locks.hold(instance):
+                continue
+            try:
+                looks = self._suspects.get(instance, 0) + 1
+                if looks < _FREE_LOOKS:
+                    free[instance] = looks
+                else:
+                    lost += await locks.lose(instance, self._now())
+            finally:
+                await locks.release(instance)
+        self._suspects = free
+        before = self._now() - _FORGET_AFTER
+        lost += await locks.lose_forgotten(self._instance, list(self._recorder.open_runs), before, self._now())
+        return lost
+
+    async def _serve(self) -> None:
+        failed = False
+        while True:
+            try:
+                async with asyncio.timeout(20.0):
+                    lost = await self.look()
+                if lost:
+                    _log.warning("runs_lost", count=lost)
+                failed = False
+            except (psycopg.Error, TimeoutError) as error:
+                _log.warning("reaper_failed", error=type(error).__name__)
+                if self._connection:
+                    await self._connection.close()
+                failed = not failed
+                if failed:
+                    continue  # once more at once: the lock went with the connection, and the others are counting
+            await asyncio.sleep(self._interval)
+
+    async def _locks(self) -> InstanceLocks:
+        """On a connection that lives and, unless somebody else has it still, holds this server's own lock."""
+        if self._connection is None or self._connection.closed:
+            self._connection = await connect(self._url)
+            self._holds_own = False
+            self._suspects = {}  # what took this connection may have taken theirs, too
+        locks = InstanceLocks(self._connection)
+        if not self._holds_own:  # perhaps since the database has not seen yet that the last connection is gone
+            self._holds_own = await locks.hold(self._instance)
+        return locks

@@ -1,0 +1,1 @@
+"""The inside: what makes the walls and starts runs behind them."""
