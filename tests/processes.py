@@ -33,7 +33,7 @@ def command_of(pid: int) -> str:
 def parts_of(server: Server, *, builds: bool = False) -> Parts:
     """Look them up by who is whose child. `builds`: of the second launcher, which builds."""
     direct = _children(server.pid)
-    guard = [pid for pid in direct if "sandbox.guard" in command_of(pid)][1 if builds else 0]
+    guard = [pid for pid in direct if "inside.supervisor" in command_of(pid)][1 if builds else 0]
     postmaster = next((pid for pid in direct if "postgres" in command_of(pid)), None)
     (launcher,) = _children(guard)
     below = _children(launcher)

@@ -136,7 +136,7 @@ def test_a_bad_setting_is_named(tmp_path: Path) -> None:
 # What a container without the right to make namespaces does: unshare and clone with their flags are refused.
 WITHOUT_NAMESPACES = """
 import os, struct, sys
-from codeactions.sandbox import syscalls
+from codeactions.sandbox.inside import syscalls
 LOAD, EQUAL, BITS, RETURN = 0x20, 0x15, 0x45, 0x06
 numbers = {"x86_64": (56, 272), "aarch64": (220, 97)}[syscalls.ARCHITECTURE]
 program = [

@@ -39,7 +39,7 @@ os.execvp(sys.argv[2], sys.argv[2:])
 # Refuses what the kernel refuses where there are controllers: dividing a group that has processes of its own.
 BUSY = """
 import errno
-from codeactions.sandbox import cgroups
+from codeactions.sandbox.inside import cgroups
 write = cgroups._write
 def write_as_with_controllers(path, value):
     folder, _, name = path.rpartition("/")
@@ -54,7 +54,7 @@ LAUNCHERS = """
 import asyncio, json, os, pathlib, subprocess, sys
 from codeactions.node.settings import read_settings
 from codeactions.execution.sandbox_run import OutputLimits, SandboxedRun
-from codeactions.sandbox import process
+from codeactions.sandbox.server import launcher_process as process
 from codeactions.sandbox.server.pool import SandboxPool
 
 before = "from codeactions.sandbox.inside.supervisor"

@@ -363,6 +363,6 @@ async def test_a_pool_stopped_while_it_replaces_its_launcher_leaves_nothing() ->
 
 def _is_guard(pid: int) -> bool:
     try:
-        return b"sandbox.guard" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"inside.supervisor" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
