@@ -53,7 +53,7 @@ cgroups._write = write_as_with_controllers
 LAUNCHERS = """
 import asyncio, json, os, pathlib, subprocess, sys
 from codeactions.node.settings import read_settings
-from codeactions.execution.sandbox_run import OutputLimits, SandboxedRun
+from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
 from codeactions.sandbox.server import launcher_process as process
 from codeactions.sandbox.server.pool import SandboxPool
 
@@ -81,7 +81,7 @@ async def seen():
     show = ["cat", *(f"/proc/{pid}/cgroup" for pid in (launcher, *children(launcher)))]
     enter = ["nsenter", "--target", launcher, "--cgroup"] if os.geteuid() == 0 else []
     groups, by_launcher = (subprocess.check_output([*way, *show], text=True) for way in ([], enter))
-    outcome = await SandboxedRun(await pool.acquire("python", 10, 10), OutputLimits()).outcome(JOB, b"", 10)
+    outcome = await SandboxRun(await pool.acquire("python", 10, 10), OutputLimits()).outcome(JOB, b"", 10)
     await pool.stop()
     read = outcome.answer.body.decode() if outcome.answer else repr(outcome)
     return {"version": level.cgroup, "groups": v2(groups), "by launcher": v2(by_launcher), "read": read}
