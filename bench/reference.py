@@ -24,9 +24,9 @@ from bench.database import create_database, insert_code
 from bench.server import HELLO
 from bench.stats import Spread, percentile, spread
 from codeactions.domain.ids import new_id
-from codeactions.domain.run import RunStatus
+from codeactions.domain.record import finish_run
+from codeactions.domain.run import Answer, FinishedRun, Outcome, Run, RunStatus
 from codeactions.postgres import coderuns
-from codeactions.postgres.coderuns import RunEnd, RunStart
 from codeactions.postgres.database import connect
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
@@ -59,7 +59,7 @@ class Side:
         if gap:
             await asyncio.sleep(gap)
         resumed = time.perf_counter()
-        done = await coderuns.finish_many(self.ends, [_end(row.id) for row in rows])
+        done = await coderuns.finish_many(self.ends, [_end(row) for row in rows])
         ended = time.perf_counter()
         if len(done) != size:
             raise RuntimeError(f"{size} runs were begun but {len(done)} finished")
@@ -79,30 +79,27 @@ class Side:
         await self.ends.close()
 
 
-def _start(code_id: UUID) -> RunStart:
+def _start(code_id: UUID) -> Run:
     extra = {"node": "bench", "instance": 1, "queue_ms": 0.021, "language": "python", "source_sha256": "0" * 64}
     headers = {"host": "127.0.0.1:8050", "accept": "*/*", "user-agent": "bench"}
-    return RunStart(
+    now = datetime.now(UTC)
+    return Run(
         id=new_id(),
         code_id=code_id,
+        status=RunStatus.STARTED,
+        result=None,
         extra={**extra, "method": "GET", "path": "/"},
         params={"name": "you"},
         body="",
         headers=headers,
-        at=datetime.now(UTC),
+        created_at=now,
+        updated_at=now,
     )
 
 
-def _end(run_id: UUID) -> RunEnd:
-    extra = {"duration_ms": 2.345, "log_lines": 0, "status_code": 200, "content_type": "application/json"}
-    return RunEnd(
-        id=run_id,
-        status=RunStatus.COMPLETED,
-        result='{"hello": "you"}',
-        extra={**extra, "headers": {}},
-        logs=(),
-        at=datetime.now(UTC),
-    )
+def _end(started: Run) -> FinishedRun:
+    answer = Answer(b'{"hello": "you"}', content_type="application/json")
+    return finish_run(started, Outcome(answer=answer, duration_ms=2.345), datetime.now(UTC))
 
 
 async def measure(with_key: str, without_key: str, rounds: int, calls: int) -> None:

@@ -12,10 +12,10 @@ from attacks.attacker import ATTEMPTS
 from attacks.languages import ready
 from attacks.test_kernel import FORBIDDEN, FORBIDDEN_X86, X86
 from harness import CACHE, Server
+from sandboxes import run_in
 
 import codeactions
 from codeactions.domain.run import ErrorType, Outcome
-from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
 from codeactions.node.settings import read_settings
 from codeactions.sandbox.server.pool import SandboxPool
 
@@ -29,15 +29,7 @@ class Builds:
     async def run(self, source: str, body: str = "") -> Outcome:
         """How a run in such a sandbox ended."""
         sandbox = await self.pool.acquire("build", 10, 10)
-        job = {
-            "run_id": "attack",
-            "source": ATTEMPTS + source,
-            "method": "POST",
-            "path": "/",
-            "params": [],
-            "headers": [],
-        }
-        return await SandboxRun(sandbox, OutputLimits()).outcome(job, body.encode(), 30)
+        return await run_in(sandbox, ATTEMPTS + source, body=body.encode(), seconds=30)
 
     async def found(self, source: str, body: str = "") -> Any:
         """What it brought home."""

@@ -53,7 +53,9 @@ cgroups._write = write_as_with_controllers
 LAUNCHERS = """
 import asyncio, json, os, pathlib, subprocess, sys
 from codeactions.node.settings import read_settings
-from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
+from codeactions.domain.ids import new_id
+from codeactions.domain.job import Job
+from codeactions.execution.local import LocalExecutor
 from codeactions.sandbox.server import launcher_process as process
 from codeactions.sandbox.server.pool import SandboxPool
 
@@ -61,7 +63,6 @@ before = "from codeactions.sandbox.inside.supervisor"
 first = repr(sys.argv[1]).replace("{", "{{").replace("}", "}}")
 process._PROGRAM = process._PROGRAM.replace(before, f"exec({first}); {before}")
 source = "def Run(engine):\\n    return open('/proc/self/cgroup').read()\\n"
-JOB = {"run_id": "test", "source": source, "method": "GET", "path": "/", "params": [], "headers": []}
 
 def children(pid):
     return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -81,7 +82,9 @@ async def seen():
     show = ["cat", *(f"/proc/{pid}/cgroup" for pid in (launcher, *children(launcher)))]
     enter = ["nsenter", "--target", launcher, "--cgroup"] if os.geteuid() == 0 else []
     groups, by_launcher = (subprocess.check_output([*way, *show], text=True) for way in ([], enter))
-    outcome = await SandboxRun(await pool.acquire("python", 10, 10), OutputLimits()).outcome(JOB, b"", 10)
+    executor = LocalExecutor(pool, settings.catalogue(), None)
+    execution = await executor.start(Job(id=new_id(), language="python", source=source, timeout=10))
+    outcome = await execution.outcome()
     await pool.stop()
     read = outcome.answer.body.decode() if outcome.answer else repr(outcome)
     return {"version": level.cgroup, "groups": v2(groups), "by launcher": v2(by_launcher), "read": read}

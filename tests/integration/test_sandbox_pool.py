@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from harness import children_of, is_alive
+from sandboxes import run_in
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.run import Outcome
-from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
 from codeactions.runtimes.python import runtime as python
 from codeactions.sandbox.config import LauncherConfig
 from codeactions.sandbox.server.pool import Sandbox, SandboxPool
@@ -39,8 +39,7 @@ async def acquire(pool: SandboxPool, timeout: float = 10.0, most_waiting: int = 
 
 
 async def run(sandbox: Sandbox, source: str = "def Run(engine):\n    return 'done'\n") -> Outcome:
-    job = {"run_id": "test", "source": source, "method": "GET", "path": "/", "params": [], "headers": []}
-    return await SandboxRun(sandbox, OutputLimits()).outcome(job, b"", 10)
+    return await run_in(sandbox, source)
 
 
 SLEEPER = "import time\ndef Run(engine):\n    time.sleep(1.5)\n    return 'survived'\n"

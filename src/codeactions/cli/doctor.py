@@ -11,6 +11,7 @@ from pathlib import Path
 from codeactions.domain.errors import Error
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.languages import Languages
+from codeactions.execution.local import LocalExecutor
 from codeactions.execution.selftest import check_walls
 from codeactions.node.settings import Settings, read_settings
 from codeactions.runtimes.registry import Registry
@@ -125,12 +126,15 @@ def _cgroups() -> Finding:
 
 async def _try(settings: Settings, catalogue: Registry) -> tuple[str, str]:
     pool = SandboxPool(settings.launcher(catalogue, slots=1))
-    try:
-        level = await pool.start()
-        await check_walls(pool)
-        await _try_languages(settings, catalogue, pool)
-    finally:
-        await pool.stop()
+    with tempfile.TemporaryDirectory() as folder:
+        artifacts = ArtifactStore(Path(folder), settings.artifacts_mb * 1024 * 1024)
+        executor = LocalExecutor(pool, catalogue, artifacts)
+        try:
+            level = await pool.start()
+            await check_walls(executor)
+            await _try_languages(settings, catalogue, artifacts, executor)
+        finally:
+            await pool.stop()
     reasons = []
     if not {"memory", "pids"} <= set(level.controllers):
         reasons.append(f"memory and processes are limited by rlimits alone ({pool.cgroup_reason or 'no cgroup'})")
@@ -139,19 +143,19 @@ async def _try(settings: Settings, catalogue: Registry) -> tuple[str, str]:
     return level.name, " and ".join(reasons)
 
 
-async def _try_languages(settings: Settings, catalogue: Registry, pool: SandboxPool) -> None:
+async def _try_languages(
+    settings: Settings, catalogue: Registry, artifacts: ArtifactStore, executor: LocalExecutor
+) -> None:
     """Run something small in each language, as the server does when it starts, and print what came of it."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = ArtifactStore(Path(folder), settings.artifacts_mb * 1024 * 1024)
-        languages = Languages(catalogue, settings.build_launcher(catalogue), store, say=lambda _: None)
-        try:
-            await languages.start(prepare=False)
-            for language, state in (await languages.tried(pool)).items():
-                found = {key: value for key, value in state.items() if key not in ("state", "version")}
-                details = f" ({', '.join(f'{key} {value}' for key, value in found.items())})" if found else ""
-                print(f"tried:   {language}: {state['state']}{details}")
-        finally:
-            await languages.stop()
+    languages = Languages(catalogue, settings.build_launcher(catalogue), artifacts, say=lambda _: None)
+    try:
+        await languages.start(prepare=False)
+        for language, state in (await languages.tried(executor)).items():
+            found = {key: value for key, value in state.items() if key not in ("state", "version")}
+            details = f" ({', '.join(f'{key} {value}' for key, value in found.items())})" if found else ""
+            print(f"tried:   {language}: {state['state']}{details}")
+    finally:
+        await languages.stop()
 
 
 def _number(path: str) -> int | None:

@@ -10,17 +10,20 @@ import uvloop
 
 from codeactions.domain.code import SOURCE_LIMIT, Code
 from codeactions.domain.errors import Error, ErrorCode, invalid
-from codeactions.domain.run import Outcome
+from codeactions.domain.ids import new_id
+from codeactions.domain.job import Job
+from codeactions.domain.run import Call, Outcome
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.builds import SourceRefused
 from codeactions.execution.languages import Languages
-from codeactions.execution.sandbox_run import SandboxRun
+from codeactions.execution.local import LocalExecutor
 from codeactions.node.settings import Settings, read_settings
 from codeactions.sandbox.server.pool import SandboxPool
 
 LANGUAGES = {".py": "python", ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".ts": "javascript"}
 LANGUAGES |= {".mts": "javascript", ".go": "go"}
 _PREPARING_SECONDS = 600.0
+_ENDING_SECONDS = 10.0
 
 
 def run_file(file: Path, *, params: list[str], headers: list[str], body: str, method: str, timeout: int) -> int:
@@ -29,18 +32,17 @@ def run_file(file: Path, *, params: list[str], headers: list[str], body: str, me
     source, language = _read_source(file), LANGUAGES.get(file.suffix.lower())
     if language is None:
         raise invalid(f"{file}: the language is told by the ending, which must be one of {', '.join(LANGUAGES)}")
-    job: dict[str, object] = {
-        "run_id": "local",
-        "method": method.upper(),
-        "path": "/",
-        "params": [_split(param, "=", "--param", "name=value") for param in params],
-        "headers": [_split(header, ":", "--header", "'Name: value'") for header in headers],
-    }
-    outcome = uvloop.run(_run(settings, _code(language, source, timeout), job, _read_body(body)))
+    call = Call(
+        method=method.upper(),
+        params=tuple(_split(param, "=", "--param", "name=value") for param in params),
+        headers=tuple(_split(header, ":", "--header", "'Name: value'") for header in headers),
+        body=_read_body(body),
+    )
+    outcome = uvloop.run(_run(settings, _code(language, source, timeout), call))
     return _print(outcome)
 
 
-async def _run(settings: Settings, code: Code, job: dict[str, object], body: bytes) -> Outcome:
+async def _run(settings: Settings, code: Code, call: Call) -> Outcome:
     settings.languages = code.language
     catalogue = settings.catalogue()
     pool = SandboxPool(settings.launcher(catalogue, slots=1))
@@ -52,14 +54,18 @@ async def _run(settings: Settings, code: Code, job: dict[str, object], body: byt
         await languages.start()
         await languages.prepared(_PREPARING_SECONDS)
         prepared = await languages.builds.prepare(code)
-        try:
-            sandbox = await pool.acquire(prepared.zygote, 10.0, 1, prepared.program)
-        finally:
-            prepared.close()
-        run = SandboxRun(sandbox, settings.output_limits(), explain=prepared.explain)
-        outcome = await run.outcome({**job, "source": prepared.source}, body, code.timeout)
-        ended = await asyncio.wait_for(sandbox.ended, 10.0)
-        outcome.memory_peak = ended.peak
+        job = Job(
+            id=new_id(),
+            language=code.language,
+            source=prepared.source,
+            artifact=prepared.artifact,
+            call=call,
+            timeout=code.timeout,
+            output=settings.output_limits(),
+        )
+        execution = await LocalExecutor(pool, catalogue, store).start(job)
+        outcome = await execution.outcome()
+        outcome.memory_peak = (await asyncio.wait_for(execution.usage(), _ENDING_SECONDS)).memory_peak
         return outcome
     except SourceRefused as refused:
         return Outcome(error=refused.error)

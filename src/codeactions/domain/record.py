@@ -1,11 +1,14 @@
-"""How a call and its outcome are written down: from bytes and pairs to what the columns of `coderuns` hold."""
+"""How a run is written down: from a call and an outcome to the row in `coderuns`."""
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from codeactions.domain.code import Code
-from codeactions.domain.run import Call, Outcome
+from codeactions.domain.run import Call, FinishedRun, Outcome, Run, RunStatus
 from codeactions.domain.text import bytes_to_text, storable
 
 MASK = "***"
@@ -13,7 +16,7 @@ MASKED_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization", "x
 
 
 def pairs_to_object(pairs: Iterable[tuple[str, str]], masked: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Parameters or headers as a JSON object: one value as text, repeated ones as a list of text."""
+    """Make a JSON object of parameters or headers: one value as text, repeated ones as a list of text."""
     result: dict[str, Any] = {}
     for key, value in pairs:
         name, text = storable(key), MASK if key.lower() in masked else storable(value)
@@ -26,18 +29,23 @@ def pairs_to_object(pairs: Iterable[tuple[str, str]], masked: frozenset[str] = f
     return result
 
 
-def start_extra(
+def start_run(
     code: Code,
     call: Call,
     *,
+    id: UUID,  # noqa: A002
+    at: datetime,
     node: str,
     instance: int,
     queue_ms: float,
-    body_encoding: str | None,
     artifact: str | None = None,
-) -> dict[str, Any]:
-    """What `extra` holds of a run from its start on. The hash names the version of the source that ran, `artifact`
-    what was built of it."""
+    masked_headers: frozenset[str] = frozenset(),
+) -> Run:
+    """Make the row of a run that starts.
+
+    Its `extra` names the version of the source by its hash, and by `artifact` what was built of it.
+    """
+    body, body_encoding = bytes_to_text(call.body)
     extra: dict[str, Any] = {
         "node": node,
         "instance": instance,
@@ -51,30 +59,43 @@ def start_extra(
         extra["artifact"] = artifact
     if body_encoding:
         extra["body_encoding"] = body_encoding
-    return extra
+    return Run(
+        id=id,
+        code_id=code.id,
+        status=RunStatus.STARTED,
+        result=None,
+        extra=extra,
+        params=pairs_to_object(call.params),
+        body=body,
+        headers=pairs_to_object(call.headers, masked_headers),
+        created_at=at,
+        updated_at=at,
+    )
 
 
-def end_extra(outcome: Outcome) -> tuple[str | None, dict[str, Any]]:
-    """The `result` column, and what `extra` gains when a run ends."""
-    extra: dict[str, Any] = {"duration_ms": round(outcome.duration_ms, 3), "log_lines": len(outcome.logs)}
+def finish_run(started: Run, outcome: Outcome, at: datetime) -> FinishedRun:
+    """Make the row of a run that has ended."""
+    added: dict[str, Any] = {"duration_ms": round(outcome.duration_ms, 3), "log_lines": len(outcome.logs)}
     if outcome.logs_dropped:
-        extra["log_lines_dropped"] = outcome.logs_dropped
+        added["log_lines_dropped"] = outcome.logs_dropped
     if outcome.memory_peak is not None:
-        extra["memory_peak_bytes"] = outcome.memory_peak
+        added["memory_peak_bytes"] = outcome.memory_peak
     result = None
     if outcome.answer is not None:
         result, encoding = bytes_to_text(outcome.answer.body)
-        extra["status_code"] = outcome.answer.status_code
-        extra["content_type"] = storable(outcome.answer.content_type)
-        extra["headers"] = pairs_to_object(outcome.answer.headers)
+        added["status_code"] = outcome.answer.status_code
+        added["content_type"] = storable(outcome.answer.content_type)
+        added["headers"] = pairs_to_object(outcome.answer.headers)
         if encoding:
-            extra["result_encoding"] = encoding
+            added["result_encoding"] = encoding
     elif outcome.error is not None:
-        extra["error"] = {
+        added["error"] = {
             "type": outcome.error.type,
             "message": storable(outcome.error.message),
             "traceback": storable(outcome.error.traceback),
         }
         if outcome.error.line is not None:
-            extra["error"] |= {"line": outcome.error.line, "column": outcome.error.column}
-    return result, extra
+            added["error"] |= {"line": outcome.error.line, "column": outcome.error.column}
+    extra = {**started.extra, **added}
+    run = replace(started, status=outcome.status, result=result, extra=extra, updated_at=at)
+    return FinishedRun(started, run, added, outcome)

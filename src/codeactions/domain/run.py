@@ -54,7 +54,7 @@ class RunError:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a run was asked: an HTTP request in plain data."""
+    """The request that a run answers: an HTTP request as plain data."""
 
     method: str = "POST"
     path: str = "/"
@@ -64,13 +64,27 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerHead:
+    """What precedes the body of an answer."""
+
+    status_code: int
+    content_type: str
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What a run answered."""
+    """The answer of a run."""
 
     body: bytes
     status_code: int = 200
     content_type: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def head(self) -> AnswerHead:
+        """All but the body."""
+        return AnswerHead(self.status_code, self.content_type, self.headers)
 
 
 @dataclass(slots=True)
@@ -104,3 +118,16 @@ class Run:
     headers: dict[str, Any]
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A run that has ended.
+
+    started: its row as it was at the start. run: its row as it is now. added: what the row's `extra` gained by the end.
+    """
+
+    started: Run
+    run: Run
+    added: dict[str, Any]
+    outcome: Outcome

@@ -1,20 +1,19 @@
 """From a source to what its language runs: checked and built in a sandbox of its own, once for each content."""
 
 import asyncio
-import os
 from dataclasses import dataclass
 
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode, invalid
+from codeactions.domain.ids import new_id
+from codeactions.domain.job import Admission, Job, JobKind, OutputLimits
 from codeactions.domain.run import ErrorType, Outcome, RunError
 from codeactions.execution.artifacts import ArtifactStore
-from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
+from codeactions.execution.executor import Executor
 from codeactions.runtimes.go.standard_library import StandardLibrary
 from codeactions.runtimes.registry import Registry
-from codeactions.runtimes.runtime import Explain, Form, Runtime
-from codeactions.sandbox.server.pool import SandboxPool
+from codeactions.runtimes.runtime import Form, Runtime
 
-ZYGOTE = "build"
 _MB = 1024 * 1024
 # A large program is some 20 MB, a bundle with everything in it some 5; yet a line of source can ask for hundreds.
 _MOST_BYTES = {Form.SOURCE: _MB, Form.TEXT: 16 * _MB, Form.PROGRAM: 64 * _MB}
@@ -32,37 +31,26 @@ class SourceRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a run needs: its zygote, the source its job gets, and the program it becomes, for whoever runs it to close.
+    """What a job needs of a code: its source as it is, or the key of what was built of it."""
 
-    artifact: the key of what was built, for the record; None where nothing is. explain: as the runtime has it.
-    """
-
-    zygote: str
-    source: str
+    source: str = ""
     artifact: str | None = None
-    program: int | None = None
-    explain: Explain | None = None
-
-    def close(self) -> None:
-        """Let go of the program."""
-        if self.program is not None:
-            os.close(self.program)
 
 
 class Builds:
-    """Builds of this node, in `pool`. seconds: how long one may take, and how long it may wait for its turn."""
+    """The builds of this node. seconds: how long one may take, and how long it may wait for its turn."""
 
     def __init__(
         self,
         catalogue: Registry,
-        pool: SandboxPool,
+        executor: Executor,
         store: ArtifactStore,
         *,
         library: StandardLibrary | None = None,
         seconds: float = 20.0,
     ) -> None:
         self._catalogue = catalogue
-        self._pool = pool
+        self._executor = executor
         self._store = store
         self._library = library
         self._seconds = seconds
@@ -87,31 +75,17 @@ class Builds:
             raise invalid(f"the source is not valid {language}: {error.message}{place}", **details) from None
 
     async def prepare(self, code: Code) -> Prepared:
-        """All that a run of the code needs; mostly it was built when it was deployed.
+        """Return what a run of the code needs; mostly it was built when the code was deployed.
 
         Raises `SourceRefused`, and `Error` (busy) as `check` does.
         """
         runtime = self._catalogue.get(code.language)
         if runtime.form is Form.SOURCE:
-            return Prepared(code.language, code.source)
+            return Prepared(source=code.source)
         key = self._store.key(runtime.fingerprint, code.source)
-        if runtime.form is Form.TEXT:
-            content = self._store.read(key)
-            if content is None:
-                content = await self._built(runtime, code.source, key)
-            return Prepared(code.language, content.decode(), key)
-        program = await self._program(key)
-        if program is None:
+        if not self._store.has(key):
             await self._built(runtime, code.source, key)
-            program = await self._program(key)
-        if program is None:  # another server's collection was quicker than this run
-            raise Error(ErrorCode.BUSY, "what was built is gone again; try again")
-        return Prepared(code.language, "", key, program, runtime.explain)
-
-    async def _program(self, key: str) -> int | None:
-        if self._store.has_program(key):
-            return self._store.program(key)
-        return await asyncio.to_thread(self._store.program, key)
+        return Prepared(artifact=key)
 
     async def _built(self, runtime: Runtime, source: str, key: str) -> bytes:
         """Build and keep it. Callers who want the same at the same time wait for the same build."""
@@ -131,10 +105,16 @@ class Builds:
     async def _run(self, runtime: Runtime, source: str) -> bytes:
         if runtime.language == "go" and self._library is not None:
             await self._library.wait(_LIBRARY_SECONDS)
-        sandbox = await self._pool.acquire(ZYGOTE, self._seconds, _MOST_WAITING)
-        job = {"language": runtime.language}
-        limits = OutputLimits(result_bytes=_MOST_BYTES[runtime.form])
-        outcome = await SandboxRun(sandbox, limits).outcome(job, source.encode(), self._seconds)
+        job = Job(
+            id=new_id(),
+            kind=JobKind.BUILD,
+            language=runtime.language,
+            source=source,
+            timeout=self._seconds,
+            output=OutputLimits(result_bytes=_MOST_BYTES[runtime.form]),
+            admission=Admission(most_waiting=_MOST_WAITING, wait_seconds=self._seconds),
+        )
+        outcome = await (await self._executor.start(job)).outcome()
         if outcome.answer is not None:
             return outcome.answer.body
         assert outcome.error is not None

@@ -8,9 +8,12 @@ from uuid import UUID
 
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.ids import new_id
+from codeactions.domain.job import Admission, Job
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.builds import Builds, SourceRefused
-from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
+from codeactions.execution.executor import Executor
+from codeactions.execution.local import LocalExecutor
 from codeactions.runtimes.go.standard_library import StandardLibrary
 from codeactions.runtimes.registry import Registry
 from codeactions.sandbox.config import LauncherConfig
@@ -61,7 +64,8 @@ class Languages:
         self._store = store
         go = catalogue.found.get("go")
         self._library = StandardLibrary(go, say) if go else None
-        self.builds = Builds(catalogue, self._pool, store, library=self._library, seconds=seconds)
+        executor = LocalExecutor(self._pool, catalogue, store)
+        self.builds = Builds(catalogue, executor, store, library=self._library, seconds=seconds)
         self._tried: set[str] = {"python"}
         self._trying: asyncio.Task[None] | None = None
 
@@ -81,15 +85,15 @@ class Languages:
         if self._library:
             await self._library.wait(seconds)
 
-    def try_in(self, pool: SandboxPool) -> None:
+    def try_in(self, executor: Executor) -> None:
         """Begin to try each language in the sandboxes of runs: what does not work there is taken down."""
-        self._trying = asyncio.create_task(self._try_all(pool), name="trying the languages")
+        self._trying = asyncio.create_task(self._try_all(executor), name="trying the languages")
 
-    async def tried(self, pool: SandboxPool) -> dict[str, dict[str, object]]:
+    async def tried(self, executor: Executor) -> dict[str, dict[str, object]]:
         """Try those that are prepared, and tell of all as `as_json` does."""
         for language in self._to_try():
             if language != "go" or self._library is None or self._library.state == "ready":
-                await self._judge(language, pool)
+                await self._judge(language, executor)
         return self.as_json()
 
     async def stop(self) -> None:
@@ -115,18 +119,18 @@ class Languages:
             found[language] = {"state": "broken", "reason": problem.message}
         return found
 
-    async def _try_all(self, pool: SandboxPool) -> None:
+    async def _try_all(self, executor: Executor) -> None:
         for language in self._to_try():
             if language == "go" and self._library:
                 await self._library.settled()
                 if self._library.state != "ready":
                     continue  # which says why by itself
-            await self._judge(language, pool, patient=True)
+            await self._judge(language, executor, patient=True)
 
     def _to_try(self) -> list[str]:
         return [language for language in _TRIALS if language in self._catalogue.found]
 
-    async def _judge(self, language: str, pool: SandboxPool, *, patient: bool = False) -> None:
+    async def _judge(self, language: str, executor: Executor, *, patient: bool = False) -> None:
         """Try it, and take it down if it does not work.
 
         patient: a few times, and until there is a slot: what goes wrong on a busy node may pass.
@@ -134,7 +138,7 @@ class Languages:
         tries = _PATIENT_TRIES if patient else 1
         while True:
             try:
-                problem = await self._try(language, pool)
+                problem = await self._try(language, executor)
                 tries -= 1
             except Error as busy:
                 problem = busy.message
@@ -148,22 +152,26 @@ class Languages:
                 return
             await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
-    async def _try(self, language: str, pool: SandboxPool) -> str:
+    async def _try(self, language: str, executor: Executor) -> str:
         """What is wrong; "" if nothing is. Raises `Error` (busy) when there was no slot to try it in."""
         try:
             prepared = await self.builds.prepare(_trial(language))
-            try:
-                sandbox = await pool.acquire(prepared.zygote, _TRY_SECONDS, 1024, prepared.program)
-            finally:
-                prepared.close()
+            job = Job(
+                id=new_id(),
+                language=language,
+                source=prepared.source,
+                artifact=prepared.artifact,
+                timeout=_TRY_SECONDS,
+                admission=Admission(most_waiting=1024, wait_seconds=_TRY_SECONDS),
+            )
+            execution = await executor.start(job)
         except SourceRefused as refused:
             return refused.error.message
         except Error as error:
             if error.code is ErrorCode.BUSY:
                 raise
             return error.message
-        job = {"source": prepared.source, "method": "", "path": "", "params": [], "headers": []}
-        outcome = await SandboxRun(sandbox, OutputLimits()).outcome(job, b"", _TRY_SECONDS)
+        outcome = await execution.outcome()
         if outcome.answer is None:
             assert outcome.error is not None
             return " ".join([outcome.error.message, *(line.content for line in outcome.logs[-3:])])

@@ -7,8 +7,9 @@ that grants a call and does nothing.
 import json
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
-from codeactions.sandbox.server.pool import SandboxPool
+from codeactions.domain.ids import new_id
+from codeactions.domain.job import Admission, Job
+from codeactions.execution.executor import Executor
 
 # Each attempt returns True when it got through.
 _ATTEMPTS = """
@@ -68,14 +69,19 @@ def Run(engine):
 _TIMEOUT = 10.0  # seconds
 
 
-async def check_walls(pool: SandboxPool) -> None:
+async def check_walls(executor: Executor) -> None:
     """Run the attempts in every kind of zygote's sandbox that can take them.
 
     Raises `Error` (internal) that names what got through, or says that a run did not even come to an end.
     """
-    sandbox = await pool.acquire("python", _TIMEOUT, 1)
-    job = {"run_id": "self-test", "source": _ATTEMPTS, "method": "", "path": "", "params": [], "headers": []}
-    outcome = await SandboxRun(sandbox, OutputLimits()).outcome(job, b"", _TIMEOUT)
+    job = Job(
+        id=new_id(),
+        language="python",
+        source=_ATTEMPTS,
+        timeout=_TIMEOUT,
+        admission=Admission(most_waiting=1, wait_seconds=_TIMEOUT),
+    )
+    outcome = await (await executor.start(job)).outcome()
     if outcome.answer is None:
         assert outcome.error is not None
         lines = "; ".join(line.content for line in outcome.logs)

@@ -14,7 +14,8 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.examples import PROJECT, examples
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.languages import Languages
-from codeactions.execution.recorded_runs import Executor
+from codeactions.execution.local import LocalExecutor
+from codeactions.execution.recorded_runs import RecordedRuns
 from codeactions.execution.selftest import check_walls
 from codeactions.http.context import Services
 from codeactions.http.metrics import Metrics
@@ -61,8 +62,11 @@ class Node:
         settings = self._settings
         # The sandbox first: a host that has none must not have its database touched.
         catalogue = await asyncio.to_thread(settings.catalogue)
-        pool = await self._start_sandbox(catalogue)
-        languages = await self._start_languages(catalogue)
+        artifacts = ArtifactStore(settings.data_dir / "artifacts", settings.artifacts_mb * 1024 * 1024)
+        pool = self._make_pool(catalogue)
+        executor = LocalExecutor(pool, catalogue, artifacts)
+        await self._start_sandbox(pool, executor)
+        languages = await self._start_languages(catalogue, artifacts)
         url = await self._start_database()
         is_new = (await asyncio.to_thread(inspect, url)).version == NIL_VERSION
         version = await asyncio.to_thread(upgrade, url, progress=self._say)
@@ -80,8 +84,8 @@ class Node:
         self._stack.push_async_callback(reaper.stop)
         await reaper.start()
         metrics = Metrics()
-        executor = Executor(
-            pool,
+        recorded = RecordedRuns(
+            executor,
             recorder,
             builds=languages.builds,
             node=settings.node,
@@ -91,10 +95,10 @@ class Node:
             masked_headers=settings.masked_header_names(),
             on_end=metrics.count_run,
         )
-        self._stack.push_async_callback(executor.close, settings.stop_seconds)
+        self._stack.push_async_callback(recorded.close, settings.stop_seconds)
         self._watch(metrics, pool)
         services = await assemble(
-            settings, Parts(database, executor, languages.builds, metrics), self._secrets, self._stack
+            settings, Parts(database, recorded, languages.builds, metrics), self._secrets, self._stack
         )
         services.health_checks.update(
             database=lambda: _check_database(database),
@@ -103,15 +107,15 @@ class Node:
         )
         if settings.examples and is_new:
             await _deploy_examples(CodeStore(database))
-        languages.try_in(pool)
+        languages.try_in(executor)
         return services
 
-    async def _start_languages(self, catalogue: Registry) -> Languages:
+    async def _start_languages(self, catalogue: Registry, artifacts: ArtifactStore) -> Languages:
         settings = self._settings
         languages = Languages(
             catalogue,
             settings.build_launcher(catalogue, insecure=self._insecure),
-            ArtifactStore(settings.data_dir / "artifacts", settings.artifacts_mb * 1024 * 1024),
+            artifacts,
             say=self._say,
             seconds=settings.build_seconds,
         )
@@ -119,21 +123,22 @@ class Node:
         await languages.start()
         return languages
 
-    async def _start_sandbox(self, catalogue: Registry) -> SandboxPool:
+    def _make_pool(self, catalogue: Registry) -> SandboxPool:
         settings = self._settings
         warm = {name: settings.warm for name, runtime in catalogue.found.items() if runtime.warm}
         config = settings.launcher(catalogue, insecure=self._insecure)
-        pool = SandboxPool(config, warm=warm, most_warm=settings.warm_most)
+        return SandboxPool(config, warm=warm, most_warm=settings.warm_most)
+
+    async def _start_sandbox(self, pool: SandboxPool, executor: LocalExecutor) -> None:
         self._stack.push_async_callback(pool.stop)
         try:
             await pool.start()
             if not self._insecure:
-                await check_walls(pool)
+                await check_walls(executor)
         except Error as error:
             raise Error(error.code, f"{error.message}; `codeactions doctor` shows what this host is missing") from error
         assert pool.level is not None
         self._say(f"sandbox: {pool.level.name} ({describe_level(pool)})")
-        return pool
 
     async def _start_database(self) -> str:
         if self._settings.database_url:

@@ -9,10 +9,9 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from codeactions.domain.errors import invalid
+from codeactions.domain.job import Admission, OutputLimits
 from codeactions.events.config import EventsConfig
-from codeactions.execution.builds import ZYGOTE
-from codeactions.execution.recorded_runs import Admission
-from codeactions.execution.sandbox_run import OutputLimits
+from codeactions.execution.local import BUILD_ZYGOTE
 from codeactions.runtimes.registry import Registry, find
 from codeactions.sandbox.config import LauncherConfig, Limits
 
@@ -158,7 +157,7 @@ class Settings(BaseSettings):
         config.limits = _BUILD_LIMITS
         runtimes = catalogue.found.values()
         config.mounts = {place: path for runtime in runtimes for place, path in runtime.build_mounts.items()}
-        config.zygotes = {ZYGOTE: "codeactions.runtimes.build_worker"}
+        config.zygotes = {BUILD_ZYGOTE: "codeactions.runtimes.build_worker"}
         return config
 
     def oidc(self) -> "OidcConfig | None":

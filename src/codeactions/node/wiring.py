@@ -5,7 +5,7 @@ import dataclasses
 from uuid import UUID
 
 from codeactions.execution.builds import Builds
-from codeactions.execution.recorded_runs import Executor
+from codeactions.execution.recorded_runs import RecordedRuns
 from codeactions.http.context import HealthChecks, Services
 from codeactions.http.metrics import Metrics
 from codeactions.identity.cipher import Cipher
@@ -49,14 +49,14 @@ class Parts:
     """What of a node runs already."""
 
     database: Database
-    executor: Executor
+    recorded: RecordedRuns
     builds: Builds
     metrics: Metrics
 
 
 async def assemble(settings: Settings, parts: Parts, secrets: Secrets, stack: contextlib.AsyncExitStack) -> Services:
     """Start what callers and changes of others are recognised by; `stack` stops it. Raises `Error`."""
-    database, executor = parts.database, parts.executor
+    database, recorded = parts.database, parts.recorded
     desk, vault, checks = AuditedDatabase(database), Cipher(secrets.key), HealthChecks()
     guarded: CodesWithProtection = Cache(
         CodeStore(database).get_with_protection, parse=UUID, most=_MOST_CODES, size=_size
@@ -95,9 +95,9 @@ async def assemble(settings: Settings, parts: Parts, secrets: Secrets, stack: co
         identities=identities,
         limiter=limiter,
         codes=CodeService(desk, guarded, parts.builds),
-        endpoints=EndpointService(executor, guarded, identities, vault),
+        endpoints=EndpointService(recorded, guarded, identities, vault),
         protections=ProtectionService(desk, guarded, vault),
-        runs=RunService(executor, guarded, RunStore(database), LogStore(database)),
+        runs=RunService(recorded, guarded, RunStore(database), LogStore(database)),
         projects=ProjectService(desk, roles.forget),
         permissions=PermissionService(desk, roles.forget),
         tokens=TokenService(desk, tokens.forget),

@@ -12,9 +12,8 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from codeactions.domain.errors import not_found
-from codeactions.domain.log import LogLine
 from codeactions.domain.page import PAGE_SIZE, Page
-from codeactions.domain.run import Run, RunStatus
+from codeactions.domain.run import FinishedRun, Run, RunStatus
 from codeactions.domain.text import storable
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
@@ -35,70 +34,45 @@ class ListedRun(Run):
     cut: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStart:
-    """A run that begins: its row, status `started`."""
-
-    id: UUID
-    code_id: UUID
-    extra: dict[str, Any]
-    params: dict[str, Any]
-    body: str
-    headers: dict[str, Any]
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnd:
-    """A run that ended: what changes in its row (`extra` is added to what is there), and its log."""
-
-    id: UUID
-    status: RunStatus
-    result: str | None
-    extra: dict[str, Any]
-    logs: Sequence[LogLine]
-    at: datetime
-
-
-async def start_many(connection: psycopg.AsyncConnection[DictRow], starts: Sequence[RunStart]) -> None:
+async def start_many(connection: psycopg.AsyncConnection[DictRow], runs: Sequence[Run]) -> None:
     """Insert the rows of runs that begin, in one statement. Ids that exist already are left alone.
 
     Raises the driver's errors; then none is inserted.
     """
-    if len(starts) == 1:
-        await connection.execute(_SQL["start_one"], _start_values(starts[0]))
+    if len(runs) == 1:
+        await connection.execute(_SQL["start_one"], _start_values(runs[0]))
         return
     await connection.execute(
         _SQL["start_many"],
         {
-            "id": [start.id for start in starts],
-            "code_id": [start.code_id for start in starts],
-            "extra": [json.dumps(start.extra) for start in starts],
-            "params": [json.dumps(start.params) for start in starts],
-            "body": [start.body for start in starts],
-            "headers": [json.dumps(start.headers) for start in starts],
-            "at": [start.at for start in starts],
+            "id": [run.id for run in runs],
+            "code_id": [run.code_id for run in runs],
+            "extra": [json.dumps(run.extra) for run in runs],
+            "params": [json.dumps(run.params) for run in runs],
+            "body": [run.body for run in runs],
+            "headers": [json.dumps(run.headers) for run in runs],
+            "at": [run.created_at for run in runs],
         },
     )
 
 
-async def finish_many(connection: psycopg.AsyncConnection[DictRow], ends: Sequence[RunEnd]) -> set[UUID]:
+async def finish_many(connection: psycopg.AsyncConnection[DictRow], ended: Sequence[FinishedRun]) -> set[UUID]:
     """Finish runs and store their logs, in one statement. Returns the ids that were finished by it.
 
     An id that is missing in the answer has no row, or one that is terminal already. Raises the driver's errors.
     """
-    if len(ends) == 1 and not ends[0].logs:
-        cursor = await connection.execute(_SQL["finish_one"], _end_values(ends[0]))
+    if len(ended) == 1 and not ended[0].outcome.logs:
+        cursor = await connection.execute(_SQL["finish_one"], _end_values(ended[0]))
         return {row["id"] for row in await cursor.fetchall()}
-    logs = [(end.id, place, line) for end in ends for place, line in enumerate(end.logs)]
+    logs = [(one.run.id, place, line) for one in ended for place, line in enumerate(one.outcome.logs)]
     cursor = await connection.execute(
         _SQL["finish_many"],
         {
-            "id": [end.id for end in ends],
-            "status": [end.status.value for end in ends],
-            "result": [end.result for end in ends],
-            "extra": [json.dumps(end.extra) for end in ends],
-            "at": [end.at for end in ends],
+            "id": [one.run.id for one in ended],
+            "status": [one.run.status.value for one in ended],
+            "result": [one.run.result for one in ended],
+            "extra": [json.dumps(one.added) for one in ended],
+            "at": [one.run.updated_at for one in ended],
             "log_run_id": [run_id for run_id, _, _ in logs],
             "log_type": [line.level for _, _, line in logs],
             "log_content": [storable(line.content) for _, _, line in logs],
@@ -109,25 +83,26 @@ async def finish_many(connection: psycopg.AsyncConnection[DictRow], ends: Sequen
     return {row["id"] for row in await cursor.fetchall()}
 
 
-def _start_values(start: RunStart) -> dict[str, Any]:
+def _start_values(run: Run) -> dict[str, Any]:
     return {
-        "id": start.id,
-        "code_id": start.code_id,
-        "extra": Jsonb(start.extra),
-        "params": Jsonb(start.params),
-        "body": start.body,
-        "headers": Jsonb(start.headers),
-        "at": start.at,
+        "id": run.id,
+        "code_id": run.code_id,
+        "extra": Jsonb(run.extra),
+        "params": Jsonb(run.params),
+        "body": run.body,
+        "headers": Jsonb(run.headers),
+        "at": run.created_at,
     }
 
 
-def _end_values(end: RunEnd) -> dict[str, Any]:
+def _end_values(finished: FinishedRun) -> dict[str, Any]:
+    run = finished.run
     return {
-        "id": end.id,
-        "status": end.status.value,
-        "result": end.result,
-        "extra": Jsonb(end.extra),
-        "at": end.at,
+        "id": run.id,
+        "status": run.status.value,
+        "result": run.result,
+        "extra": Jsonb(finished.added),
+        "at": run.updated_at,
     }
 
 

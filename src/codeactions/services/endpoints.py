@@ -13,8 +13,8 @@ from codeactions.domain.access import Action, require
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode, not_found
 from codeactions.domain.protection import Protection, ProtectionKind, basic_credentials, is_password, is_signed
-from codeactions.domain.run import Call
-from codeactions.execution.recorded_runs import Executor, Finished
+from codeactions.domain.run import Call, FinishedRun
+from codeactions.execution.recorded_runs import RecordedRuns
 from codeactions.identity.cipher import Cipher
 from codeactions.identity.identities import Identities
 from codeactions.postgres.codes import CodesWithProtection, CodeWithProtection
@@ -30,14 +30,14 @@ class EndpointService:
 
     def __init__(
         self,
-        executor: Executor,
+        recorded: RecordedRuns,
         guarded: CodesWithProtection,
         identities: Identities,
         vault: Cipher,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._executor = executor
+        self._recorded = recorded
         self._guarded = guarded
         self._identities = identities
         self._vault = vault
@@ -91,9 +91,9 @@ class EndpointService:
             raise Error(ErrorCode.UNAUTHORIZED, f"the signature in {protection.header} is missing")
         return presented
 
-    async def run(self, code: Code, call: Call) -> Finished:
-        """Run it. Raises `Error` as `Executor.run` does."""
-        return await self._executor.run(code, call)
+    async def run(self, code: Code, call: Call) -> FinishedRun:
+        """Run it. Raises `Error` as `RecordedRuns.run` does."""
+        return await self._recorded.run(code, call)
 
     async def _has_password(self, protection: Protection, authorization: str) -> bool:
         credentials = basic_credentials(authorization)

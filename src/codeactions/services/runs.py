@@ -11,8 +11,8 @@ from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode, not_found
 from codeactions.domain.log import StoredLog
 from codeactions.domain.page import Page
-from codeactions.domain.run import Call, Run, RunStatus
-from codeactions.execution.recorded_runs import Executor, Finished
+from codeactions.domain.run import Call, FinishedRun, Run, RunStatus
+from codeactions.execution.recorded_runs import RecordedRuns
 from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.codelogs import missing as missing_log
 from codeactions.postgres.coderuns import ListedRun, RunStore
@@ -25,8 +25,8 @@ _Item = TypeVar("_Item")
 class RunService:
     """Every method raises `Error` (not_found, forbidden) as the caller's role in the code's project demands."""
 
-    def __init__(self, executor: Executor, guarded: CodesWithProtection, runs: RunStore, logs: LogStore) -> None:
-        self._executor = executor
+    def __init__(self, recorded: RecordedRuns, guarded: CodesWithProtection, runs: RunStore, logs: LogStore) -> None:
+        self._recorded = recorded
         self._guarded = guarded
         self._runs = runs
         self._logs = logs
@@ -37,10 +37,10 @@ class RunService:
         require(caller, Action.RUN, code.project_uuid, missing(code_id))
         return code
 
-    async def run(self, caller: Caller, code: Code, call: Call) -> Finished:
-        """Run a code of either type. Raises `Error` as `Executor.run` does."""
+    async def run(self, caller: Caller, code: Code, call: Call) -> FinishedRun:
+        """Run a code of either type. Raises `Error` as `RecordedRuns.run` does."""
         require(caller, Action.RUN, code.project_uuid, missing(code.id))
-        return await self._executor.run(code, call)
+        return await self._recorded.run(code, call)
 
     async def get(self, caller: Caller, run_id: UUID) -> Run:
         """Read a run."""

@@ -6,8 +6,7 @@ from starlette.responses import Response
 from codeactions.domain.errors import Error, ErrorCode, not_found
 from codeactions.domain.ids import parse_id
 from codeactions.domain.protection import ProtectionKind
-from codeactions.domain.run import Answer, ErrorType, RunError
-from codeactions.execution.recorded_runs import Finished
+from codeactions.domain.run import Answer, ErrorType, FinishedRun, RunError
 from codeactions.http.authentication import address_of, network_of, refuse_forged, take_from
 from codeactions.http.context import Services
 from codeactions.http.errors import error_answer
@@ -56,7 +55,7 @@ async def _find(services: Services, code_id: str) -> CodeWithProtection:
         raise
 
 
-def failure_answer(finished: Finished, **details: object) -> Response:
+def failure_answer(finished: FinishedRun, **details: object) -> Response:
     """The answer for a failed run: what kind of failure, and where the rest is. Never the user's own text."""
     failure = finished.outcome.error
     assert isinstance(failure, RunError)

@@ -10,7 +10,7 @@ import psycopg
 import structlog
 from psycopg.rows import DictRow
 
-from codeactions.postgres.database import connect, unavailable
+from codeactions.postgres.database import connect, translated, unavailable
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -76,7 +76,10 @@ class Batcher(Generic[_Item, _Result]):
         self._waiting.clear()
 
     def submit(self, item: _Item) -> "asyncio.Future[_Result]":
-        """Queue one item. The future is done when it is written, or fails with an `Error` or the driver's error."""
+        """Queue one item.
+
+        The future is done when the item is written. It fails with `Error`, or with the error that a mistake raised.
+        """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[_Result] = loop.create_future()
         if self._stopped:
@@ -172,5 +175,10 @@ class Batcher(Generic[_Item, _Result]):
 
 
 def _fail(done: "asyncio.Future[_Result]", error: Exception) -> None:
-    if not done.done():
-        done.set_exception(error)
+    if done.done():
+        return
+    try:
+        with translated():
+            raise error
+    except Exception as told:
+        done.set_exception(told)

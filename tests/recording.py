@@ -1,0 +1,127 @@
+"""Plain fakes of what `RecordedRuns` works with, each as its protocol says."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+from codeactions.domain.code import Code
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.job import Job
+from codeactions.domain.run import Answer, FinishedRun, Outcome, Run, RunError
+from codeactions.execution.builds import Prepared, SourceRefused
+from codeactions.execution.executor import CANCELLED, Event, Usage
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+CODE = Code(
+    id=UUID(int=1), name="n", type="flow", source="grüße", language="python", url=None, project_uuid="p",
+    timeout=60, created_at=NOW, updated_at=NOW,
+)  # fmt: skip
+
+
+class FakeExecution:
+    """Ends when the test or a cancellation says so."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.end: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Tell nothing."""
+        return
+        yield b""
+
+    async def outcome(self) -> Outcome:
+        """Wait for the end."""
+        return await asyncio.shield(self.end)
+
+    async def usage(self) -> Usage:
+        """Wait for the end."""
+        await self.outcome()
+        return Usage()
+
+    def cancel(self, error: RunError = CANCELLED) -> None:
+        """End it."""
+        if not self.end.done():
+            self.end.set_result(Outcome(error=error))
+
+    def answer(self, body: bytes = b"done") -> None:
+        """End it with an answer."""
+        self.end.set_result(Outcome(answer=Answer(body), duration_ms=1.5))
+
+
+class FakeExecutor:
+    """Starts everything, as long as it is open and `gate` is."""
+
+    def __init__(self) -> None:
+        self.started: list[FakeExecution] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = 0
+        self.closed = False
+        self.changed = asyncio.Event()  # a signal for tests: something was started or waits
+
+    async def start(self, job: Job) -> FakeExecution:
+        """Wait at the gate, then start."""
+        self.waiting += 1
+        self.changed.set()
+        try:
+            await self.gate.wait()
+        finally:
+            self.waiting -= 1
+        if self.closed:
+            raise Error(ErrorCode.BUSY, "the server is stopping")
+        self.started.append(FakeExecution(job))
+        self.changed.set()
+        return self.started[-1]
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self.closed = True
+
+
+class FakeRecorder:
+    """Keeps what it is given, or fails as the test says."""
+
+    def __init__(self) -> None:
+        self.begun: list[Run] = []
+        self.finished: list[FinishedRun] = []
+        self.abandoned: list[UUID] = []
+        self.refuses_begin: Error | None = None
+        self.refuses_finish: Error | None = None
+        self.taken_for_lost = False
+
+    def begin(self, run: Run) -> "asyncio.Future[None]":
+        """Write at once."""
+        self.begun.append(run)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.refuses_begin:
+            done.set_exception(self.refuses_begin)
+        else:
+            done.set_result(None)
+        return done
+
+    async def finish(self, finished: FinishedRun) -> bool:
+        """Write at once."""
+        if self.refuses_finish:
+            raise self.refuses_finish
+        self.finished.append(finished)
+        return not self.taken_for_lost
+
+    def abandon(self, run_id: UUID) -> None:
+        """Keep the id."""
+        self.abandoned.append(run_id)
+
+
+class FakeBuilds:
+    """Has nothing to build, or refuses."""
+
+    def __init__(self, refusal: RunError | None = None, prepared: Prepared | None = None) -> None:
+        self._refusal = refusal
+        self._prepared = prepared
+
+    async def prepare(self, code: Code) -> Prepared:
+        """Return the source as it is."""
+        if self._refusal:
+            raise SourceRefused(self._refusal)
+        return self._prepared or Prepared(source=code.source)
