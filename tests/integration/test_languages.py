@@ -143,7 +143,6 @@ async def test_what_was_collected_is_built_again(tmp_path: Path) -> None:
         async with started(tmp_path, "go") as (languages, _):
             await languages.prepared(300)
             prepared = await languages.builds.prepare(code("go", GO))
-            prepared.close()
             found.append(prepared.artifact)
             assert [path.name for path in folder.iterdir()] == [prepared.artifact]
             _empty(folder)
