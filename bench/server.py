@@ -26,11 +26,11 @@ SLEEP = f"import time\n\n\n{HELLO}    time.sleep(1)\n"
 class Server:
     """`codeactions serve` with its embedded PostgreSQL, on a free port of loopback."""
 
-    def __init__(self, stack: contextlib.ExitStack, **settings: str) -> None:
+    def __init__(self, stack: contextlib.ExitStack, *, python: str = sys.executable, **settings: str) -> None:
         """Start it and wait until it serves and each of its languages has been seen to work.
 
-        `stack` stops it and removes its folder. settings: those that are not to be their defaults; the
-        limits, which no bench would keep to, are off. Raises `BenchError`.
+        `stack` stops it and removes its folder. python: the interpreter whose codeactions it is. settings: those that
+        are not to be their defaults; the limits, which no bench would keep to, are off. Raises `BenchError`.
         """
         self.data_dir = Path(tempfile.mkdtemp(prefix="codeactions-bench-"))
         stack.callback(shutil.rmtree, self.data_dir, ignore_errors=True)
@@ -41,7 +41,7 @@ class Server:
             CODEACTIONS_CACHE_DIR=str(CACHE),
             **{f"CODEACTIONS_{name.upper()}": value for name, value in (_NO_LIMITS | settings).items()},
         )
-        command = [sys.executable, "-m", "codeactions", "serve", "--port", "0"]
+        command = [python, "-m", "codeactions", "serve", "--port", "0"]
         child = Child("the server", command, env)
         stack.callback(child.stop, 40.0)
         self.pid = child.pid
