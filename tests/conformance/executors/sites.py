@@ -36,7 +36,7 @@ class Site:
 @contextlib.asynccontextmanager
 async def local(folder: Path) -> AsyncIterator[Site]:
     """An executor of this node."""
-    settings = read_settings(data_dir=folder, cache_dir=CACHE, languages="python,javascript")
+    settings = read_settings(data_dir=folder, cache_dir=CACHE, languages="python,javascript,go")
     runtimes = settings.catalogue()
     artifacts = ArtifactStore(folder / "artifacts", 1024 * 1024)
     pool = SandboxPool(settings.launcher(runtimes, slots=SLOTS))

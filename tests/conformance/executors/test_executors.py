@@ -268,7 +268,14 @@ async def test_a_job_may_name_an_artifact_in_place_of_its_source(site: Site) -> 
     assert outcome.answer.body == b"built once"
 
 
-@pytest.mark.parametrize("changes", [{"language": "javascript", "artifact": "b" * 64}, {"language": "cobol"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"language": "javascript", "artifact": "b" * 64},
+        {"language": "go", "artifact": "b" * 64},
+        {"language": "cobol"},
+    ],
+)
 async def test_a_job_that_cannot_be_started_here_is_refused_as_busy(site: Site, changes: dict[str, str]) -> None:
     with pytest.raises(Error) as caught:
         await site.executor.start(job("", **changes))
@@ -277,6 +284,9 @@ async def test_a_job_that_cannot_be_started_here_is_refused_as_busy(site: Site, 
 
 
 async def test_executions_leave_no_descriptor_and_no_slot_whatever_ends_them(site: Site) -> None:
+    program = "c" * 64
+    site.keep(program, Path("/bin/true").read_bytes())
+
     async def each_way() -> None:
         await outcome_of(site, HELLO)
         (await at_work(site)).cancel()
@@ -284,6 +294,8 @@ async def test_executions_leave_no_descriptor_and_no_slot_whatever_ends_them(sit
         del dropped
         await outcome_of(site, ENDLESS, timeout=0.05)
         await outcome_of(site, "import os\ndef Run(engine):\n    os._exit(3)\n")
+        # A program that says nothing: its descriptor is the executor's to close.
+        assert error_of(await outcome_of(site, "", language="go", artifact=program)).type is ErrorType.KILLED
         await until(lambda: site.busy() == 0)
 
     await each_way()
