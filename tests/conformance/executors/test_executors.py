@@ -35,6 +35,7 @@ def Run(engine):
     while True:
         time.sleep(1)
 """
+SILENT_PROGRAM = Path("/bin/true").read_bytes()
 
 
 @pytest_asyncio.fixture(params=list(SITES))
@@ -285,7 +286,7 @@ async def test_a_job_that_cannot_be_started_here_is_refused_as_busy(site: Site, 
 
 async def test_executions_leave_no_descriptor_and_no_slot_whatever_ends_them(site: Site) -> None:
     program = "c" * 64
-    site.keep(program, Path("/bin/true").read_bytes())
+    site.keep(program, SILENT_PROGRAM)
 
     async def each_way() -> None:
         await outcome_of(site, HELLO)
