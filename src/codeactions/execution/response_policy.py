@@ -1,4 +1,4 @@
-"""From what a run says its answer is to what may go out over HTTP in the server's name."""
+"""The response policy: which status, content type and headers of a run may go out in the server's name."""
 
 import re
 from typing import Any
@@ -10,11 +10,12 @@ from codeactions.runtimes.protocol import Malformed
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
 _MOST_HEADERS = 100
-# Framing and connection headers are the HTTP server's; a cookie would be set for the API's host as well, since
-# endpoints share it, and NEL, Report-To and the like hold for all of it; Date and Server are the server's own;
-# X-Run-Id must be true; a first X-Content-Type-Options would undo the server's; X-Sendfile, and all that begins
-# with X-Accel- or X-Envoy-, are orders to a proxy in front, which takes them for the server's.
-_NOT_A_RUNS = frozenset(
+# Headers that a run may not set. Framing and connection headers are the HTTP server's. A cookie would be set for the
+# API's host as well, since endpoints share it; NEL, Report-To and the like hold for the whole host too. Date and Server
+# are the server's own. X-Run-Id must be true. A first X-Content-Type-Options would undo the server's. X-Sendfile, and
+# all that begins with X-Accel- or X-Envoy-, are orders to a proxy in front, which would believe that the server gives
+# them.
+_RESERVED = frozenset(
     (
         "alt-svc",
         "clear-site-data",
@@ -45,24 +46,24 @@ _NOT_A_RUNS = frozenset(
 
 
 def read_answer(meta: dict[str, Any], body: bytes) -> Answer:
-    """Check a RESULT frame's description. Raises `Malformed`: the engine refuses such things before it sends.
+    """Read a RESULT frame's description. Raises `Malformed` for values that the engine refuses before it sends them.
 
-    Headers that are not a run's to set are left out.
+    Headers that a run may not set are left out.
     """
     status, content_type, headers = meta.get("status_code"), meta.get("content_type"), meta.get("headers")
     if type(status) is not int or not 200 <= status <= 599:
-        raise Malformed("a status code that is none")
+        raise Malformed("its status code is not one from 200 to 599")
     if not isinstance(content_type, str) or not _VALUE.fullmatch(content_type):
-        raise Malformed("a content type that is none")
+        raise Malformed("its content type is not valid in HTTP")
     if not isinstance(headers, list) or len(headers) > _MOST_HEADERS:
-        raise Malformed(f"headers that are no list of at most {_MOST_HEADERS}")
+        raise Malformed(f"its headers are not a list of at most {_MOST_HEADERS}")
     kept = []
     for pair in headers:
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):
-            raise Malformed("a header that is no pair of texts")
+            raise Malformed("a header is not a pair of texts")
         name, value = pair
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise Malformed("a header name or value that HTTP does not allow")
+            raise Malformed("a header name or value is not valid in HTTP")
         if _may_set(name.lower(), value):
             kept.append((name, value))
     return Answer(body, status, content_type, tuple(kept))
@@ -71,11 +72,11 @@ def read_answer(meta: dict[str, Any], body: bytes) -> Answer:
 def _may_set(name: str, value: str) -> bool:
     if name == "location":
         return _is_web_address(value)
-    return name not in _NOT_A_RUNS and not name.startswith(("x-accel-", "x-envoy-"))
+    return name not in _RESERVED and not name.startswith(("x-accel-", "x-envoy-"))
 
 
 def _is_web_address(value: str) -> bool:
-    """Whether a Location leads to a web page or is relative; `javascript:` and the like are not for redirects."""
+    """Tell whether a Location is relative or leads to a web page: `javascript:` and the like are no redirects."""
     try:
         return urlsplit(value.strip()).scheme.lower() in ("", "http", "https")
     except ValueError:

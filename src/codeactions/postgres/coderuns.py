@@ -18,10 +18,10 @@ from codeactions.domain.text import storable
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
 
-# Bodies and results of one page: twenty of each may be 10 MB and more. `get` gives everything. Parameters and headers
-# have bounds of their own where they come in, 64 KiB a call, and stay whole.
+# Bodies and results of one page: twenty of each may be 10 MB and more. `get` returns everything. Parameters and headers
+# are never cut: the HTTP side bounds them to 64 KiB a call.
 PAGE_BYTES = 8 * 1024 * 1024
-BEGINNING = 1000  # characters that are left of what is cut; a multiple of 4, so that base64 stays readable
+BEGINNING = 1000  # characters that a cut field keeps; a multiple of 4, so that base64 stays readable
 _SQL = queries.load("coderuns")
 # The first key of this product's advisory locks ("code" in ASCII); the second is a server's instance number.
 _LOCK_SPACE = 0x636F6465
@@ -29,15 +29,15 @@ _LOCK_SPACE = 0x636F6465
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedRun(Run):
-    """A run in a list. `cut` names the fields that did not fit: of those there is only the beginning."""
+    """A run in a list. `cut` names the fields of which only the beginning is here, since they did not fit."""
 
     cut: tuple[str, ...] = ()
 
 
 async def start_many(connection: psycopg.AsyncConnection[DictRow], runs: Sequence[Run]) -> None:
-    """Insert the rows of runs that begin, in one statement. Ids that exist already are left alone.
+    """Insert the rows of runs that start, in one statement. Ids that exist already are left alone.
 
-    Raises the driver's errors; then none is inserted.
+    Raises the driver's errors; then no row is inserted.
     """
     if len(runs) == 1:
         await connection.execute(_SQL["start_one"], _start_values(runs[0]))
@@ -57,9 +57,9 @@ async def start_many(connection: psycopg.AsyncConnection[DictRow], runs: Sequenc
 
 
 async def finish_many(connection: psycopg.AsyncConnection[DictRow], ended: Sequence[FinishedRun]) -> set[UUID]:
-    """Finish runs and store their logs, in one statement. Returns the ids that were finished by it.
+    """Finish runs and store their logs, in one statement. Return the ids of the runs that it finished.
 
-    An id that is missing in the answer has no row, or one that is terminal already. Raises the driver's errors.
+    A run whose id is missing has no row, or a row that is terminal already. Raises the driver's errors.
     """
     if len(ended) == 1 and not ended[0].outcome.logs:
         cursor = await connection.execute(_SQL["finish_one"], _end_values(ended[0]))
@@ -109,13 +109,13 @@ def _end_values(finished: FinishedRun) -> dict[str, Any]:
 async def statuses(
     connection: psycopg.AsyncConnection[DictRow], ids: Sequence[UUID]
 ) -> dict[UUID, tuple[str, dict[str, Any]]]:
-    """Status and `extra` of those runs that have a row. Raises the driver's errors."""
+    """Read status and `extra` of the runs that have a row. Raises the driver's errors."""
     cursor = await connection.execute(_SQL["statuses"], {"ids": list(ids)})
     return {row["id"]: (row["status"], row["extra"]) for row in await cursor.fetchall()}
 
 
 class RunStore:
-    """Runs in PostgreSQL, to be read. Every method raises `Error` (busy) while the database is away."""
+    """Reads runs. Every method raises `Error` (busy) while the database is away."""
 
     def __init__(self, database: Statements) -> None:
         self._database = database
@@ -136,7 +136,7 @@ class RunStore:
         before: datetime | None = None,
         page: int = 1,
     ) -> Page[ListedRun]:
-        """The runs of a code, newest first; created after and before the given times.
+        """Read a page of a code's runs, newest first; created after and before the given times.
 
         Together their bodies and results have at most `PAGE_BYTES` bytes: those that do not fit are cut.
         """
@@ -148,13 +148,13 @@ class RunStore:
 
 
 class InstanceLocks:
-    """Which servers are alive, told by advisory locks that end with their holder's connection (or its life)."""
+    """Advisory locks that tell which servers are alive: a lock ends with its holder's connection."""
 
     def __init__(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
         self._connection = connection
 
     async def hold(self, instance: int) -> bool:
-        """Take an instance's lock on this connection; False when somebody holds it, so that it is alive."""
+        """Take an instance's lock on this connection. Return False if another session holds it: that server lives."""
         cursor = await self._connection.execute(_SQL["try_lock_instance"], {"space": _LOCK_SPACE, "instance": instance})
         row = await cursor.fetchone()
         return bool(row and row["locked"])
@@ -164,17 +164,17 @@ class InstanceLocks:
         await self._connection.execute(_SQL["unlock_instance"], {"space": _LOCK_SPACE, "instance": instance})
 
     async def unfinished(self) -> set[int]:
-        """The instances that runs in state `started` belong to."""
+        """Return the instances that runs in state `started` belong to."""
         cursor = await self._connection.execute(_SQL["started_instances"])
         return {row["instance"] for row in await cursor.fetchall()}
 
     async def lose(self, instance: int, at: datetime) -> int:
-        """Finish every started run of a dead instance as lost; returns how many."""
+        """Finish every started run of a dead instance as lost. Return their number."""
         cursor = await self._connection.execute(_SQL["lose_instance"], {"instance": instance, "at": at})
         return len(await cursor.fetchall())
 
     async def lose_forgotten(self, instance: int, known: Sequence[UUID], before: datetime, at: datetime) -> int:
-        """Finish the started runs of a living instance that are older than `before` and that it does not know."""
+        """Finish as lost the started runs of a living instance that are older than `before` and not in `known`."""
         values = {"instance": instance, "known": list(known), "before": before, "at": at}
         cursor = await self._connection.execute(_SQL["lose_forgotten"], values)
         return len(await cursor.fetchall())

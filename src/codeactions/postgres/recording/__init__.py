@@ -1,1 +1,1 @@
-"""The record of runs: batched writes, and the reaper of what dead servers left open."""
+"""The record of runs: batched writes, and a reaper that finishes the runs of dead servers."""

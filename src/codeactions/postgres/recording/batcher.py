@@ -1,4 +1,4 @@
-"""Writes from many callers in few statements, over one connection of its own."""
+"""Batching: the writes of many callers in few statements, over connections of its own."""
 
 import asyncio
 import collections
@@ -15,19 +15,19 @@ from codeactions.postgres.database import connect, translated, unavailable
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 _Connection = psycopg.AsyncConnection[DictRow]
-_Entry = tuple[_Item, float, "asyncio.Future[_Result]"]  # what to write, until when, and who waits for it
+_Entry = tuple[_Item, float, "asyncio.Future[_Result]"]  # the item, its deadline, and the future of its result
 _MOST_ITEMS = 64
-_STATEMENT_SECONDS = 30.0  # after which a connection that says nothing is given up
+_STATEMENT_SECONDS = 30.0  # after which a silent connection is given up
 _RETRY_DELAY = 0.2  # seconds between attempts to reach the database
 _log = structlog.get_logger()
 
 
 class Batcher(Generic[_Item, _Result]):
-    """Gathers what waits while the last statement is on its way, and sends that as the next one.
+    """Gathers the items that arrive while a statement is on its way, and sends them as the next one.
 
-    So an item alone goes out at once, and under load many share a commit. `write` must be safe to repeat: it is
-    called again with the same items when the connection broke and nobody can tell whether the commit was done.
-    When a batch is refused, its items are tried one by one, so that a bad one harms no other.
+    An item alone goes out at once. Under load many items share a commit. `write` must be safe to repeat: it is called
+    again with the same items when the connection broke and it is unknown whether the commit was done. When a batch is
+    refused, its items are tried one by one, so that a bad one harms no other.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Batcher(Generic[_Item, _Result]):
         size: Callable[[_Item], int] = lambda item: 0,
         most_bytes: int = 16 * 1024 * 1024,
     ) -> None:
-        """patience: seconds an item may wait for an unreachable database before it is given up (`Error`, busy)."""
+        """patience: seconds that an item may wait for an unreachable database before it fails with `Error` (busy)."""
         self._url = url
         self._write = write
         self._name = name
@@ -60,13 +60,13 @@ class Batcher(Generic[_Item, _Result]):
         return f"<Batcher {self._name}: {len(self._waiting)} waiting, {len(self._lanes)} lanes>"
 
     async def start(self) -> None:
-        """Begin to work. Each lane has a connection and at most one statement on its way."""
+        """Start the lanes. Each has a connection and at most one statement on its way."""
         self._lanes = [
             asyncio.create_task(self._serve(), name=f"{self._name}-{lane}") for lane in range(self._lane_count)
         ]
 
     async def stop(self) -> None:
-        """Stop. What still waits is given up, and what is submitted later fails at once."""
+        """Stop. Items that still wait fail, and items that are submitted later fail at once."""
         self._stopped = True
         for lane in self._lanes:
             lane.cancel()
@@ -99,7 +99,7 @@ class Batcher(Generic[_Item, _Result]):
                 if connection is None or connection.closed or connection.broken:
                     connection = await self._reconnect(connection)
                 batch = self._take() if connection is not None else []
-                if connection is not None and batch:  # another lane may have been faster
+                if connection is not None and batch:  # another lane may have taken them
                     await self._send(connection, batch)
         finally:
             if connection is not None:
@@ -147,20 +147,20 @@ class Batcher(Generic[_Item, _Result]):
             await asyncio.sleep(_RETRY_DELAY)
 
     def _put_back(self, entries: "list[_Entry[_Item, _Result]]") -> None:
-        """First in line again, in the same order, until their time is up; also those that nobody waits for any more."""
+        """Put entries first in line again, in the same order. Those whose caller stopped waiting are written too."""
         self._waiting.extendleft(entry for entry in reversed(entries) if entry[2].cancelled() or not entry[2].done())
 
     async def _unwritten(
         self, connection: _Connection, batch: "list[_Entry[_Item, _Result]]"
     ) -> "list[_Entry[_Item, _Result]]":
-        """Write them; returns those to be sent again, since the database is away, is silent, or its disk is full."""
+        """Write a batch; return the entries to send again, since the database is away, silent, or its disk is full."""
         try:
             async with asyncio.timeout(_STATEMENT_SECONDS):
                 results = await self._write(connection, [item for item, _, _ in batch])
         except (psycopg.OperationalError, TimeoutError) as error:
             _log.warning("record_delayed", what=self._name, items=len(batch), error=type(error).__name__)
             return batch
-        except Exception as error:  # whatever an item makes go wrong, the lane must live on for all the others
+        except Exception as error:  # whatever goes wrong with an item, the lane must go on for the others
             if len(batch) == 1:
                 _fail(batch[0][2], error)
                 return []

@@ -1,8 +1,8 @@
-"""Finishes the runs that a dead server left behind, so that none stays `started`.
+"""The reaper: finishes the runs that a dead server left behind, so that none stays `started`.
 
-Every server holds an advisory lock for as long as it lives and has the database; the lock of a server that is
-gone can be taken. A living server may lose its connection, and with it the lock, and sees that only at its next look:
-so the lock must be free at several looks in a row.
+Every server holds an advisory lock for as long as it lives and reaches the database. The lock of a dead server is free.
+A living server may lose its connection, and with it the lock, and notices only at its next look. So a server counts as
+dead when its lock was free at several looks in a row.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from codeactions.postgres.coderuns import InstanceLocks
 from codeactions.postgres.database import connect
 from codeactions.postgres.recording.recorder import Recorder
 
-_INTERVAL = 4.0  # seconds between two looks; a dead server's runs are finished after some 16
-_FREE_LOOKS = 4  # in a row at which a lock was free, until its server is dead: it has three intervals to take it again
+_INTERVAL = 4.0  # seconds between two looks; the runs of a dead server are finished after about 16
+_FREE_LOOKS = 4  # in a row with a free lock: a living server has three intervals to take its lock again
 _FORGET_AFTER = timedelta(seconds=15)  # a run's end may wait for the database; the recorder gives up after 10 s
 _log = structlog.get_logger()
 
 
 class Reaper:
-    """Looks every few seconds, from the server's start on, for runs whose server is dead."""
+    """Looks for runs whose server is dead, every few seconds from the server's start on."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Reaper:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Take this server's own lock and begin to look."""
+        """Take this server's own lock and start looking."""
         await self._locks()
         self._task = asyncio.create_task(self._serve(), name="reaper")
 
@@ -61,7 +61,7 @@ class Reaper:
             await self._connection.close()
 
     async def look(self) -> int:
-        """Look once; returns how many runs were finished as lost. Raises the driver's errors."""
+        """Look once. Return the number of runs that were finished as lost. Raises the driver's errors."""
         locks = await self._locks()
         lost = 0
         free: dict[int, int] = {}
@@ -96,16 +96,16 @@ class Reaper:
                     await self._connection.close()
                 failed = not failed
                 if failed:
-                    continue  # once more at once: the lock went with the connection, and the others are counting
+                    continue  # again at once: the lock went with the connection, and the other servers are counting
             await asyncio.sleep(self._interval)
 
     async def _locks(self) -> InstanceLocks:
-        """On a connection that lives and, unless somebody else has it still, holds this server's own lock."""
+        """Return the locks of a living connection, which holds this server's own lock unless a dead session still does."""
         if self._connection is None or self._connection.closed:
             self._connection = await connect(self._url)
             self._holds_own = False
-            self._suspects = {}  # what took this connection may have taken theirs, too
+            self._suspects = {}  # the same fault may have taken the locks of the other servers
         locks = InstanceLocks(self._connection)
-        if not self._holds_own:  # perhaps since the database has not seen yet that the last connection is gone
+        if not self._holds_own:  # the database may not have noticed yet that the last connection is gone
             self._holds_own = await locks.hold(self._instance)
         return locks

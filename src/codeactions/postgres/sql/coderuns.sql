@@ -23,7 +23,7 @@ RETURNING id
 
 -- name: finish_many
 -- One statement, so one commit, for the ends of all waiting runs and their logs. A run that is terminal already
--- (its server was thought dead) is left alone and not returned.
+-- (its server was taken for dead) is left alone and not returned.
 WITH finished AS (
     UPDATE coderuns AS r
     SET status = e.status, result = e.result, extra = r.extra || e.extra::jsonb, updated_at = e.at
@@ -84,7 +84,7 @@ WHERE code_id = %(code_id)s
   AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
 
 -- name: started_instances
--- Whose runs are unfinished. Rows without an instance were made by another program.
+-- The instances with unfinished runs. Rows without an instance were made by another program.
 SELECT DISTINCT (extra ->> 'instance')::int AS instance
 FROM coderuns
 WHERE status = 'started' AND extra ? 'instance'
@@ -98,7 +98,7 @@ WHERE status = 'started' AND extra ->> 'instance' = %(instance)s::text
 RETURNING id
 
 -- name: lose_forgotten
--- Runs of this very server that it knows nothing of any more: their end could not be written down.
+-- Runs of this server that it no longer knows: their end could not be written.
 UPDATE coderuns
 SET status = 'failed', updated_at = %(at)s,
     extra = extra || jsonb_build_object('error', jsonb_build_object(
