@@ -32,7 +32,7 @@ BELOW["cli"] = BELOW["node"] | {"node"}
 SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|TRUNCATE|MERGE)\s+[\w*('\"]")
 # Makes the very database that everything else is in; there is nothing yet that a .sql file could be for.
 MAKES_THE_DATABASE = "postgres/embedded/postmaster.py"
-MOST_LINES = 400
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 60
 
 
 def named(path: Path) -> str:
@@ -77,6 +77,43 @@ def test_imports_run_downwards_only(path: Path) -> None:
         assert found <= {"cli"}, "the package's own files start the command line, and no more"
 
 
+def modules_of(path: Path) -> set[Path]:
+    """The files of ours that a module imports when it is imported itself."""
+    found: set[Path] = set()
+    for node in ast.parse(path.read_text()).body:
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            if name.startswith("codeactions."):
+                found |= {SOURCE.joinpath(*name.split(".")[1:]).with_suffix(".py")} & set(FILES)
+    return found
+
+
+def test_imports_have_no_circle() -> None:
+    imported = {path: modules_of(path) for path in FILES}
+    while leaves := {path for path, others in imported.items() if not others & set(imported)}:
+        imported = {path: others for path, others in imported.items() if path not in leaves}
+    assert sorted(map(named, imported)) == []
+
+
+# The database's driver is known to the rooms at the bottom alone: what is above works with any implementation of their
+# protocols.
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if layer(path) in ("cli", "execution", "http", "services")], ids=named
+)
+def test_the_driver_stays_in_its_room(path: Path) -> None:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").partition(".")[0])
+    assert not names & {"psycopg", "psycopg_pool"}
+
+
 def test_the_domain_does_no_input_or_output() -> None:
     allowed = {
         "base64",
@@ -106,6 +143,15 @@ def test_the_domain_does_no_input_or_output() -> None:
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_files_stay_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_functions_stay_short(path: Path) -> None:
+    functions = [
+        n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    long = [n.name for n in functions if (n.end_lineno or n.lineno) - n.lineno + 1 > MOST_LINES_OF_A_FUNCTION]
+    assert long == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)

@@ -100,7 +100,10 @@ class Reaper:
             await asyncio.sleep(self._interval)
 
     async def _locks(self) -> InstanceLocks:
-        """Return the locks of a living connection, which holds this server's own lock unless a dead session still does."""
+        """Return the locks on a living connection.
+
+        It holds this server's own lock too, unless a session that is dead already still has it.
+        """
         if self._connection is None or self._connection.closed:
             self._connection = await connect(self._url)
             self._holds_own = False
