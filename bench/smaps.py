@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def rollup(pid: int | str) -> dict[str, int]:
-    """Read `/proc/PID/smaps_rollup`. Returns bytes by name: Rss, Pss, Private_Clean, Private_Dirty, Anonymous, …"""
+    """Read `/proc/PID/smaps_rollup`. Returns bytes by name, such as Rss, Pss, Private_Clean and Anonymous."""
     sizes = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
         name, value, _ = line.split(maxsplit=2)

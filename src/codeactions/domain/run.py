@@ -25,7 +25,7 @@ class RunStatus(StrEnum):
 
 
 class ErrorType(StrEnum):
-    """Why a run failed; the closed set of `extra.error.type`."""
+    """The reason why a run failed; the closed set of `extra.error.type`."""
 
     EXCEPTION = "exception"
     INVALID_SOURCE = "invalid_source"
