@@ -62,7 +62,7 @@ class Recorded:
 
     @classmethod
     def of(cls, calls: int, counts: Mapping[str, int]) -> "Recorded":
-        """Make it from the number of calls, and `counts`, the number of recorded runs by status."""
+        """Compare the number of calls with `counts`, the number of recorded runs by status."""
         completed = counts.get("completed", 0)
         return cls(calls, completed, sum(counts.values()) - completed)
 

@@ -29,8 +29,9 @@ class Server:
     def __init__(self, stack: contextlib.ExitStack, *, python: str = sys.executable, **settings: str) -> None:
         """Start the server and wait until it serves and each of its languages works. Raises `BenchError`.
 
-        stack: stops the server and removes its folder. python: the interpreter in which its codeactions is installed.
-        settings: values that differ from the defaults. Rate limits are off, unless given: a bench would exceed them.
+        stack: stops the server and removes its folder. python: the interpreter for which the measured codeactions is
+        installed. settings: values that differ from the defaults. Rate limits are off unless they are given, because a
+        bench would exceed them.
         """
         self.data_dir = Path(tempfile.mkdtemp(prefix="codeactions-bench-"))
         stack.callback(shutil.rmtree, self.data_dir, ignore_errors=True)
