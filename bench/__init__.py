@@ -1,1 +1,1 @@
-"""What is fast is measured here, against peers, in one run: `python -m bench` from the repository's root."""
+"""The benchmarks: the server measured against its peers. Run `python -m bench` from the root of the repository."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: the server next to its peers, in one run that starts and stops all of them itself."""
+"""`python -m bench`: measure the server next to its peers. One run starts and stops all of them."""
 
 import contextlib
 import dataclasses
@@ -12,7 +12,10 @@ from bench.suite import measure
 
 
 def main() -> int:
-    """Exit code 0: measured, every answer right and on record, whatever the times. 1 otherwise."""
+    """Measure and print the result.
+
+    Returns the exit code: 0 if every answer was right and recorded, whatever the times; 1 otherwise.
+    """
     parser = parser_of("python -m bench", __doc__, Plan().rounds, "few calls")
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part; may be repeated")
     arguments = parser.parse_args()

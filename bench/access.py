@@ -1,6 +1,6 @@
-"""`python -m bench.access`: what it costs to recognise a caller, next to the administrator's token.
+"""`python -m bench.access`: measure the cost of recognising a caller, compared with the administrator's token.
 
-The same request by each kind of caller in turn, on one kept-alive connection; limits are counted, as by default.
+Each kind of caller sends the same request in turn, on one kept-alive connection. Limits are counted, as by default.
 """
 
 import argparse
@@ -30,12 +30,12 @@ _MANY = str(10**9)
 
 @contextlib.contextmanager
 def _issuer() -> Iterator[tuple[str, RSAKey]]:
-    """An issuer that only publishes its keys; tokens are signed here."""
+    """Run an OIDC issuer that only publishes its keys. The caller signs the tokens itself."""
     key = RSAKey.generate_key(2048, parameters={"kid": "bench"})
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            """Discovery and the keys."""
+            """Answer with the discovery document or the keys."""
             base = f"http://127.0.0.1:{self.server.server_address[1]}"
             found: Any = {"issuer": base, "jwks_uri": f"{base}/keys"}
             if self.path == "/keys":
@@ -48,7 +48,7 @@ def _issuer() -> Iterator[tuple[str, RSAKey]]:
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -60,7 +60,7 @@ def _issuer() -> Iterator[tuple[str, RSAKey]]:
 
 
 def _callers(server: Server, issuer: str, key: RSAKey) -> dict[str, str]:
-    """By kind, the Authorization header."""
+    """Return an Authorization header for each kind of caller."""
     users = [{"email": f"user{number}@example.com", "role": 2} for number in range(50)]
     server.post("/project", {"uuid": "bench", "name": "Bench", "authorizations": users})
     user = users[0]["email"]
@@ -78,7 +78,7 @@ def _callers(server: Server, issuer: str, key: RSAKey) -> dict[str, str]:
 
 
 def measure(server: Server, callers: dict[str, str], rounds: int, calls: int) -> dict[str, dict[str, list[float]]]:
-    """By request and caller, the p50 of each round in milliseconds. Raises `BenchError`."""
+    """Return the p50 of each round in milliseconds, by request and caller. Raises `BenchError`."""
     code = server.deploy(HELLO)
     requests = {"GET /code/{id}": ("GET", f"/code/{code}"), "POST /run/{id}": ("POST", f"/run/{code}?name=x")}
     found: dict[str, dict[str, list[float]]] = {name: {caller: [] for caller in callers} for name in requests}
@@ -87,7 +87,7 @@ def measure(server: Server, callers: dict[str, str], rounds: int, calls: int) ->
         for name, (method, path) in requests.items():
             taken: dict[str, list[float]] = {caller: [] for caller in callers}
             for turn in range(calls):
-                # In turns, call by call: what else the machine does meets all of them.
+                # In turn, call by call, so that other load on the machine affects all of them.
                 for caller in callers if turn % 2 == 0 else reversed(callers):
                     began = time.perf_counter()
                     connection.request(method, path, headers={"Authorization": callers[caller]})
@@ -103,7 +103,7 @@ def measure(server: Server, callers: dict[str, str], rounds: int, calls: int) ->
 
 
 def main() -> int:
-    """Exit code 0 when it could be measured, whatever the verdict."""
+    """Measure and print. Returns the exit code: 0 if it could be measured, whatever the verdict."""
     parser = argparse.ArgumentParser(prog="python -m bench.access", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=150, help="per round, request and caller")

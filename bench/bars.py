@@ -1,4 +1,4 @@
-"""What the project promises of its speed and size, held against what was measured."""
+"""The bars: what the project promises of its speed and size, compared with the measured values."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One promise. `at_most` says on which side of `bar` the value has to be."""
+    """One promise. The value must be at most `bar` if `at_most` is true, else at least `bar`."""
 
     name: str
     value: float
@@ -22,7 +22,7 @@ class Bar:
 
     @property
     def ok(self) -> bool:
-        """Whether it is kept."""
+        """Whether the promise is kept."""
         return self.value <= self.bar if self.at_most else self.value >= self.bar
 
     def __str__(self) -> str:
@@ -31,7 +31,7 @@ class Bar:
 
 
 def bars(measured: Measured) -> list[Bar]:
-    """Every promise that this run has the numbers for."""
+    """Return every promise for which this run has the numbers."""
     return [*_speed(measured), *_against_processes(measured), *_size(measured)]
 
 
@@ -61,7 +61,7 @@ def _size(measured: Measured) -> Iterator[Bar]:
 
 
 def latency_ratio(measured: Measured, peer: str, level: int) -> Spread | None:
-    """How many times longer a call takes at a peer; over 1 is good for us. None if it was not measured."""
+    """Return how many times longer a call takes at a peer, or None if it was not measured. Over 1, ours is faster."""
     ours, theirs = measured.series.get(OURS, {}), measured.series.get(peer, {})
     if level not in ours or level not in theirs:
         return None
@@ -69,7 +69,7 @@ def latency_ratio(measured: Measured, peer: str, level: int) -> Spread | None:
 
 
 def rate_ratio(measured: Measured, peer: str, level: int) -> Spread | None:
-    """How many times as many runs we do in a second; over 1 is good for us. None if it was not measured."""
+    """Return our runs a second divided by the peer's, or None if they were not measured. Over 1, ours does more."""
     ours, theirs = measured.series.get(OURS, {}), measured.series.get(peer, {})
     if level not in ours or level not in theirs:
         return None
@@ -77,7 +77,7 @@ def rate_ratio(measured: Measured, peer: str, level: int) -> Spread | None:
 
 
 def floor_ratio(measured: Measured) -> Spread | None:
-    """How many times the floor a call takes, one at a time."""
+    """Return the time of a call, one at a time, divided by the floor's; None if it was not measured."""
     ours = measured.series.get(OURS, {})
     if 1 not in ours or not measured.fork:
         return None

@@ -1,4 +1,7 @@
-"""What every bench is as a command: progress on standard error, one line if it cannot go on, nothing left behind."""
+"""The command line that all benches share.
+
+Progress goes to standard error. A bench that cannot go on prints one line. No process is left behind.
+"""
 
 import argparse
 import contextlib
@@ -10,7 +13,10 @@ from bench.processes import BenchError, cleaning_up
 
 
 def parser_of(prog: str, description: str | None, rounds: int, quick: str) -> argparse.ArgumentParser:
-    """The options that every bench has. quick: what `--quick` takes less of."""
+    """Make a parser with the options that all benches share.
+
+    rounds: the default, for the help. quick: what `--quick` reduces, such as "few calls".
+    """
     parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--quick", action="store_true", help=f"{quick}, to see that the bench itself works")
@@ -19,14 +25,14 @@ def parser_of(prog: str, description: str | None, rounds: int, quick: str) -> ar
 
 
 def say(line: str) -> None:
-    """Show progress."""
+    """Print a line of progress to standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
 def carry_out(work: Callable[[contextlib.ExitStack], bool]) -> int:
-    """The exit code of `work`: 0 if all was as it should be, whatever the times; 1 if not; 130 after Ctrl-C.
+    """Run `work` and return the exit code: 0 if it returns true, 1 if not or after an error, 130 after Ctrl-C.
 
-    `work` prints what it found; the stack stops what it started.
+    `work` prints its result and returns whether all was right, whatever the times. Its stack stops what it started.
     """
     try:
         with cleaning_up() as stack:

@@ -1,8 +1,8 @@
-"""`python -m bench.compare PYTHON`: the CPU of a trivial call here, next to another checkout's.
+"""`python -m bench.compare PYTHON`: compare the CPU of a trivial call with that of another checkout.
 
-PYTHON is the interpreter of a virtual environment in which the other codeactions is installed. Both servers run at once
-and are called in turn, so that what else the machine does meets both. CPU is that of all processes of a server: runs,
-launcher, zygotes and PostgreSQL included.
+PYTHON is the interpreter of a virtual environment in which the other codeactions is installed. Both servers run at the
+same time and are called in turn, so that other load on the machine affects both. The CPU is that of all processes of a
+server: runs, launcher, zygotes and PostgreSQL included.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from bench.smaps import children
 from bench.stats import percentile, spread
 
 _TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
-_SETTLE_SECONDS = 0.3  # after a round, for what its last calls leave behind
+_SETTLE_SECONDS = 0.3  # after a round, so that the work its last calls left behind is counted
 # 0.975 quantiles of Student's distribution, by degrees of freedom; the next lower row is used.
 _STUDENT = {4: 2.776, 9: 2.262, 14: 2.145, 19: 2.093, 29: 2.045, 59: 2.001}
 
 
 class Side:
-    """One of the two servers, with its endpoint and a connection that is kept."""
+    """One of the two servers, with its endpoint and a kept-alive connection."""
 
     def __init__(self, stack: contextlib.ExitStack, python: str) -> None:
         self._server = Server(stack, python=python, languages="python")
@@ -39,7 +39,7 @@ class Side:
         self.p50_ms: list[float] = []
 
     def round(self, calls: int) -> None:
-        """Call it, and keep what a call cost. Raises `BenchError` for a wrong answer."""
+        """Call the endpoint and store the cost of a call. Raises `BenchError` for a wrong answer."""
         before, taken = cpu_ms(self._server.pid), []
         for _ in range(calls):
             began = time.perf_counter()
@@ -55,7 +55,7 @@ class Side:
 
 
 def cpu_ms(pid: int) -> float:
-    """CPU of a process, of its living descendants, and of those that were waited for."""
+    """Return the CPU of a process and its descendants in milliseconds, including ended ones that were waited for."""
     total, below = 0.0, [pid]
     while below:
         one = below.pop()
@@ -67,7 +67,7 @@ def cpu_ms(pid: int) -> float:
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean of at least five values, with the borders of its 95 % confidence interval."""
+    """Return the mean of at least five values, and the bounds of its 95 % confidence interval."""
     mean = statistics.fmean(values)
     student = _STUDENT[max(known for known in _STUDENT if known <= len(values) - 1)]
     half = student * statistics.stdev(values) / math.sqrt(len(values))
@@ -75,7 +75,7 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def main() -> int:
-    """Exit code 0 when it could be measured, whatever the verdict."""
+    """Measure and print. Returns the exit code: 0 if it could be measured, whatever the verdict."""
     parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
     parser.add_argument("python", help="the other checkout's interpreter, such as ../before/.venv/bin/python")
     parser.add_argument("--rounds", type=int, default=20, help="at least 5")

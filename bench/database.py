@@ -1,4 +1,4 @@
-"""The bench's own look at the PostgreSQL that the measured server brought up."""
+"""The bench's own access to the PostgreSQL of the measured server."""
 
 import time
 from pathlib import Path
@@ -13,12 +13,12 @@ from codeactions.postgres.embedded.user import find_or_create
 
 
 def embedded_url(data_dir: Path) -> str:
-    """The address of the embedded PostgreSQL that a running server has in `data_dir`."""
+    """Return the address of the embedded PostgreSQL of the server that runs in `data_dir`."""
     return RuntimeFolder(data_dir.resolve(), find_or_create()).url
 
 
 def create_database(url: str, name: str) -> str:
-    """Make another database, with the same schema, on the same PostgreSQL. Returns its address."""
+    """Create a database with the same schema on the same PostgreSQL. Returns its address."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     other = url.replace(f"/{DATABASE}?", f"/{name}?")
@@ -27,7 +27,7 @@ def create_database(url: str, name: str) -> str:
 
 
 def insert_code(url: str, source: str, language: str = "python") -> UUID:
-    """Store an endpoint, for runs to refer to."""
+    """Store an endpoint that runs can refer to. Returns its id."""
     code_id = uuid4()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
@@ -39,21 +39,21 @@ def insert_code(url: str, source: str, language: str = "python") -> UUID:
 
 
 def count_runs(url: str, code_id: UUID | str) -> dict[str, int]:
-    """How many runs of a code there are, by status."""
+    """Return the number of recorded runs of a code by status."""
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute("SELECT status, count(*) FROM coderuns WHERE code_id = %s GROUP BY 1", (code_id,))
         return dict(cursor.fetchall())
 
 
 class Commits:
-    """One row, one durable commit: what any record of a run costs at the least."""
+    """Commits of one row, durable: the least that any record of a run costs."""
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
         self._connection.execute("CREATE TABLE IF NOT EXISTS bench_floor (id UUID PRIMARY KEY, at TIMESTAMPTZ)")
 
     def p50_ms(self, count: int) -> float:
-        """The median of `count` commits."""
+        """Return the median of `count` commits, in milliseconds."""
         return percentile([self._commit() for _ in range(count)], 50)
 
     def _commit(self) -> float:

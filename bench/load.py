@@ -1,6 +1,6 @@
-"""The load generator: a process of its own, so light that it leaves the cores to whom it measures.
+"""The load generator: a separate process, light enough to leave the cores to the measured server.
 
-Takes one `Order` per line of JSON on standard input and answers each with one `Result`.
+It reads one `Order` a line, as JSON, from standard input and answers each with one `Result`.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ import uvloop
 from bench.orders import Order, Result
 from bench.stats import percentile
 
-_GRACE = 120.0  # seconds that calls in flight get once no more are sent
+_GRACE = 120.0  # seconds that calls in flight may take after the last one was sent
 _ATTEMPTS = 3
 
 
 class _Burst:
-    """Some connections at work until there is nothing more to send."""
+    """A number of calls that some connections make together."""
 
     def __init__(self, order: Order, result: Result, most: int, seconds: float) -> None:
         self.order, self.result = order, result
@@ -32,7 +32,7 @@ class _Burst:
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, connections: "list[_Connection]") -> float:
-        """Returns how many seconds it took."""
+        """Make the calls. Returns the seconds that they took."""
         began = time.perf_counter()
         for connection in connections:
             if self.take():
@@ -43,7 +43,7 @@ class _Burst:
         return time.perf_counter() - began
 
     def take(self) -> bool:
-        """Whether one more call is to be sent; it is counted."""
+        """Take one more call, if there is one left. Returns whether there was."""
         if self._left <= 0 or time.perf_counter() > self._deadline:
             return False
         self._left -= 1
@@ -51,7 +51,7 @@ class _Burst:
         return True
 
     def leave(self) -> None:
-        """One connection has nothing more to do."""
+        """Note that one connection has no more calls to make."""
         self._active -= 1
         if self._active == 0:
             self._over.set_result(None)
@@ -123,7 +123,7 @@ class _Connection(asyncio.Protocol):
             self.begin(burst)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's class is no subclass of it
         self._parser = httptools.HttpResponseParser(self)
 
     def data_received(self, data: bytes) -> None:
@@ -162,7 +162,7 @@ class _Connection(asyncio.Protocol):
         if self._burst is None:
             return
         if self._attempts < _ATTEMPTS and not self._body:
-            self._send()  # it was closed as we wrote: idle for too long
+            self._send()  # the server closed the idle connection while the request was written
         else:
             self._next("the connection was closed before the answer was complete")
 

@@ -1,4 +1,4 @@
-"""Where the numbers come from."""
+"""The machine that the numbers come from."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from bench.server import Server
 
 
 def describe(server: Server) -> dict[str, Any]:
-    """The machine, the versions and the walls that stand around runs."""
+    """Describe the machine, the versions and the sandbox of the runs."""
     sandbox = server.health()["sandbox"]
     with psycopg.connect(server.database_url) as connection:
         postgres = f"{connection.info.server_version // 10000}.{connection.info.server_version % 10000}"
@@ -39,7 +39,7 @@ def _cpu() -> str:
 
 
 def _file_system(folder: Path) -> str:
-    """The kind of file system under a folder: what a commit waits for."""
+    """Return the type of the file system of a folder, which decides what a commit waits for."""
     best, kind = "", "unknown"
     for line in Path("/proc/mounts").read_text().splitlines():
         _, point, found, *_ = line.split()

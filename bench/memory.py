@@ -1,4 +1,4 @@
-"""What the server's processes take: at rest, and for one run more."""
+"""The memory of the server's processes: at rest, and for one more run."""
 
 import contextlib
 import threading
@@ -9,12 +9,12 @@ from bench.processes import BenchError
 from bench.server import Server
 from bench.smaps import children, command_line, pid_namespaces, private, rollup
 
-LANGUAGES = ("python", "javascript", "go")  # as the server has them by default: so are the zygotes started
+LANGUAGES = ("python", "javascript", "go")  # the default setting, whose order is that in which the zygotes start
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Bytes. PSS shares a page among those who map it, RSS counts it for each."""
+    """Bytes of memory. PSS divides a page by the number of processes that map it; RSS counts it for each."""
 
     pss: int
     rss: int
@@ -22,17 +22,17 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Launcher:
-    """A launcher and what is below it."""
+    """A launcher and the processes below it."""
 
     guard: int  # its outer half
     inner: int
     zygotes: tuple[int, ...]  # in the order of their start
-    sandboxes: tuple[int, ...]  # warm ones and runs, or builds
+    sandboxes: tuple[int, ...]  # warm sandboxes and runs, or builds
 
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The processes of a server, by their part in it."""
+    """The processes of a server, by their role."""
 
     server: int
     runs: Launcher
@@ -41,17 +41,20 @@ class Processes:
 
     @property
     def zygotes(self) -> dict[str, int]:
-        """By language, the process that its runs are forked from."""
+        """The process that each language forks its runs from, by the language's name."""
         return dict(zip(LANGUAGES, self.runs.zygotes, strict=True))
 
     def sandboxes(self, language: str) -> list[int]:
-        """Warm ones and runs. Bun's are told by their name, which the others, forks of a zygote, have not."""
+        """Return the warm sandboxes and runs of a language.
+
+        The process name tells Bun's apart: all others are forks of a zygote and keep its name.
+        """
         bun = {pid for pid in self.runs.sandboxes if command_line(pid)[0:1] == ["bun"]}
         return [pid for pid in self.runs.sandboxes if (pid in bun) == (language == "javascript")]
 
 
 def find(pid: int) -> Processes:
-    """Look for the processes of the server `pid`. Raises `BenchError`."""
+    """Find the processes of the server with the process id `pid`. Raises `BenchError`."""
     own = children(pid)
     guards = [
         child for child in own if any("codeactions.sandbox.inside.supervisor" in part for part in command_line(child))
@@ -61,7 +64,7 @@ def find(pid: int) -> Processes:
         raise BenchError("the server's launchers or its database cannot be found among its children")
     runs, builds = (_below(guard) for guard in guards)  # in the order of their start
     if (len(runs.zygotes), len(builds.zygotes)) != (len(LANGUAGES), 1):
-        raise BenchError("the server has not the zygotes that it should have")
+        raise BenchError("the server does not have the zygotes that it should have")
     return Processes(pid, runs, builds, (postmasters[0], *children(postmasters[0])))
 
 
@@ -73,13 +76,16 @@ def _below(guard: int) -> Launcher:
     sandboxes: list[int] = []
     level = pid_namespaces(launchers[0])
     for child in children(launchers[0]):
-        # A zygote is in the launcher's own namespace, a sandbox in one of its own below that.
+        # A zygote is in the pid namespace of the launcher. A sandbox has its own, below that one.
         (zygotes if pid_namespaces(child) == level else sandboxes).append(child)
     return Launcher(guard, launchers[0], tuple(zygotes), tuple(sandboxes))
 
 
 def idle(server: Server) -> dict[str, Size]:
-    """What each part takes now; `together` is all that is there whatever is called: server, launchers, zygotes."""
+    """Measure the memory of each part now.
+
+    `together` sums up the parts that every server has at rest: server, launchers and zygotes.
+    """
     found = find(server.pid)
     parts = {
         "server": [found.server],
@@ -101,15 +107,14 @@ def idle(server: Server) -> dict[str, Size]:
 def _size(pids: list[int]) -> Size:
     sizes = []
     for pid in pids:
-        with contextlib.suppress(
-            FileNotFoundError, ProcessLookupError
-        ):  # a run, or a worker of PostgreSQL, that is over
+        # A run, or a worker of PostgreSQL, may have ended.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             sizes.append(rollup(pid))
     return Size(sum(size.get("Pss", 0) for size in sizes), sum(size.get("Rss", 0) for size in sizes))
 
 
 def of_a_run(server: Server, code_id: str) -> int:
-    """Private bytes of a Python run in the middle of its second of sleep."""
+    """Measure the private bytes of a Python run in the middle of its second of sleep."""
     right: list[bool] = []
     call = threading.Thread(target=lambda: right.append(server.call(code_id, "sleeper")))
     call.start()
@@ -120,4 +125,4 @@ def of_a_run(server: Server, code_id: str) -> int:
         call.join()
     if right != [True]:
         raise BenchError("a run that sleeps answered wrongly")
-    return max(sizes)  # the run: warm sandboxes, which wait, are no larger
+    return max(sizes)  # the run; the warm sandboxes that wait are no larger

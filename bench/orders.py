@@ -1,14 +1,14 @@
-"""What the load generator is asked, and what it answers."""
+"""The orders that the load generator takes, and their results."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """`concurrency` connections send one GET after the other, until `most` were sent or `seconds` are over.
+    """An order for GET requests: `concurrency` connections send them one after the other.
 
-    `?name=…` with a value never used before is added when `check` is true, and `{"hello": value}` expected.
-    The first `warmup` calls, one at a time, are not measured.
+    It ends when `most` were sent or `seconds` are over. The first `warmup` calls, one at a time, are not measured.
+    check: add `?name=…` with a new value to each request, and expect `{"hello": value}`.
     """
 
     host: str
@@ -18,15 +18,15 @@ class Order:
     most: int
     seconds: float
     warmup: int = 0
-    pause: float = 0.0  # seconds that a connection rests after each answer
+    pause: float = 0.0  # seconds for which a connection rests after each answer
     check: bool = True
     status: int = 200
-    samples: bool = False  # whether to answer with every single latency too
+    samples: bool = False  # whether the result has every single latency
 
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """What came of an order. Times in milliseconds; `calls` counts the warm-up too, `measured` does not."""
+    """The result of an order. Times are in milliseconds. `calls` includes the warm-up, `measured` does not."""
 
     calls: int = 0
     measured: int = 0
@@ -40,5 +40,5 @@ class Result:
 
     @property
     def per_second(self) -> float:
-        """Calls answered in a second."""
+        """The number of answered calls a second."""
         return self.measured / self.elapsed_s

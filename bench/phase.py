@@ -1,4 +1,4 @@
-"""One phase: one server, called for a while by so many at a time."""
+"""One phase of a bench: calls to one server at one level of concurrency."""
 
 from dataclasses import asdict
 
@@ -9,10 +9,10 @@ from bench.processes import Child
 def take(
     load: Child, address: tuple[str, int, str], level: int, *, most: int, seconds: float, pause: float = 0
 ) -> Result:
-    """Have the load generator call `address` (host, port, path), `level` at a time, after one call that only warms up.
+    """Let the load generator call `address` (host, port, path), `level` calls at a time. Raises `BenchError`.
 
-    It ends with `most` calls (half as many one at a time) or after `seconds`; each rests for `pause` seconds between
-    two calls. Raises `BenchError`.
+    One call before that only warms up. The phase ends after `most` calls (half as many if `level` is 1) or after
+    `seconds`, whichever comes first. Each connection rests for `pause` seconds between two calls.
     """
     host, port, path = address
     order = Order(

@@ -1,4 +1,4 @@
-"""Processes that the bench starts, and how every one of them is ended again."""
+"""The processes that the bench starts, and how it ends every one of them."""
 
 import contextlib
 import json
@@ -19,18 +19,24 @@ _SERVING = re.compile(r"serving on http://([\d.]+):(\d+)")
 
 
 class BenchError(Exception):
-    """The bench cannot go on; the message says why."""
+    """The bench cannot go on. The message says why."""
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """This process' environment without the settings of a server, so that a measured one has its defaults."""
+    """Return this process' environment with `changes`, and without server settings.
+
+    A measured server therefore runs with the defaults.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CODEACTIONS_") and k != "DATABASE_URL"}
     return kept | changes
 
 
 @contextlib.contextmanager
 def cleaning_up() -> Iterator[contextlib.ExitStack]:
-    """A stack that is unwound at the end, also after Ctrl-C or an error; a second Ctrl-C does not stop that."""
+    """Give a stack and unwind it at the end, also after Ctrl-C or an error.
+
+    A second Ctrl-C does not interrupt the unwinding.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     stack = contextlib.ExitStack()
     try:
@@ -42,7 +48,7 @@ def cleaning_up() -> Iterator[contextlib.ExitStack]:
 
 
 class Child:
-    """A process in a session of its own: Ctrl-C reaches only the bench, which then ends it with all it started."""
+    """A process in its own session. Ctrl-C reaches only the bench, which then ends the whole session."""
 
     def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         self.name = name
@@ -60,18 +66,21 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     def address(self, timeout: float = 60.0) -> tuple[str, int]:
-        """Wait for its line `serving on http://…` and return host and port. Raises `BenchError`."""
+        """Wait for the line `serving on http://…` and return host and port. Raises `BenchError`.
+
+        timeout: in seconds.
+        """
         found: list[tuple[str, int]] = []
         reading = threading.Thread(target=self._read_address, args=(found,), daemon=True)
         reading.start()
         reading.join(timeout)
         if not found:
             raise BenchError(f"{self.name} did not say that it serves:\n{self.errors()}")
-        # Whatever it prints later must not fill the pipe.
+        # Its later output must not fill the pipe.
         threading.Thread(target=self._drain, daemon=True).start()
         return found[0]
 
@@ -89,7 +98,7 @@ class Child:
                 pass
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Send one line of JSON and wait for the one that answers it. Raises `BenchError`."""
+        """Send one line of JSON and wait for the line that answers it. Raises `BenchError`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
@@ -100,16 +109,16 @@ class Child:
         return dict(json.loads(line))
 
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """Return whether the process still runs."""
         return self._process.poll() is None
 
     def errors(self) -> str:
-        """The end of what it wrote to standard error."""
+        """Return the last 2,000 characters of its standard error."""
         self._errors.seek(0)
         return self._errors.read()[-2000:]
 
     def stop(self, timeout: float = 20.0) -> None:
-        """SIGTERM, and after `timeout` seconds SIGKILL; then whatever is left of its session."""
+        """End the process: SIGTERM, after `timeout` seconds SIGKILL, then SIGKILL for the rest of its session."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
@@ -129,14 +138,17 @@ class Child:
 def start_module(
     stack: contextlib.ExitStack, name: str, module: str, *arguments: str, env: Mapping[str, str] | None = None
 ) -> Child:
-    """Start `python -m module …` and have it stopped at the end."""
+    """Start `python -m module …`. `stack` stops it."""
     child = Child(name, [sys.executable, "-m", module, *arguments], env)
     stack.callback(child.stop)
     return child
 
 
 def wait_until(condition: Any, timeout: float, what: str) -> None:
-    """Poll until `condition()` is true. Raises `BenchError`."""
+    """Poll until `condition()` is true. Raises `BenchError` after `timeout` seconds.
+
+    what: names the condition in the error, such as "the server answering".
+    """
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:

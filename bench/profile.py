@@ -1,7 +1,7 @@
-"""`python -m bench.profile`: where each tenth of a millisecond of one call goes, as far as it shows from outside.
+"""`python -m bench.profile`: show where the time of one call goes, as far as it can be measured from outside.
 
-One call at a time, in interleaved rounds, with three lesser requests that stop earlier on the same way; the rest
-comes from the call's own record. Lines are medians, so they need not add up to the last digit.
+It sends one call at a time, in interleaved rounds. Three smaller requests stop earlier on the same path through the
+server. The other parts come from the record of the call. All lines are medians, so they need not add up exactly.
 """
 
 import argparse
@@ -32,7 +32,7 @@ FROM coderuns WHERE code_id = %s ORDER BY created_at, id
 """
 _WARMUP = 20
 _RUN = 0.002  # seconds, about as long as a trivial run
-_PAUSE = 0.02  # seconds; in which the sandbox that a call used up is replaced, and nothing else goes on
+_PAUSE = 0.02  # seconds; long enough for the used sandbox to be replaced, so that the next call meets an idle server
 
 
 def _ask(
@@ -58,15 +58,15 @@ def _ask(
 
 
 def _records(server: Server, code_id: str, skip: int) -> list[tuple[float, float, datetime, datetime]]:
-    """Duration, queue, created and updated of the calls after the first `skip`, in order."""
+    """Return (duration_ms, queue_ms, created_at, updated_at) of the calls after the first `skip`, in order."""
     with psycopg.connect(server.database_url) as connection:
         return connection.execute(_RECORDS, (code_id,)).fetchall()[skip:]
 
 
 async def _statements(url: str, bench_url: str, code_id: UUID, count: int) -> dict[str, float]:
-    """The statements of one call by themselves, p50 in ms, with the server's own code.
+    """Measure the statements of one call by themselves, with the server's own code. Returns their p50 in ms.
 
-    `spaced` is the finish as a call meets it: after a pause as long as a run, from which every process has to wake.
+    `spaced` is the finish as it happens in a call: after a pause as long as a run, from which every process must wake.
     """
     database = Database(url)
     await database.open()
@@ -88,17 +88,17 @@ async def _statements(url: str, bench_url: str, code_id: UUID, count: int) -> di
 
 
 class Profile:
-    """The rounds' medians, line by line."""
+    """The medians of the rounds, by line of the profile."""
 
     def __init__(self) -> None:
         self._lines: dict[str, list[float]] = {}
 
     def add(self, line: str, value: float) -> None:
-        """One round's value, in ms."""
+        """Add the value of one round to a line, in ms."""
         self._lines.setdefault(line, []).append(value)
 
     def print(self) -> None:
-        """All lines, a mark for each tenth of a millisecond."""
+        """Print all lines, with one mark for each tenth of a millisecond."""
         width = max(map(len, self._lines))
         for line, values in self._lines.items():
             found = spread(values)
@@ -107,7 +107,7 @@ class Profile:
 
 
 def measure(server: Server, load: Child, rounds: int, calls: int) -> Profile:
-    """Take the rounds. Raises `BenchError`."""
+    """Measure all rounds. Raises `BenchError`."""
     code_id = server.deploy(HELLO)
     bench_url = create_database(server.database_url, "bench")
     commits = Commits(server.database_url)
@@ -126,7 +126,7 @@ def measure(server: Server, load: Child, rounds: int, calls: int) -> Profile:
             _split(profile, title, call.samples, records, route, lookup)
         alone = asyncio.run(_statements(server.database_url, bench_url, UUID(code_id), calls))
         profile.add("by itself: GET /healthz", healthz)
-        profile.add("by itself: the select of the code, pool and all", alone["lookup"])
+        profile.add("by itself: the select of the code, with the pool", alone["lookup"])
         profile.add("by itself: start_many of one, not waiting for the disk", alone["start"])
         profile.add("by itself: finish_many of one, durable", alone["finish"])
         profile.add(f"by itself: the same, {_RUN * 1000:g} ms after the begin", alone["spaced"])
@@ -143,28 +143,31 @@ def _split(
     route: float,
     lookup: float,
 ) -> None:
-    """Call by call: what the record tells is taken off the total; the medians of the parts are the round's values."""
+    """Split each call into its parts, and add the median of each part as the round's value.
+
+    The recorded times are subtracted from the total of the call.
+    """
 
     def median(values: Sequence[float]) -> float:
         return percentile(values, 50)
 
     inside = [duration for duration, _, _, _ in records]
     waited = [queue for _, queue, _, _ in records]
-    # `created_at` is taken just before the job is sent, `updated_at` once the run is over and its begin is written.
+    # `created_at` is read just before the job is sent, `updated_at` when the run has ended and its begin is written.
     begun = [(updated - created).total_seconds() * 1000 - ran for ran, _, created, updated in records]
     outside = [total - ran - queue for total, (ran, queue, _, _) in zip(totals, records, strict=True)]
     rest = [left - route - (lookup - route) - wait for left, wait in zip(outside, begun, strict=True)]
     profile.add(f"{title}: one, seen by the client", median(totals))
-    profile.add(f"{title}:   HTTP, loopback, client: an endpoint that is no id", route)
+    profile.add(f"{title}:   HTTP, loopback, client: an endpoint whose id is invalid", route)
     profile.add(f"{title}:   code lookup: an endpoint that does not exist, less the above", lookup - route)
     profile.add(f"{title}:   waiting for a slot (queue_ms)", median(waited))
     profile.add(f"{title}:   job, run, result (duration_ms)", median(inside))
-    profile.add(f"{title}:   then still waiting for the begin to be written, and small things", median(begun))
-    profile.add(f"{title}:   the rest: the record's end committed, the answer", median(rest))
+    profile.add(f"{title}:   then waiting for the begin to be written, and small things", median(begun))
+    profile.add(f"{title}:   the rest: commit of the end, the answer", median(rest))
 
 
 def main() -> int:
-    """Exit code 0 when it could be measured."""
+    """Measure and print. Returns the exit code: 0 if it could be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench.profile", description="Where the time of one call goes.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=200, help="per round and kind of request")

@@ -1,7 +1,7 @@
-"""`python -m bench.reference`: what the reference coderuns.code_id → codes costs.
+"""`python -m bench.reference`: measure the cost of the foreign key coderuns.code_id → codes.
 
-The recorder's own statements, on its two kinds of connection, on two databases of one PostgreSQL that differ only
-in the constraint. The databases take turns call by call, so that both meet the same disk and the same neighbours.
+It runs the recorder's own statements, on its two kinds of connection, on two databases of one PostgreSQL that differ
+only in the constraint. The databases take turns call by call, so that disk and other load affect both.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from codeactions.postgres.embedded.server import EmbeddedPostgres
 
 _CONSTRAINT = "coderuns_code_id_fkey"
 _BATCHES = (1, 16)
-_RULE = 1.05  # a reference that costs more is dropped
+_RULE = 1.05  # a foreign key that costs more is dropped
 _STEPS = ("start", "finish", "both")
 
 
@@ -51,7 +51,7 @@ class Side:
         return cls(await connect(url, durable=False), await connect(url), insert_code(url, HELLO))
 
     async def record(self, size: int, gap: float = 0.0) -> None:
-        """Begin and finish `size` runs, with `gap` seconds between the two, in which a run would be at work."""
+        """Begin and finish `size` runs, with `gap` seconds between the two for the time of a run."""
         rows = [_start(self.code_id) for _ in range(size)]
         began = time.perf_counter()
         await coderuns.start_many(self.starts, rows)
@@ -68,7 +68,7 @@ class Side:
             self.times.setdefault(step, []).append(seconds * 1000)
 
     def round_over(self) -> dict[str, float]:
-        """The medians of the round, which is then forgotten."""
+        """Return the medians of the round by step, in ms, and forget its times."""
         medians = {step: percentile(values, 50) for step, values in self.times.items()}
         self.times.clear()
         return medians
@@ -103,11 +103,11 @@ def _end(started: Run) -> FinishedRun:
 
 
 async def measure(with_key: str, without_key: str, rounds: int, calls: int) -> None:
-    """Measure and print."""
+    """Measure both databases and print the result."""
     sides = [await Side.open(with_key), await Side.open(without_key)]
     try:
         for size in _BATCHES:
-            for side in sides:  # plans, caches
+            for side in sides:  # fill plans and caches
                 for _ in range(20):
                     await side.record(size)
                 side.round_over()
@@ -156,7 +156,7 @@ def _databases(stack: contextlib.ExitStack) -> tuple[str, str]:
 
 
 def main() -> int:
-    """Exit code 0 when it could be measured, whatever the verdict."""
+    """Measure and print. Returns the exit code: 0 if it could be measured, whatever the verdict."""
     parser = argparse.ArgumentParser(prog="python -m bench.reference", description="What the foreign key costs.")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--calls", type=int, default=150, help="per round, batch size and database")

@@ -1,4 +1,4 @@
-"""What the bench found, as tables for people and as plain data for programs."""
+"""The bench's report: tables for people, plain data for programs."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from bench.tables import recorded_table, table
 
 
 def data(measured: Measured) -> dict[str, Any]:
-    """Everything as plain data. Times in milliseconds, sizes in bytes."""
+    """Return the whole report as plain data. Times are in milliseconds, sizes in bytes."""
     plan = measured.plan
     floor = measured.floor
     return {
@@ -56,7 +56,7 @@ def _ratio_data(measured: Measured) -> Iterator[dict[str, Any]]:
 
 
 def text(measured: Measured) -> str:
-    """The tables."""
+    """Return the whole report as tables."""
     parts = [_machine(measured), _servers(measured), _floor(measured), _ratios(measured), _memory(measured)]
     return "\n\n".join(part for part in [*parts, _recorded(measured), _bars(measured)] if part)
 
@@ -108,7 +108,7 @@ def _ratios(measured: Measured) -> str:
     if not rows:
         return ""
     head = [f"{OURS} against", "at a time", "p50: times faster", "runs/s: times as many"]
-    note = "the floor's row is the other way round: a call takes that many times a fork and a commit"
+    note = "the floor's row is the inverse: a call takes that many times as long as a fork and a commit"
     return f"{table(head, rows)}\n{note}"
 
 

@@ -1,4 +1,4 @@
-"""How much is measured, and what was found."""
+"""The plan of a bench and its results."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ PARTS = (*HTTP, "floor", "memory")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is measured. A phase ends with its calls or its seconds, whichever comes first."""
+    """How much is measured. A phase ends after its calls or its seconds, whichever comes first."""
 
-    rounds: int = 3  # fewer when they would not fit into the budget
+    rounds: int = 3  # fewer if they do not fit into the budget
     budget: float = 150.0  # seconds for all rounds together
     levels: tuple[int, ...] = (1, 16, 64)
     seconds: float = 2.0
@@ -39,11 +39,11 @@ class Series:
     results: tuple[Result, ...]
 
     def values(self, what: str) -> list[float]:
-        """`p50_ms`, `p99_ms` or `per_second` of each round."""
+        """Return one value of each round: `p50_ms`, `p99_ms` or `per_second`."""
         return [getattr(result, what) for result in self.results]
 
     def sums(self) -> dict[str, Any]:
-        """As plain data."""
+        """Summarise the rounds as plain data."""
         numbers: dict[str, Any] = {
             name: asdict(spread(self.values(name))) for name in ("p50_ms", "p99_ms", "per_second")
         }
@@ -54,7 +54,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Calls that were made, and what the database holds of them."""
+    """The number of calls that were made, and of runs that the database holds."""
 
     calls: int
     completed: int
@@ -62,23 +62,23 @@ class Recorded:
 
     @classmethod
     def of(cls, calls: int, counts: Mapping[str, int]) -> "Recorded":
-        """`counts` is the number of runs on record by status."""
+        """Compare the number of calls with `counts`, the number of recorded runs by status."""
         completed = counts.get("completed", 0)
         return cls(calls, completed, sum(counts.values()) - completed)
 
     @property
     def ok(self) -> bool:
-        """Whether every call is on record as completed, and nothing else is."""
+        """Whether every call is recorded as completed, and no other run is."""
         return self.calls == self.completed and self.other == 0
 
 
 @dataclass(slots=True)
 class Measured:
-    """Everything that a run of the bench found."""
+    """The results of one run of the bench."""
 
     plan: Plan
     machine: dict[str, Any]
-    rounds: int = 0  # that were taken
+    rounds: int = 0  # that were measured
     series: dict[str, dict[int, Series]] = field(default_factory=dict)
     fork: list[float] = field(default_factory=list)  # p50 of each round, ms
     commit: list[float] = field(default_factory=list)
@@ -90,17 +90,17 @@ class Measured:
 
     @property
     def floor(self) -> Spread | None:
-        """A fork and a commit, one after the other."""
+        """The time of a fork followed by a commit, in milliseconds; None if it was not measured."""
         return spread([a + b for a, b in zip(self.fork, self.commit, strict=True)]) if self.fork else None
 
     @property
     def answers_right(self) -> bool:
-        """Whether no call was answered wrongly."""
+        """Whether every call got the right answer."""
         return not any(r.wrong for levels in self.series.values() for s in levels.values() for r in s.results)
 
 
 def ratios(upper: Sequence[float], lower: Sequence[float]) -> Spread:
-    """The ratio of two series, round by round: what both met in the same minute cancels out.
+    """Return the ratios of two series, round by round, so that the load of the same minute cancels out.
 
     A series that was not measured in every round was measured in the first ones.
     """
@@ -108,5 +108,5 @@ def ratios(upper: Sequence[float], lower: Sequence[float]) -> Spread:
 
 
 def rounds_median(values: Sequence[float]) -> float:
-    """The median of the rounds' values."""
+    """Return the median of the rounds' values."""
     return statistics.median(values)

@@ -1,4 +1,4 @@
-"""The measured server: the real one, as its users start it, on a data folder of its own."""
+"""The measured server: started as users start it, with its own data folder."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from bench.database import embedded_url
 from bench.processes import ROOT, BenchError, Child, environment, wait_until
 
-# Go's compiled standard library, which takes half a minute to make: shared by all servers of the bench and the tests.
+# Go's compiled standard library, which takes half a minute to make. All servers of the bench and the tests share it.
 CACHE = ROOT / ".cache"
 _LANGUAGE_SECONDS = 300.0
 _NO_LIMITS = {"rate_code": "0", "rate_caller": "0"}
@@ -27,10 +27,11 @@ class Server:
     """`codeactions serve` with its embedded PostgreSQL, on a free port of loopback."""
 
     def __init__(self, stack: contextlib.ExitStack, *, python: str = sys.executable, **settings: str) -> None:
-        """Start it and wait until it serves and each of its languages has been seen to work.
+        """Start the server and wait until it serves and each of its languages works. Raises `BenchError`.
 
-        `stack` stops it and removes its folder. python: the interpreter whose codeactions it is. settings: those that
-        are not to be their defaults; the limits, which no bench would keep to, are off. Raises `BenchError`.
+        stack: stops the server and removes its folder. python: the interpreter for which the measured codeactions is
+        installed. settings: values that differ from the defaults. Rate limits are off unless they are given, because a
+        bench would exceed them.
         """
         self.data_dir = Path(tempfile.mkdtemp(prefix="codeactions-bench-"))
         stack.callback(shutil.rmtree, self.data_dir, ignore_errors=True)
@@ -64,7 +65,7 @@ class Server:
         return all(state["state"] == "ready" for state in found.values())
 
     def languages(self) -> dict[str, dict[str, Any]]:
-        """By language: its state and version."""
+        """Return the state and the version of each language, by its name."""
         return {name: part for name, part in self.health()["languages"].items() if isinstance(part, dict)}
 
     def deploy(self, source: str, language: str = "python") -> str:
@@ -73,20 +74,20 @@ class Server:
         return str(self._ask(f"/code?{urlencode(query)}", source.encode())["id"])
 
     def call(self, code_id: str, name: str) -> bool:
-        """Call an endpoint once; whether it answered `{"hello": name}`."""
+        """Call an endpoint once. Returns whether it answered `{"hello": name}`."""
         return self._ask(f"/endpoint/{code_id}?{urlencode({'name': name})}") == {"hello": name}
 
     def health(self) -> dict[str, Any]:
-        """The parts of the server, as it sees them itself."""
+        """Return the parts of `/health`."""
         return dict(self._ask("/health")["parts"])
 
     @property
     def authorization(self) -> str:
-        """The administrator's."""
+        """The Authorization header of the administrator."""
         return f"Token {self._token}"
 
     def post(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """Make something of the API's."""
+        """Post JSON fields to the API. Returns its answer."""
         return self._ask(path, json.dumps(fields).encode())
 
     def _ask(self, path: str, body: bytes | None = None) -> dict[str, Any]:

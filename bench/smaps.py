@@ -1,11 +1,11 @@
-"""What the kernel says of processes: their memory and whose children they are."""
+"""Memory and family of processes, as the kernel reports them in /proc."""
 
 import contextlib
 from pathlib import Path
 
 
 def rollup(pid: int | str) -> dict[str, int]:
-    """`/proc/PID/smaps_rollup` in bytes: Rss, Pss, Private_Clean, Private_Dirty, Anonymous and so on."""
+    """Read `/proc/PID/smaps_rollup`. Returns bytes by name, such as Rss, Pss, Private_Clean and Anonymous."""
     sizes = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
         name, value, _ = line.split(maxsplit=2)
@@ -14,13 +14,13 @@ def rollup(pid: int | str) -> dict[str, int]:
 
 
 def private(pid: int) -> int:
-    """Bytes that only this process maps."""
+    """Return the bytes that only this process maps."""
     sizes = rollup(pid)
     return sizes["Private_Clean"] + sizes["Private_Dirty"]
 
 
 def children(pid: int) -> list[int]:
-    """The living children of a process, the eldest first."""
+    """Return the process ids of the living children of a process, the oldest first."""
     found: list[tuple[int, int]] = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -34,7 +34,7 @@ def children(pid: int) -> list[int]:
 
 
 def pid_namespaces(pid: int) -> int:
-    """In how many pid namespaces, one within the other, a process is; 0 when it is gone."""
+    """Return the number of nested pid namespaces that a process is in; 0 if it has ended."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("NSpid:"):
@@ -43,7 +43,7 @@ def pid_namespaces(pid: int) -> int:
 
 
 def command_line(pid: int) -> list[str]:
-    """A process' arguments; empty when it is gone."""
+    """Return the arguments of a process; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
     except OSError:

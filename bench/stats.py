@@ -1,4 +1,4 @@
-"""The few statistics that the bench needs."""
+"""The statistics that the bench needs."""
 
 import math
 import statistics
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of the rounds' values, with the lowest and the highest."""
+    """The median of the rounds' values, and the lowest and highest one."""
 
     median: float
     low: float
@@ -19,17 +19,17 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Sum up the values of the rounds, at least one."""
+    """Summarise the values of the rounds. Needs at least one."""
     return Spread(statistics.median(values), min(values), max(values))
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The nearest-rank percentile of at least one value; the largest value when there are too few for it."""
+    """Return the nearest-rank percentile. Needs at least one value; of too few values it is the largest."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def number(value: float) -> str:
-    """Three significant digits, without an exponent."""
+    """Format a number with three significant digits and no exponent."""
     size = abs(value)
     return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"

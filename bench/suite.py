@@ -1,4 +1,4 @@
-"""One run of the bench: everything is started, measured in interleaved rounds, counted, and stopped."""
+"""One run of the bench: start everything, measure in interleaved rounds, count the records, stop everything."""
 
 import contextlib
 import time
@@ -13,12 +13,12 @@ from bench.server import HELLO, SLEEP, Server
 from bench.smaps import rollup
 from bench.stats import spread
 
-# One wave of it takes so long that it is measured in the first round alone.
+# One wave of these calls takes so long that only the first round measures it.
 _ONCE = (start.IMPORTS, 64)
 
 
 def measure(plan: Plan, stack: contextlib.ExitStack, say: Callable[[str], None]) -> Measured:
-    """Run the bench; `stack` stops what it started. Raises `BenchError`."""
+    """Run the bench. `stack` stops everything that it started. Raises `BenchError`."""
     say("starting the server, its PostgreSQL and its languages")
     server = Server(stack)
     hello, sleep = server.deploy(HELLO), server.deploy(SLEEP)

@@ -1,4 +1,4 @@
-"""Tables for people."""
+"""Tables of text for people."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,7 +6,7 @@ from bench.results import Recorded
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell, under a head that is underlined."""
+    """Format a table: an underlined head, and columns as wide as their widest cell."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     lines = [head, ["─" * width for width in widths], *rows]
     padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
@@ -14,7 +14,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def recorded_table(recorded: Mapping[str, Recorded], complaints: Iterable[str]) -> str:
-    """What is on record of the calls of each server, and what was wrong with answers."""
+    """Format the numbers of recorded calls of each server, and the complaints about wrong answers."""
     rows = [
         [name, str(found.calls), str(found.completed), str(found.other), "yes" if found.ok else "NO"]
         for name, found in recorded.items()

@@ -1,1 +1,1 @@
-"""What JavaScript and Go cost, next to a process or a sandbox for each call: `python -m bench.languages`."""
+"""The bench of JavaScript and Go, next to a process or a sandbox for each call: `python -m bench.languages`."""

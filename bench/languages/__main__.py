@@ -1,6 +1,6 @@
-"""`python -m bench.languages`: JavaScript and Go, their calls and their deploys, in one run.
+"""`python -m bench.languages`: measure calls and deploys of JavaScript and Go in one run.
 
-Next to the same function in a process of its own for each call: as it is, and in a sandbox made for the call.
+The peers run the same function in a new process for each call, once bare and once in a sandbox made for the call.
 """
 
 import contextlib
@@ -15,7 +15,10 @@ from bench.languages.suite import measure
 
 
 def main() -> int:
-    """Exit code 0: measured, every answer right and on record, whatever the times. 1 otherwise."""
+    """Measure and print the result.
+
+    Returns the exit code: 0 if every answer was right and recorded, whatever the times; 1 otherwise.
+    """
     parser = parser_of("python -m bench.languages", __doc__, Plan().rounds, "few calls")
     arguments = parser.parse_args()
     plan = QUICK if arguments.quick else Plan()

@@ -1,4 +1,4 @@
-"""What is promised of JavaScript and Go, held against what was measured."""
+"""The bars of JavaScript and Go: what is promised, compared with the measured values."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ _DEPLOY_MS = {"go": 1500.0, "javascript": 500.0}
 
 
 def bars(measured: Measured) -> list[Bar]:
-    """Every promise that this run has the numbers for."""
+    """Return every promise for which this run has the numbers."""
     return [*_speed(measured), *_against_sandboxes(measured), *_deploys(measured)]
 
 

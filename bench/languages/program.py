@@ -1,4 +1,4 @@
-"""The Go peer: an ordinary program, by the compiler, the library and the flags that the server builds with."""
+"""The Go peer: an ordinary program, built with the compiler, library and flags of the server."""
 
 import subprocess
 from pathlib import Path
@@ -11,7 +11,10 @@ from codeactions.runtimes.go.runtime import find
 
 
 def build(folder: Path) -> Path:
-    """Compile it in an empty folder. The server has prepared the library by then. Raises `BenchError`."""
+    """Compile the program in an empty folder. Returns its path. Raises `BenchError`.
+
+    The server must have prepared the library before.
+    """
     mounts = find(CACHE).build_mounts
     tools, library = mounts[paths.TOOLS], mounts[paths.LIBRARY]
     links = Path(library, paths.LINKS).read_text().replace(paths.LIBRARY, library)

@@ -1,4 +1,4 @@
-"""What the bench of languages found, for people and as plain data for programs."""
+"""The report of the bench of languages: tables for people, plain data for programs."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from bench.tables import recorded_table, table
 
 
 def data(measured: Measured) -> dict[str, Any]:
-    """Everything as plain data; times in milliseconds."""
+    """Return the whole report as plain data. Times are in milliseconds."""
     return {
         "machine": measured.machine,
         "plan": asdict(measured.plan),
@@ -35,7 +35,7 @@ def data(measured: Measured) -> dict[str, Any]:
 
 
 def text(measured: Measured) -> str:
-    """The tables."""
+    """Return the whole report as tables."""
     parts = [_machine(measured), _calls(measured), _against(measured), _deploys(measured), _recorded(measured)]
     return "\n\n".join([*parts, _bars(measured)])
 
@@ -59,23 +59,25 @@ def _calls(measured: Measured) -> str:
         for name, levels in measured.series.items():
             series = levels[level]
             values = [str(spread(series.values(what))) for what in ("p50_ms", "p99_ms", "per_second")]
-            who = name if name in OURS else f"per request: {name}"
-            rows.append([str(level), who, *values, str(sum(series.values("measured")))])
+            label = name if name in OURS else f"per request: {name}"
+            rows.append([str(level), label, *values, str(sum(series.values("measured")))])
     for name, series in measured.spaced.items():
         values = [str(spread(series.values(what))) for what in ("p50_ms", "p99_ms")]
         rows.append(["1, spaced", name, *values, "", str(sum(series.values("measured")))])
-    lines = [table(["at a time", "who", "p50 ms", "p99 ms", "runs/s", "calls"], rows)]
+    lines = [table(["at a time", "server", "p50 ms", "p99 ms", "runs/s", "calls"], rows)]
     lines.append(
-        f"spaced: {measured.plan.pause * 1000:g} ms between two calls, in which a sandbox is made for the one used up; "
-        "else each call follows the answer before it"
+        f"spaced: {measured.plan.pause * 1000:g} ms between two calls, in which the used sandbox is replaced; "
+        "otherwise each call follows the previous answer at once"
     )
     lines += [f"not measured: {name}: {why}" for name, why in measured.missing.items()]
-    lines.append("a sandbox per request is `unshare` alone: no root of its own, no limits, no filter of system calls")
+    lines.append(
+        "a sandbox per request is only `unshare`: no root file system of its own, no limits, no system call filter"
+    )
     return "\n".join(lines)
 
 
 def _ratios(measured: Measured) -> Iterator[tuple[str, str, int, Spread, Spread]]:
-    """Ours, a peer, how many at a time, how many times as fast, how many times as many."""
+    """Yield our name, the peer's, the level of concurrency, and the ratios of latency and of rate."""
     for name, peers in COMPARED.items():
         for peer in peers:
             for level in measured.plan.levels if peer in measured.series else ():
@@ -90,7 +92,7 @@ def _against(measured: Measured) -> str:
 
 def _deploys(measured: Measured) -> str:
     rows = [[language, str(spread(found)), str(len(found))] for language, found in measured.deploys.items()]
-    note = "each of a source never seen before: median (lowest–highest) of all"
+    note = "each deploy is of a new source: median (lowest–highest) of all"
     return f"{table(['deploy', 'ms', 'count'], rows)}\n{note}"
 
 

@@ -1,4 +1,4 @@
-"""How much is measured, what is compared with what, and what was found."""
+"""The plan of the bench of languages, its contestants and its results."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,13 +7,13 @@ from bench.orders import Result
 from bench.results import Recorded, Series, ratios
 from bench.stats import Spread
 
-# Ours.
+# The measured functions.
 TRIVIAL = "JavaScript, trivial"
 TYPICAL = "JavaScript, typical"
 GO = "Go, trivial"
 PYTHON = "Python, trivial"
 OURS = (TRIVIAL, TYPICAL, GO, PYTHON)
-# Each peer starts a process for each call; a sandboxed one makes a sandbox for it first.
+# The peers start a process for each call; a sandboxed peer first makes a sandbox for it.
 BUN_TRIVIAL = "bun, trivial"
 BUN_TYPICAL = "bun, typical"
 BUN_TRIVIAL_SANDBOXED = "bun in a sandbox, trivial"
@@ -31,14 +31,14 @@ COMPARED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is measured. A phase ends with its calls or its seconds, whichever comes first."""
+    """How much is measured. A phase ends after its calls or its seconds, whichever comes first."""
 
     rounds: int = 3
     levels: tuple[int, ...] = (1, 16)
     seconds: float = 2.0
     most: int = 2000  # calls in a phase, at any concurrency
-    pause: float = 0.05  # seconds between two calls that are spaced
-    deploys: int = 12  # of each language, each of a source never seen before
+    pause: float = 0.05  # seconds between two spaced calls
+    deploys: int = 12  # for each language, each of a new source
 
 
 QUICK = Plan(rounds=1, seconds=0.5, most=16, deploys=2)
@@ -46,11 +46,11 @@ QUICK = Plan(rounds=1, seconds=0.5, most=16, deploys=2)
 
 @dataclass(slots=True)
 class Measured:
-    """Everything that a run of the bench found."""
+    """The results of one run of the bench."""
 
     plan: Plan
     machine: dict[str, Any]
-    missing: dict[str, str] = field(default_factory=dict)  # peer → why it was not measured
+    missing: dict[str, str] = field(default_factory=dict)  # peer → the reason why it was not measured
     series: dict[str, dict[int, Series]] = field(default_factory=dict)
     spaced: dict[str, Series] = field(default_factory=dict)  # ours, one at a time, with pauses
     deploys: dict[str, list[float]] = field(default_factory=dict)  # language → ms of each
@@ -58,25 +58,25 @@ class Measured:
 
     @property
     def answers_right(self) -> bool:
-        """Whether no call was answered wrongly."""
+        """Whether every call got the right answer."""
         return not any(result.wrong for name in self.series for result in self.results(name))
 
     def results(self, name: str) -> list[Result]:
-        """Of every phase of one contestant."""
+        """Return the results of all phases of a contestant."""
         every = [*self.series[name].values(), *([self.spaced[name]] if name in self.spaced else [])]
         return [result for series in every for result in series.results]
 
     @property
     def complete(self) -> bool:
-        """Whether every call is on record, and nothing else."""
+        """Whether every call is recorded, and no other run is."""
         return all(found.ok for found in self.recorded.values())
 
     def faster(self, ours: str, peer: str, level: int) -> Spread:
-        """How many times as long a call takes at the peer, p50, round by round."""
+        """Return the p50 of the peer divided by ours, round by round."""
         mine, theirs = self.series[ours][level], self.series[peer][level]
         return ratios(theirs.values("p50_ms"), mine.values("p50_ms"))
 
     def more(self, ours: str, peer: str, level: int) -> Spread:
-        """How many times as many runs we do in a second, round by round."""
+        """Return our runs a second divided by the peer's, round by round."""
         mine, theirs = self.series[ours][level], self.series[peer][level]
         return ratios(mine.values("per_second"), theirs.values("per_second"))

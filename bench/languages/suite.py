@@ -1,4 +1,4 @@
-"""One run of the bench of languages: calls in interleaved rounds, then deploys, then the count of what is on record."""
+"""One run of the bench of languages: calls in interleaved rounds, then deploys, then the count of recorded runs."""
 
 import contextlib
 import time
@@ -17,7 +17,7 @@ _DEPLOYED = ("go", "javascript", "python")
 
 
 def measure(plan: Plan, stack: contextlib.ExitStack, say: Callable[[str], None]) -> Measured:
-    """Run the bench; `stack` stops what it started. Raises `BenchError`."""
+    """Run the bench. `stack` stops everything that it started. Raises `BenchError`."""
     say("starting the server, its PostgreSQL and its languages")
     server = Server(stack)
     measured = Measured(plan, {**machine.describe(server), "versions": contestants.versions(server)})
@@ -49,7 +49,7 @@ def _run_rounds(
     spaced: dict[str, list[Result]] = {name: [] for name in OURS}
     for number in range(plan.rounds):
         for level in plan.levels:
-            # Every other round in reverse order, so that none always follows the same one.
+            # Every other round in reverse order, so that a contestant does not always follow the same one.
             for name in names if number % 2 == 0 else reversed(names):
                 address = all_of_them[name].address
                 result = phase.take(load, address, level, most=plan.most, seconds=plan.seconds)
@@ -67,7 +67,7 @@ def _run_rounds(
 
 
 def _deploy(measured: Measured, server: Server) -> None:
-    """Deploys of sources never seen before, the languages taking turns."""
+    """Measure deploys of new sources. The languages take turns."""
     sources = {language: contestants.sources(language) for language in _DEPLOYED}
     measured.deploys = {language: [] for language in _DEPLOYED}
     for _ in range(measured.plan.deploys):

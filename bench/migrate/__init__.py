@@ -1,1 +1,1 @@
-"""What `migrate` takes, next to golang-migrate's statements and to bare interpreters: `python -m bench.migrate`."""
+"""The bench of `migrate`, next to golang-migrate's statements and bare interpreters: `python -m bench.migrate`."""

@@ -1,6 +1,6 @@
-"""`python -m bench.migrate`: a thousand tiny migrations, one look at the version, a start with 10,000 files.
+"""`python -m bench.migrate`: measure a thousand tiny migrations, `migrate version`, and a start with 10,000 files.
 
-On a PostgreSQL of its own with the settings that the server ships, each beside what it is to be compared with.
+It starts its own PostgreSQL with the settings of the server. Each part is measured next to its peers.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from bench.migrate.suite import measure
 
 
 def main() -> int:
-    """Exit code 0: measured, and everything did what it should, whatever the times. 1 otherwise."""
+    """Measure and print. Returns the exit code: 0 if everything worked, whatever the times; 1 otherwise."""
     parser = parser_of("python -m bench.migrate", __doc__, Plan().rounds, "few and small")
     arguments = parser.parse_args()
     plan = QUICK if arguments.quick else Plan()

@@ -1,4 +1,4 @@
-"""Where `migrate` is measured: a PostgreSQL with databases to spare, folders of migrations, programs to start."""
+"""The ground on which `migrate` is measured: PostgreSQL, databases, folders of migrations, and programs."""
 
 import contextlib
 import itertools
@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 
 
 class Ground:
-    """The embedded PostgreSQL as the server starts it, and a folder for files; `stack` removes both."""
+    """The embedded PostgreSQL as the server starts it, and a folder for files. `stack` removes both."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="codeactions-bench-")))
@@ -31,7 +31,7 @@ class Ground:
         stack.callback(postgres.stop)
         postgres.start()
         self.url, self.psql = postgres.url, postgres.bin_dir / "psql"
-        # Byte code as an installed package has it, wherever this one is and whatever the environment says of it.
+        # Programs must find byte code, as in an installed package, whatever the environment says and wherever this is.
         self._environment = environment(PYTHONPYCACHEPREFIX=str(self.folder / "bytecode"))
         self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self._migrate = Path(sys.executable).with_name("migrate")
@@ -40,7 +40,10 @@ class Ground:
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
-        """The address of a new database; dropped at the end. That ends in a checkpoint: nothing is left to the next."""
+        """Make a database, give its address, and drop it at the end.
+
+        Dropping ends in a checkpoint, so no work is left to the next measurement.
+        """
         name = f"bench_{next(_numbers)}"
         with session(self.url) as connection:
             connection.run(f'CREATE DATABASE "{name}"')
@@ -49,7 +52,10 @@ class Ground:
             connection.run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def files(self, name: str, count: int, up: str, down: str = "") -> Path:
-        """A new folder with `count` migrations; `{}` in a text is the version. Without `down`, no such files."""
+        """Make a folder with `count` migrations. `{}` in a text becomes the version.
+
+        Without a text for `down` there are no such files.
+        """
         folder = self.folder / name
         folder.mkdir()
         for version in range(1, count + 1):
@@ -59,13 +65,13 @@ class Ground:
         return folder
 
     def migrate(self, url: str, folder: Path, *words: str, says: str = "") -> Took:
-        """The console program, from its start to its exit. Like `start`."""
+        """Run the program `migrate` and measure it from start to exit, as `start` does."""
         return self.start([str(self._migrate), "-path", str(folder), "-database", url, *words], says)
 
     def start(self, command: Sequence[str], says: str = "") -> Took:
-        """Any program, from its start to its exit.
+        """Run a program and measure it from start to exit.
 
-        `BenchError` unless it exits with 0 and the last line it prints has `says` in it.
+        Raises `BenchError` unless it exits with 0 and the last line of its output contains `says`.
         """
         with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
             began = time.perf_counter()
@@ -87,7 +93,7 @@ class Ground:
         return Took(took * 1000, (used.ru_utime + used.ru_stime) * 1000)
 
     def machine(self) -> dict[str, Any]:
-        """The versions, and how busy the machine is."""
+        """Describe the machine: its versions and its load."""
         with session(self.url) as connection:
             [(postgres,)] = connection.run("SHOW server_version")
         return {
@@ -100,5 +106,5 @@ class Ground:
 
 
 def session(url: str) -> Connection:
-    """A session in autocommit, by the client that `migrate` itself has."""
+    """Open a session in autocommit, with the client that `migrate` uses."""
     return connect(address.parse(url))

@@ -1,7 +1,8 @@
-"""golang-migrate's way through a folder: the statements it sends, each its own round trip, and nothing else.
+"""A replay of golang-migrate: the statements that it sends for a folder, each in its own round trip.
 
-Sent by the client that `migrate` itself has, which costs less than psycopg, so that only the way differs. In favour
-of the replay: it needs no start of its own. An empty query stands for parsing the INSERT, whose values are parameters.
+They are sent by the client of `migrate`, which costs less than psycopg, so that only the statements differ. The replay
+has one advantage: no program has to start. An empty query stands for the parsing of the INSERT, whose values are
+parameters.
 """
 
 from pathlib import Path
@@ -33,6 +34,6 @@ def replay(url: str, folder: Path) -> None:
 def _record(connection: Connection, version: int, *, dirty: bool) -> None:
     connection.run("BEGIN READ WRITE")
     connection.run(f"TRUNCATE {_TABLE}")
-    connection.run("")  # the values are parameters there, so the statement is parsed in a round trip of its own
+    connection.run("")  # golang-migrate sends the values as parameters, which takes another round trip for parsing
     connection.run(f"INSERT INTO {_TABLE} (version, dirty) VALUES ({version}, {dirty})")
     connection.run("COMMIT")

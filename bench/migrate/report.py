@@ -1,4 +1,4 @@
-"""What the bench of `migrate` found, for people and as plain data for programs."""
+"""The report of the bench of `migrate`: tables for people, plain data for programs."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from bench.stats import number
 
 
 def bars(measured: Measured) -> list[Bar]:
-    """What is promised, held against what was measured."""
+    """Return the promises, compared with the measured values."""
     of_replay = measured.ratio(results.UP, results.PROGRAM, results.REPLAY).median
     look = measured.wall(results.VERSION, results.LOOK).median
     many = f"with {measured.plan.files} migrations"
@@ -24,7 +24,7 @@ def bars(measured: Measured) -> list[Bar]:
 
 
 def data(measured: Measured) -> dict[str, Any]:
-    """Everything as plain data; times in milliseconds."""
+    """Return the whole report as plain data. Times are in milliseconds."""
     return {
         "machine": measured.machine,
         "plan": asdict(measured.plan),
@@ -48,7 +48,7 @@ def data(measured: Measured) -> dict[str, Any]:
 
 
 def text(measured: Measured) -> str:
-    """The tables."""
+    """Return the whole report as tables."""
     found = measured.machine
     lines = [
         f"{found['cores']} cores, Linux {found['kernel']}, Python {found['python']}, PostgreSQL {found['postgresql']}, "
@@ -76,7 +76,7 @@ def text(measured: Measured) -> str:
 
 
 def _ratios(measured: Measured) -> Iterator[tuple[str, str, str]]:
-    """Part, and the two in it that are compared."""
+    """Yield each part, with two of its contestants that are compared."""
     for name in (results.PROGRAM, results.IN_PROCESS):
         yield results.UP, name, results.REPLAY
     yield results.UP, results.PROGRAM, results.IN_PROCESS

@@ -1,4 +1,4 @@
-"""Where the time of one tiny migration goes: what `upgrade` sends for it, by its own code, text by text."""
+"""The time of one tiny migration, step by step: each text that `upgrade` sends, made by its own code."""
 
 from statistics import mean
 
@@ -10,12 +10,12 @@ from codeactions.migrate.failure import NIL_VERSION
 from codeactions.migrate.source.files import Script, checksum
 
 _NAMES = (results.ROUND_TRIP, results.CLAIM, results.FILE, results.RECORD, results.NO_DISK, results.NO_HISTORY)
-# Migrations of each kind in a round. It counts with their mean, in which the disk's slow moments are, as in a run.
+# Migrations of each kind in a round. Their mean counts: as in a real run, it includes the slow moments of the disk.
 _MANY = 20
 
 
 def measure(url: str, rounds: int) -> Part:
-    """Migrations that each make a table, of three kinds that take turns and differ in how they end."""
+    """Measure migrations that each create a table. Three kinds, which differ in how they end, take turns."""
     part: Part = {name: [] for name in _NAMES}
     with session.opened(url) as opened:
         opened.table.ensure()
@@ -29,19 +29,19 @@ def measure(url: str, rounds: int) -> Part:
 
 
 class _Run:
-    """An endless run of migrations."""
+    """A series of migrations without an end."""
 
     def __init__(self, opened: session.Session) -> None:
         self._opened = opened
         self._recorded = Recorded(NIL_VERSION, False)
 
     def three(self) -> tuple[Took, ...]:
-        """One of each kind; in the order of the names."""
+        """Apply one migration of each kind. Returns the steps in the order of the names."""
         nothing = timed(lambda: self._opened.connection.run(""))
         return (nothing, *self._next(), self._next(durable=False)[-1], self._next(history=False)[-1])
 
     def _next(self, *, durable: bool = True, history: bool = True) -> tuple[Took, Took, Took]:
-        """One more: its begin, its file, its end."""
+        """Apply one more migration. Returns its begin, its file and its end."""
         connection, version = self._opened.connection, max(self._recorded.version, 0) + 1
         text, after = f"CREATE TABLE t_{version} (id int)".encode(), Recorded(version, False)
         connection.run(f"SET synchronous_commit = {'on' if durable else 'off'}")

@@ -1,4 +1,4 @@
-"""One run of the bench of `migrate`: its parts, one after the other, each in interleaved rounds."""
+"""One run of the bench of `migrate`: its parts one after the other, each in interleaved rounds."""
 
 import contextlib
 import sys
@@ -14,7 +14,7 @@ from codeactions.migrate.apply import upgrade
 
 
 def measure(plan: Plan, stack: contextlib.ExitStack, say: Callable[[str], None]) -> Measured:
-    """Run the bench; `stack` removes what it made. Raises `BenchError`."""
+    """Run the bench. `stack` removes what it made. Raises `BenchError`."""
     say("starting PostgreSQL")
     ground = Ground(stack)
     measured = Measured(plan, ground.machine())
@@ -31,7 +31,7 @@ def measure(plan: Plan, stack: contextlib.ExitStack, say: Callable[[str], None])
 
 
 def _up(ground: Ground, plan: Plan, folder: Path) -> Part:
-    """The same files into an empty database each, three ways."""
+    """Apply the same files in three ways, each to an empty database."""
 
     def program(url: str) -> Took:
         return ground.migrate(url, folder, "up")
@@ -56,7 +56,7 @@ def _up(ground: Ground, plan: Plan, folder: Path) -> Part:
 
 
 def _check(url: str, count: int) -> None:
-    """Whether all was applied and recorded. Raises `BenchError`."""
+    """Check that all migrations were applied and recorded. Raises `BenchError`."""
     with session(url) as connection:
         [(made,)] = connection.run("SELECT count(*) FROM pg_tables WHERE tablename LIKE 't\\_%'")
         recorded = connection.run("SELECT version, dirty FROM schema_migrations")
@@ -65,9 +65,9 @@ def _check(url: str, count: int) -> None:
 
 
 def _version(ground: Ground, plan: Plan, folder: Path) -> Part:
-    """A look at a database that is current, and programs that do next to nothing."""
+    """Measure `migrate version` on a database that is up to date, next to programs that do almost nothing."""
     with ground.database() as url:
-        ground.migrate(url, folder, "up")  # by the program, which also leaves byte code and full caches
+        ground.migrate(url, folder, "up")  # with the program, which also writes byte code and fills caches
         psql = [str(ground.psql), "-X", "-A", "-t", "-c", "select 1", url]
         contestants = {
             results.LOOK: lambda: ground.migrate(url, folder, "version", says=str(plan.migrations)),
@@ -80,7 +80,7 @@ def _version(ground: Ground, plan: Plan, folder: Path) -> Part:
 
 
 def _large(ground: Ground, plan: Plan) -> Part:
-    """Starts that find many files, and a history as long, and nothing to do."""
+    """Measure starts that find many files and as long a history, but have nothing to do."""
     folder = ground.files("large", plan.files, "SELECT {}", "SELECT -{}")
     with ground.database() as url:
         upgrade(f"{url}&synchronous_commit=off", directory=folder)

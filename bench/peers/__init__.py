@@ -1,1 +1,1 @@
-"""What the server is measured against: other ways to run a function for a request, and the floor below all of them."""
+"""The peers of the server: other ways to run a function for a request, and the floor below all of them."""

@@ -1,5 +1,5 @@
-// One call in one process, as services without warm sandboxes start it: the call as JSON on standard input, the result
-// as JSON on standard output. The action is compiled in.
+// One call in one process, as services without warm sandboxes start it. It reads the call as JSON from standard input
+// and writes the result as JSON to standard output. The action is compiled in.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// One call in one process of Bun or Node, as services without warm sandboxes start it: `call.mjs action.mjs`, the call
-// as JSON on standard input, the result as JSON on standard output.
+// One call in one process of Bun or Node, as services without warm sandboxes start it: `call.mjs action.mjs`. It reads
+// the call as JSON from standard input and writes the result as JSON to standard output.
 import { readFileSync } from "node:fs";
 
 const call = JSON.parse(readFileSync(0, "utf8"));

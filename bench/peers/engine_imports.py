@@ -1,8 +1,8 @@
-"""The same, with the clients imported first that the engines of such services bring along for their users."""
+"""The same as `engine_plain`, but it first imports the clients that such services bring along for their users."""
 
 import engine_plain  # type: ignore[import-not-found]
 import httpx  # noqa: F401 - the HTTP client
-import psycopg  # noqa: F401 - the database's client
+import psycopg  # noqa: F401 - the database client
 import pydantic  # noqa: F401 - models and checks
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One call in one interpreter, the way unsandboxed services start it: the call as JSON in, the result as JSON out."""
+"""One call in one interpreter, as services without a sandbox start it: reads the call, writes the result, as JSON."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ class _Engine:
 
 
 def main() -> None:
-    """Run the source that comes with the call."""
+    """Run the source that the call contains."""
     call = json.load(sys.stdin)
     names: dict[str, Any] = {}
     exec(compile(call["source"], "code.py", "exec"), names)

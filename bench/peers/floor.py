@@ -1,6 +1,6 @@
-"""The floor: a bare fork of a process as large as a zygote. A process of its own that needs the standard library alone.
+"""The floor: a bare fork of a process as large as a zygote. It runs as a process that uses only the standard library.
 
-Takes `{"forks": count}` per line of JSON and answers `{"p50_ms", "rss", "anonymous"}`.
+It reads `{"forks": count}` a line, as JSON, and answers `{"p50_ms", "rss", "anonymous"}`.
 """
 
 import gc
@@ -14,7 +14,10 @@ from bench.stats import percentile
 
 
 def _grow(anonymous: int) -> bytearray:
-    """Own as much anonymous memory, which is what a fork copies the page tables of; written to, so that it is there."""
+    """Grow this process to a number of bytes of anonymous memory, whose page tables a fork copies.
+
+    Each page is written to, because the kernel maps it only then.
+    """
     missing = max(0, anonymous - rollup("self")["Anonymous"])
     ballast = bytearray(missing)
     for place in range(0, missing, 4096):
@@ -32,7 +35,7 @@ def _fork() -> float:
 
 
 def main() -> None:
-    """Serve until standard input ends. Argument: bytes of anonymous memory to have."""
+    """Serve until standard input ends. The argument is the bytes of anonymous memory to grow to."""
     ballast = _grow(int(sys.argv[1]))
     gc.collect()
     gc.freeze()

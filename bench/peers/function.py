@@ -1,8 +1,8 @@
-"""The trivial endpoint as a function for functions-framework."""
+"""The trivial endpoint, as a function for functions-framework."""
 
 import flask
 
 
 def run(request: flask.Request) -> dict[str, str | None]:
-    """Answer like the measured endpoint does."""
+    """Answer as the measured endpoint does."""
     return {"hello": request.args.get("name")}

@@ -1,8 +1,8 @@
 """A minimal server that starts a process for each request, as services without warm sandboxes do.
 
-The process gets the call as one JSON object on standard input, and writes the result to standard output.
+The process gets the call as one JSON object on standard input and writes the result to standard output.
 
-HTTP stack and PostgreSQL are those of the measured server and the same two rows are written, so that only the
+The HTTP stack and PostgreSQL are those of the measured server, and the same two rows are written, so that only the
 execution differs. There is no router, no validation and no limit on the number of processes.
 """
 
@@ -36,7 +36,7 @@ UPDATE coderuns SET status = 'completed', result = %s, extra = extra || %s, upda
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """A code, and the command that runs it; `source` is handed to that with each call."""
+    """A code, and the command that runs it. Each call passes `source` to the command."""
 
     code: str
     command: tuple[str, ...]
@@ -44,7 +44,7 @@ class Action:
 
 
 class App:
-    """The ASGI application: a path for each action."""
+    """The ASGI application, with a path for each action."""
 
     def __init__(self, pool: "AsyncConnectionPool[AsyncConnection[Any]]", actions: Mapping[str, Action]) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""How each of the peers that answer HTTP is started."""
+"""The start of the peers that answer HTTP."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ _SCRIPTS = {PLAIN: "engine_plain.py", IMPORTS: "engine_imports.py"}
 
 
 def start(name: str, stack: contextlib.ExitStack, database: str, code_id: UUID, source: str) -> tuple[str, int]:
-    """Start a peer that `stack` stops, and wait until it serves. Returns host and port. Raises `BenchError`."""
+    """Start a peer and wait until it serves. `stack` stops it. Returns host and port. Raises `BenchError`."""
     if name == FUNCTIONS:
         return _start_functions_framework(stack)
     command = (sys.executable, str(FOLDER / _SCRIPTS[name]))
@@ -33,14 +33,14 @@ def start(name: str, stack: contextlib.ExitStack, database: str, code_id: UUID, 
 def start_processes(
     stack: contextlib.ExitStack, name: str, database: str, actions: Mapping[str, Action]
 ) -> tuple[str, int]:
-    """Start a server that runs one process for each request: a path for each action. Like `start`."""
+    """Start a server that runs one process for each request, with a path for each action. Otherwise like `start`."""
     described = json.dumps({path: asdict(action) for path, action in actions.items()})
     flags = (f"--database={database}", f"--actions={described}")
     return start_module(stack, name, "bench.peers.process_per_request", *flags).address()
 
 
 def _start_functions_framework(stack: contextlib.ExitStack) -> tuple[str, int]:
-    """Google's command line with all its defaults: gunicorn, one process, four threads for each core."""
+    """Start Google's program with all its defaults: gunicorn, one process, four threads for each core."""
     host, port = "127.0.0.1", _free_port()
     source = FOLDER / "function.py"
     flags = [f"--source={source}", "--target=run", f"--host={host}", f"--port={port}"]

@@ -327,7 +327,7 @@ def test_a_code_is_moved_only_by_who_may_delete_it_and_may_change_the_other_proj
         answer = scene.http.patch(f"/code/{code}", headers={"Authorization": str(authorization)}, **request)
         return answer.status_code, answer.json().get("error", {}).get("message", "")
 
-    too_low = (403, "to delete here you must be moderator of the project; you are its contributor")
+    too_low = (403, "to delete here you need the role moderator in the project; your role is contributor")
     for request in ({"params": {"project_uuid": OTHER}}, {"json": {"project_uuid": OTHER}}):
         assert move(callers["a contributor"].authorization, **request) == too_low
         assert move(mover, **request) == too_low  # who could delete it there, with all its history

@@ -81,7 +81,7 @@ def test_a_list_that_is_not_there_is_not_an_empty_one() -> None:
         ({"authorizations": [{"user_email": "ana", "role": 1}]}, r"authorizations\[0\]\.user_email must be an address"),
         (
             {"authorizations": [{"user_email": ANA, "role": 1}, {"user_email": ANA.upper(), "role": 1}]},
-            r"authorizations\[1\]\.user_email is there twice",
+            r"authorizations\[1\]\.user_email repeats an address of the list",
         ),
         ({"authorizations": [{}] * 10_001}, "authorizations must have at most 10000 entries, not 10001"),
     ],

@@ -1,4 +1,4 @@
-// What small functions are made of: a URL, a digest, a timer, an answer with headers, an id, a copy.
+// The usual parts of a small function: a URL, a digest, a timer, an answer with headers, an id, a copy.
 export async function Run(engine) {
   const url = new URL("https://example.com/greet?lang=en");
   url.searchParams.set("name", engine.params.get("name"));

@@ -1,1 +1,4 @@
-"""What a code, a run, a log line is, and the rules they follow. No I/O; imports nothing else of ours."""
+"""The domain: codes, runs, logs and callers, and the rules they follow.
+
+It does no I/O and imports no other package of this project.
+"""

@@ -1,4 +1,4 @@
-"""Who may do what: every rule of permissions is here, and is called by the services."""
+"""Permissions: every rule on what a caller may do. The services call these functions."""
 
 from enum import StrEnum
 
@@ -8,17 +8,18 @@ from codeactions.domain.role import Role
 
 
 class Action(StrEnum):
-    """What somebody may want to do with what belongs to a project."""
+    """The actions on a project, and on what belongs to it, that need a role."""
 
     READ = "read"
-    """Its codes, runs, logs, its name and who is in it."""
+    """Read its codes, runs, logs, name and members."""
     CHANGE = "change"
-    """Make and change its codes."""
+    """Create and change its codes."""
     RUN = "run"
+    """Run its codes."""
     DELETE = "delete"
-    """Its codes, with their history."""
+    """Delete its codes, together with their history."""
     MANAGE = "manage"
-    """The project, its permissions, its tokens, who may call its endpoints; read its audit log."""
+    """Manage the project, its permissions, its tokens and the protection of its endpoints; read its audit log."""
 
 
 LEAST_ROLE = {
@@ -31,36 +32,41 @@ LEAST_ROLE = {
 
 
 def require(caller: Caller, action: Action, project_uuid: str, missing: str) -> None:
-    """Check that a caller may do something in a project.
+    """Check that a caller may perform an action in a project.
 
-    Raises `Error`: not_found with the message `missing`, which must be that of a thing that does not exist, to who has
-    no role there; forbidden to who has one that is too low.
+    Raises `Error`: not_found if the caller has no role there, forbidden if the role is too low. not_found carries the
+    message `missing`. It must be the same message as for a thing that does not exist, so that it gives nothing away.
     """
     role = caller.role_in(project_uuid)
     if role is None:
         raise not_found(missing)
     needed = LEAST_ROLE[action]
     if role < needed:
-        raise forbidden(f"to {action} here you must be {needed.title} of the project; you are its {role.title}")
+        raise forbidden(f"to {action} here you need the role {needed.title} in the project; your role is {role.title}")
 
 
 def require_everywhere(caller: Caller, what: str) -> None:
-    """For what belongs to no project. Raises `Error` (forbidden)."""
+    """Check that a caller may do something that concerns no single project. Raises `Error` (forbidden).
+
+    what: completes the sentence "only the administrator or an internal service may …".
+    """
     if not caller.everywhere:
         raise forbidden(f"only the administrator or an internal service may {what}")
 
 
 def require_token_maker(caller: Caller, email: str | None) -> None:
-    """Check that a caller may make, see or revoke API tokens: of `email`, or if that is None, of a project.
+    """Check that a caller may create, list or revoke API tokens. Raises `Error` (forbidden).
 
-    API tokens may not: one that leaked could make itself another that outlives it. Raises `Error` (forbidden).
+    email: the user that the tokens act for; None for tokens of a project.
+
+    API tokens may not manage API tokens: a leaked token could create another one that outlives it.
     """
     if caller.kind in (CallerKind.USER_TOKEN, CallerKind.PROJECT_TOKEN):
         raise forbidden("API tokens cannot manage API tokens: sign in, or use the administrator's token")
     if email is not None and not caller.everywhere and (caller.email or "").lower() != email.lower():
-        raise forbidden("tokens that stand for somebody else are for the administrator to make")
+        raise forbidden("only the administrator or an internal service may manage another user's API tokens")
 
 
 def forbidden(message: str) -> Error:
-    """The caller is known and may know of the thing, but not do this with it."""
+    """Make the error for a known caller that may see the thing but may not do this with it."""
     return Error(ErrorCode.FORBIDDEN, message)

@@ -1,4 +1,4 @@
-"""The audit log: who did what to which thing, when and from where."""
+"""The audit log: for each change its caller, action, thing, time and address."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from codeactions.domain.caller import Caller
 
 
 class Deed(StrEnum):
-    """What was done; the closed set of `audit_log.action`."""
+    """The action on a thing; the closed set of `audit_log.action`."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -20,7 +20,7 @@ class Deed(StrEnum):
 
 
 class Thing(StrEnum):
-    """To what; the closed set of `audit_log.thing`."""
+    """The kind of thing that was changed; the closed set of `audit_log.thing`."""
 
     CODE = "code"
     LIBRARY = "library"
@@ -32,7 +32,10 @@ class Thing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One line. `details` are JSON values: what changed, never a secret and never a source."""
+    """One line of the audit log.
+
+    details: JSON values that tell the change. They never hold a secret or a source.
+    """
 
     id: UUID
     at: datetime
@@ -58,7 +61,7 @@ def entry(
     now: datetime,
     **details: Any,
 ) -> AuditEntry:
-    """The line that tells of something a caller did."""
+    """Make the audit line for an action of a caller. `details` must be JSON values."""
     return AuditEntry(
         id=id,
         at=now,
@@ -74,7 +77,10 @@ def entry(
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], named: tuple[str, ...]) -> dict[str, Any]:
-    """Of the fields that differ: `{"name": [old, new]}`; of those not in `named` only that they do."""
+    """Describe how two versions of a thing differ.
+
+    A field in `named` is given as `{"name": [old, new]}`. Other fields are only listed by name, under "changed".
+    """
     differing = [name for name in after if before.get(name) != after[name]]
     found: dict[str, Any] = {name: [before.get(name), after[name]] for name in differing if name in named}
     others = sorted(name for name in differing if name not in named)

@@ -1,4 +1,4 @@
-"""Who is calling, and as what."""
+"""The caller of the API: its kind, its identity and its roles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,28 +11,29 @@ _NOWHERE: Mapping[str, Role] = MappingProxyType({})
 
 
 class CallerKind(StrEnum):
-    """How a caller showed who it is."""
+    """How a caller identified itself."""
 
     ADMINISTRATOR = "administrator"
-    """The one token of the server, or somebody at its command line."""
+    """By the server's own token, or on the server's command line."""
     SERVICE = "service"
-    """An internal service of the company, as a claim of its identity token says."""
+    """By an identity token with a claim that marks an internal service of the company."""
     USER = "user"
-    """A person with an identity token."""
+    """By the identity token of a person."""
     USER_TOKEN = "user_token"  # noqa: S105 - a kind, no secret
-    """An API token that stands for a person."""
+    """By an API token of a user; it acts for that user."""
     PROJECT_TOKEN = "project_token"  # noqa: S105 - a kind, no secret
-    """An API token of a project, which stands for nobody."""
+    """By an API token of a project; it acts for no user."""
     EVENT = "event"
-    """The company's identity system, by a message."""
+    """By a message of the company's identity system."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Somebody who was recognised.
+    """A recognised caller and its rights.
 
-    name: for the record, never a secret. everywhere: it has every right in every project. roles: by project uuid, as
-    they stand in `user_permissions`; `ceiling` is the most that counts of them. address: where the call comes from.
+    name: its name in the audit log; never a secret. everywhere: whether it has every right in every project.
+    roles: its role by project uuid, as stored in `user_permissions`. ceiling: the highest role that counts; higher ones
+    are lowered to it. address: the network address that the call comes from.
     """
 
     kind: CallerKind
@@ -44,7 +45,10 @@ class Caller:
     address: str = ""
 
     def role_in(self, project_uuid: str) -> Role | None:
-        """What the caller is in a project; None: nothing, and it may not learn that the project exists."""
+        """Return the caller's role in a project, or None if it has none.
+
+        A caller without a role may not learn that the project exists.
+        """
         if self.everywhere:
             return Role.MODERATOR
         role = self.roles.get(project_uuid)
@@ -52,12 +56,12 @@ class Caller:
 
     @property
     def counted_as(self) -> str:
-        """Whose calls the caller's are, when they are limited: all tokens of one owner are one."""
+        """The name under which rate limits count the caller's calls. All tokens of one owner share it."""
         if self.kind is CallerKind.PROJECT_TOKEN:
             return f"project {next(iter(self.roles))}"
         return self.email or self.name
 
     @property
     def projects(self) -> list[str] | None:
-        """The projects that the caller may know of; None: all."""
+        """The uuids of the projects that the caller may see, sorted; None means all."""
         return None if self.everywhere else sorted(self.roles)

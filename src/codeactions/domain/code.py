@@ -1,4 +1,4 @@
-"""A code: a stored function of a project, run as a step of a flow or as an HTTP endpoint."""
+"""A code: a stored function of a project that runs as a step of a flow or as an HTTP endpoint."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +20,10 @@ _REQUIRED = ("name", "type", "source", "language", "project_uuid")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """A code as it is stored. `timeout` is in seconds; `url` is a note of the team's, never called."""
+    """A code as it is stored.
+
+    timeout: in seconds. url: a note for the team; the server never calls it.
+    """
 
     id: UUID
     name: str
@@ -35,7 +38,10 @@ class Code:
 
 
 def new_code(fields: Mapping[str, Any], *, id: UUID, now: datetime) -> Code:  # noqa: A002
-    """Make a code of what a caller sent. Raises `Error` (invalid, too_large) that names the first wrong field."""
+    """Make a code from the fields of a request.
+
+    Raises `Error` (invalid, too_large); its message names the first wrong field.
+    """
     for name in _REQUIRED:
         if fields.get(name) is None:
             raise invalid(f"{name} is missing")
@@ -44,9 +50,9 @@ def new_code(fields: Mapping[str, Any], *, id: UUID, now: datetime) -> Code:  # 
 
 
 def changed_code(code: Code, fields: Mapping[str, Any], *, now: datetime) -> Code:
-    """The code with only the given fields changed; `url` may be None, to take it away.
+    """Return the code with only the given fields changed. `url` may be None, which removes it.
 
-    Raises `Error` as `new_code` does, and when no field is given.
+    Raises `Error` as `new_code` does, and (invalid) if no field is given.
     """
     if not fields:
         raise invalid(f"nothing to change: give one or more of {', '.join(_FIELDS)}, or a source as the body")
@@ -56,7 +62,7 @@ def changed_code(code: Code, fields: Mapping[str, Any], *, now: datetime) -> Cod
 def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
     unknown = [name for name in fields if name not in _FIELDS]
     if unknown:
-        raise invalid(f"unknown field {unknown[0]!r}; a code has {', '.join(_FIELDS)}")
+        raise invalid(f"unknown field {unknown[0]!r}; the fields of a code are {', '.join(_FIELDS)}")
     return {name: _CHECKS[name](value) for name, value in fields.items()}
 
 

@@ -1,11 +1,11 @@
-"""The one error type that crosses layers, with its closed set of codes."""
+"""The one error type that crosses layers, and its closed set of codes."""
 
 from enum import StrEnum
 from typing import Any
 
 
 class ErrorCode(StrEnum):
-    """Every code an answer of the API can carry. Closed: clients switch on it."""
+    """Every error code of the API. The set is closed because clients switch on it."""
 
     INVALID = "invalid"
     UNAUTHORIZED = "unauthorized"
@@ -20,10 +20,10 @@ class ErrorCode(StrEnum):
 
 
 class Error(Exception):
-    """Something went wrong in a way the caller is told about.
+    """An error that is reported to the caller.
 
-    `message` is for people: it names what is wrong and what to do, and never holds a secret.
-    `details` are further fields of the error answer, beside `error` (JSON values only).
+    message: for people. It names what is wrong and what to do, and never holds a secret.
+    details: further fields of the error answer, next to `error`; JSON values only.
     """
 
     def __init__(self, code: ErrorCode, message: str, **details: Any) -> None:
@@ -37,10 +37,10 @@ class Error(Exception):
 
 
 def invalid(message: str, **details: Any) -> Error:
-    """What the caller sent cannot be taken; `message` says what to send instead."""
+    """Make the error for input that is refused. `message` says what to send instead."""
     return Error(ErrorCode.INVALID, message, **details)
 
 
 def not_found(message: str) -> Error:
-    """The thing does not exist, or the caller may not know that it does."""
+    """Make the error for a thing that does not exist, or whose existence the caller may not learn."""
     return Error(ErrorCode.NOT_FOUND, message)

@@ -1,4 +1,4 @@
-"""The messages of the company's identity system: which projects there are, and who is in them."""
+"""The messages of the company's identity system: its projects and their members."""
 
 import hashlib
 import json
@@ -16,7 +16,10 @@ MOST_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectEvent:
-    """A project is there, or has changed. `authorizations`: all who are in it; None: the message does not say."""
+    """A project was created or changed.
+
+    authorizations: all its members; None if the message does not name them.
+    """
 
     project_uuid: str
     name: str
@@ -25,7 +28,7 @@ class ProjectEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionEvent:
-    """A user has this role in a project from now on; None: no role any more."""
+    """A user's role in a project from now on. A role of None removes the user from the project."""
 
     project_uuid: str
     email: str
@@ -36,7 +39,10 @@ Event = ProjectEvent | PermissionEvent
 
 
 def parse_project_event(body: bytes) -> ProjectEvent:
-    """Read a message on a project. Raises `Error` (invalid) that names the wrong field, and nobody's address."""
+    """Parse a message about a project.
+
+    Raises `Error` (invalid). Its message names the wrong field and never holds an email address.
+    """
     fields = _fields(body)
     listed = fields.get("authorizations")
     return ProjectEvent(
@@ -47,7 +53,7 @@ def parse_project_event(body: bytes) -> ProjectEvent:
 
 
 def parse_permission_event(body: bytes) -> PermissionEvent:
-    """Read a message on a permission. Raises `Error` (invalid) that names the wrong field."""
+    """Parse a message about a permission. Raises `Error` (invalid); its message names the wrong field."""
     fields = _fields(body)
     action = fields.get("action")
     if action not in ("create", "update", "delete"):
@@ -60,8 +66,8 @@ def parse_permission_event(body: bytes) -> PermissionEvent:
 
 
 def fingerprint(authorizations: tuple[Authorization, ...]) -> bytes:
-    """The SHA-256 of a list, whatever order it came in."""
-    # An address holds no white space, so that no two lists are written alike.
+    """Return the SHA-256 of a list of authorizations. The order of the list does not matter."""
+    # Addresses hold no white space, so two different lists never give the same text.
     lines = sorted(f"{one.email} {int(one.role)}\n" for one in authorizations)
     return hashlib.sha256("".join(lines).encode()).digest()
 
@@ -73,7 +79,7 @@ def _fields(body: bytes) -> Mapping[str, Any]:
         fields = json.loads(body.decode("utf-8"))
     except UnicodeDecodeError:
         raise invalid("the message must be UTF-8") from None
-    except (ValueError, RecursionError):  # a number of too many digits; brackets in brackets
+    except (ValueError, RecursionError):  # also for a number of too many digits, and for too deep a nesting
         raise invalid("the message must be JSON") from None
     if not isinstance(fields, dict):
         raise invalid("the message must be a JSON object")
@@ -92,13 +98,13 @@ def _authorizations(value: Any) -> tuple[Authorization, ...]:
             raise invalid(f"{place} must be an object with user_email and role")
         email = parse_email(item.get("user_email"), f"{place}.user_email")
         if email in found:
-            raise invalid(f"{place}.user_email is there twice")
+            raise invalid(f"{place}.user_email repeats an address of the list")
         found[email] = _role(item.get("role"), f"{place}.role")
     return as_authorizations(found.items())
 
 
 def _role(value: Any, name: str) -> Role:
-    # Narrower than `parse_role`, which is for people: no names, and `true` is no 1.
+    # Stricter than `parse_role`, which reads what people type: only numbers, and `true` is not 1.
     if type(value) is not int or value not in list(Role):
         raise invalid(f"{name} must be 1, 2 or 3")
     return Role(value)

@@ -1,4 +1,4 @@
-"""Identifiers that the server makes itself, so that nothing waits for the database to learn one."""
+"""Identifiers. The server makes them itself, so that no statement waits for the database to assign one."""
 
 import os
 import time
@@ -8,7 +8,7 @@ from codeactions.domain.errors import Error, ErrorCode
 
 
 def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562): sorts by creation time to the millisecond, 74 random bits after it."""
+    """Make a UUIDv7 (RFC 9562): it sorts by creation time, to the millisecond, and ends in 74 random bits."""
     milliseconds = time.time_ns() // 1_000_000
     value = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76  # version
@@ -17,10 +17,10 @@ def new_id() -> UUID:
 
 
 def parse_id(text: str, name: str = "id") -> UUID:
-    """Read an id that a caller sent. Raises `Error` (invalid) that names the field."""
+    """Parse an id that a caller sent. Raises `Error` (invalid); its message names the field."""
     try:
         found = UUID(text)
-        if str(found) == text.lower():  # UUID itself also takes braces, white space and underscores
+        if str(found) == text.lower():  # UUID() also accepts braces, white space and underscores
             return found
     except ValueError:
         pass

@@ -1,4 +1,4 @@
-"""A job: what one execution is to do, as plain data that can be sent to another machine."""
+"""A job: plain data that describes one execution. It can be sent to another machine."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,20 +8,20 @@ from codeactions.domain.run import Call
 
 
 class JobKind(StrEnum):
-    """What is done with the source."""
+    """The kind of a job: what its execution does with the source."""
 
     RUN = "run"
-    """Its function is called."""
+    """Call its function."""
     BUILD = "build"
-    """It is checked and compiled; nothing of it is executed. The answer's body is what was built."""
+    """Check and compile it, without executing any of it. The answer's body is the built artifact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputLimits:
-    """How much an execution may put out.
+    """The limits of an execution's output.
 
-    Log lines over `log_lines` are dropped and counted, lines over `log_characters` are cut. More than `log_bytes` in
-    all, or a result over `result_bytes`, ends the execution as `output_limit`.
+    Log lines beyond `log_lines` are dropped and counted. A line longer than `log_characters` is cut. A result over
+    `result_bytes`, or a log over `log_bytes` in all, ends the execution as `output_limit`.
     """
 
     result_bytes: int = 10 * 1024 * 1024
@@ -32,7 +32,7 @@ class OutputLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """How many callers may wait for a slot, and for how many seconds. Waiting is never counted as running."""
+    """How many jobs may wait for a slot, and for how many seconds. Waiting never counts as running."""
 
     most_waiting: int = 256
     wait_seconds: float = 10.0
@@ -40,11 +40,11 @@ class Admission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One execution to be.
+    """The description of one execution.
 
-    language: names the runtime. source: the text that the runtime gets, where it needs no build. artifact: the key of
-    what was built of the source; the executor has or fetches it. call: what the function is asked; a build has none.
-    timeout: seconds, counted from the moment that the job has its slot.
+    language: the name of the runtime. source: the text that the runtime gets; empty where it gets a built artifact.
+    artifact: the key of that artifact; the executor has or fetches it. call: the request for the function; a build has
+    none. timeout: in seconds, counted from the moment that the job has its slot.
     """
 
     id: UUID

@@ -1,4 +1,4 @@
-"""A log line of a run."""
+"""Log lines of runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ LEVELS = ("debug", "info", "error")
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line as a run wrote it; `at` is when the server read it."""
+    """One line as a run wrote it. `at` is the time at which the server read it."""
 
     level: str
     content: str
@@ -18,7 +18,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLog:
-    """One line as it is stored."""
+    """One line as it is stored. `type` is its level."""
 
     id: UUID
     run_id: UUID

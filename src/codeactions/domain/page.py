@@ -1,4 +1,4 @@
-"""Lists that are handed out in pages."""
+"""Pages of a list."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[_Item]):
-    """One page of a list; pages are counted from 1."""
+    """One page of a list. Pages are counted from 1."""
 
     data: list[_Item]
     total: int

@@ -1,4 +1,4 @@
-"""A project, which groups codes, and the roles that users have in it."""
+"""Projects, which group codes, and the roles of their users."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ MOST_AUTHORIZATIONS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """That a user has a role."""
+    """A user's role in a project."""
 
     email: str
     role: Role
@@ -23,7 +23,7 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A project as it is stored. Everything else names it by `uuid`; `id` is the row's own key."""
+    """A project as it is stored. Other tables refer to it by `uuid`; `id` is the key of its row."""
 
     id: UUID
     uuid: str
@@ -35,7 +35,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """A row of `user_permissions`: the one role of a user in a project."""
+    """A row of `user_permissions`: the one role that a user has in a project."""
 
     id: UUID
     project_uuid: str
@@ -46,8 +46,11 @@ class Permission:
 
 
 def new_project(fields: Mapping[str, Any], *, id: UUID, now: datetime) -> Project:  # noqa: A002
-    """Make a project of what a caller sent; without `uuid` it gets one. Raises `Error` (invalid)."""
-    _refuse_unknown(fields, ("uuid", "name", "authorizations"), "a project")
+    """Make a project from the fields of a request. Raises `Error` (invalid).
+
+    Without a `uuid`, the project gets its id as one.
+    """
+    _refuse_unknown(fields, ("uuid", "name", "authorizations"), "the fields of a project")
     given = fields.get("authorizations")
     return Project(
         id=id,
@@ -60,8 +63,8 @@ def new_project(fields: Mapping[str, Any], *, id: UUID, now: datetime) -> Projec
 
 
 def changed_project(project: Project, fields: Mapping[str, Any], *, now: datetime) -> Project:
-    """The project with only the given fields changed. Raises `Error` (invalid), also when none is given."""
-    _refuse_unknown(fields, ("name", "authorizations"), "what can be changed of a project")
+    """Return the project with only the given fields changed. Raises `Error` (invalid), also if no field is given."""
+    _refuse_unknown(fields, ("name", "authorizations"), "the fields of a project that can be changed")
     if not fields:
         raise invalid("nothing to change: give name, authorizations, or both")
     values: dict[str, Any] = {}
@@ -73,8 +76,8 @@ def changed_project(project: Project, fields: Mapping[str, Any], *, now: datetim
 
 
 def new_permission(fields: Mapping[str, Any], *, id: UUID, now: datetime) -> Permission:  # noqa: A002
-    """Make a permission of what a caller sent. Raises `Error` (invalid)."""
-    _refuse_unknown(fields, ("project_uuid", "email", "role"), "a permission")
+    """Make a permission from the fields of a request. Raises `Error` (invalid)."""
+    _refuse_unknown(fields, ("project_uuid", "email", "role"), "the fields of a permission")
     return Permission(
         id=id,
         project_uuid=require_text(fields.get("project_uuid"), "project_uuid", 255),
@@ -86,16 +89,19 @@ def new_permission(fields: Mapping[str, Any], *, id: UUID, now: datetime) -> Per
 
 
 def changed_permission(permission: Permission, fields: Mapping[str, Any], *, now: datetime) -> Permission:
-    """The permission with another role. Raises `Error` (invalid)."""
-    _refuse_unknown(fields, ("role",), "what can be changed of a permission")
+    """Return the permission with another role. Raises `Error` (invalid)."""
+    _refuse_unknown(fields, ("role",), "the fields of a permission that can be changed")
     return replace(permission, role=parse_role(fields.get("role")), updated_at=now)
 
 
 def parse_email(value: Any, name: str = "email") -> str:
-    """An address, in small letters: two spellings of one must not be two users. Raises `Error` (invalid)."""
+    """Return an email address in lower case. Raises `Error` (invalid).
+
+    Lower case, because two spellings of one address must not become two users.
+    """
     text = require_text(value, name, 255).strip().lower()
     before, at, after = text.rpartition("@")
-    # Some letters beyond ASCII have a small form within it: they would make one user's address of another's.
+    # The lower case of some letters outside ASCII is in ASCII. They would turn one user's address into another's.
     disguised = any(not letter.isascii() and any(map(str.isascii, letter.lower())) for letter in value.strip())
     if not (before and at and after) or any(character.isspace() for character in text) or disguised:
         raise invalid(f"{name} must be an address such as ana@example.com")
@@ -103,7 +109,10 @@ def parse_email(value: Any, name: str = "email") -> str:
 
 
 def parse_authorizations(value: Any, email: str = "email") -> tuple[Authorization, ...]:
-    """A list of `{email, role}`, by address; `email` is what the address is called there. Raises `Error` (invalid)."""
+    """Parse a list of `{email, role}` and return it sorted by address. Raises `Error` (invalid).
+
+    email: the name of the field that holds the address.
+    """
     if not isinstance(value, list):
         raise invalid("authorizations must be a list of objects with email and role")
     if len(value) > MOST_AUTHORIZATIONS:
@@ -120,7 +129,7 @@ def parse_authorizations(value: Any, email: str = "email") -> tuple[Authorizatio
 
 
 def as_authorizations(pairs: Iterable[tuple[str, Role]]) -> tuple[Authorization, ...]:
-    """In the order that the table keeps them in, too."""
+    """Make authorizations, in the order in which the table keeps them."""
     return tuple(Authorization(email, role) for email, role in sorted(pairs))
 
 

@@ -1,4 +1,4 @@
-"""Who may call an endpoint, where that is not everybody."""
+"""The protection of an endpoint: how its callers authenticate. An endpoint without one is public."""
 
 import base64
 import hashlib
@@ -14,28 +14,32 @@ from uuid import UUID
 from codeactions.domain.errors import invalid
 from codeactions.domain.text import require_text
 
-# scrypt as OWASP's Password Storage Cheat Sheet has it, the variant with 16 MB: 2^14, 8, 5.
+# scrypt with the parameters of OWASP's Password Storage Cheat Sheet, in its variant with 16 MB: 2^14, 8, 5.
 _SCRYPT = {"n": 2**14, "r": 8, "p": 5, "maxmem": 64 * 1024 * 1024}
 _SALT_BYTES = 16
 LEAST_SECRET = 16
-SIGNED_SECONDS = 300.0  # how far the time in a signature may be off
+SIGNED_SECONDS = 300.0  # the greatest difference between the time in a signature and the server's
 DEFAULT_HEADER = "X-Signature-256"
 
 
 class ProtectionKind(StrEnum):
-    """The ways, beside none."""
+    """How a protected endpoint authenticates callers."""
 
     TOKEN = "token"  # noqa: S105 - a kind, no secret
-    """A caller whose token lets it run the code."""
+    """By a token of a caller that may run the code."""
     BASIC = "basic"
-    """A user name and a password (RFC 7617)."""
+    """By a user name and a password (RFC 7617)."""
     HMAC = "hmac"
-    """A signature of the body with a shared secret."""
+    """By a signature of the body, made with a shared secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protection:
-    """A protection as it is stored. secret: the password's hash, or the shared secret encrypted; None for tokens."""
+    """A protection as it is stored.
+
+    secret: the hash of the password, or the encrypted shared secret; None for the kind `token`.
+    header: the name of the header that carries the signature; None for other kinds than `hmac`.
+    """
 
     code_id: UUID
     kind: ProtectionKind
@@ -47,9 +51,10 @@ class Protection:
 
 
 def new_protection(fields: Mapping[str, Any], *, code_id: UUID, now: datetime) -> tuple[Protection, str | None]:
-    """A protection of what a caller sent, without its secret, and the password or shared secret in clear.
+    """Make a protection from the fields of a request. Raises `Error` (invalid).
 
-    A shared secret that is not given is made. Raises `Error` (invalid).
+    Returns the protection without its secret, and the password or shared secret in clear (None for the kind `token`).
+    If the request gives no shared secret, a random one is made.
     """
     allowed = {"token": (), "basic": ("username", "password"), "hmac": ("secret", "header")}
     kind = fields.get("kind")
@@ -57,12 +62,13 @@ def new_protection(fields: Mapping[str, Any], *, code_id: UUID, now: datetime) -
         raise invalid("kind must be token, basic or hmac; to make the endpoint public again, delete its protection")
     for name in fields:
         if name != "kind" and name not in allowed[kind]:
-            raise invalid(f"unknown field {name[:64]!r}; {kind} has {', '.join(allowed[kind]) or 'no further ones'}")
+            others = " and ".join(allowed[kind]) or "no other field"
+            raise invalid(f"unknown field {name[:64]!r}; next to kind, {kind} takes {others}")
     bare = Protection(code_id=code_id, kind=ProtectionKind(kind), created_at=now, updated_at=now)
     if kind == "basic":
         username = require_text(fields.get("username"), "username", 255)
         if ":" in username:
-            raise invalid("username must not contain a colon: basic credentials end it there")
+            raise invalid("username must not contain a colon: in basic credentials a colon ends the user name")
         return replace(bare, username=username), _secret(fields.get("password"), "password")
     if kind == "hmac":
         header = require_text(fields.get("header") or DEFAULT_HEADER, "header", 255)
@@ -82,40 +88,41 @@ def _secret(value: Any, name: str) -> str:
 
 
 def hash_password(password: str) -> bytes:
-    """What is stored of a password: a salt and its scrypt hash. Takes some 100 ms."""
+    """Return what is stored of a password: a salt and the scrypt hash. Takes about 100 ms."""
     salt = os.urandom(_SALT_BYTES)
     return salt + hashlib.scrypt(password.encode(), salt=salt, **_SCRYPT)
 
 
 def is_password(password: str, stored: bytes) -> bool:
-    """Whether a password is the one that was hashed. Takes as long as hashing it."""
+    """Return whether a password matches a stored hash. Takes as long as hashing."""
     salt, expected = stored[:_SALT_BYTES], stored[_SALT_BYTES:]
     found = hashlib.scrypt(password.encode("utf-8", "replace"), salt=salt, **_SCRYPT)
     return hmac.compare_digest(found, expected)
 
 
 def basic_credentials(authorization: str) -> tuple[str, str] | None:
-    """User name and password of an Authorization header; None if it holds none."""
+    """Return the user name and password of an Authorization header, or None if it holds none."""
     scheme, _, rest = authorization.strip().partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
         name, colon, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
-    except ValueError:  # of base64, of UTF-8, or for letters beyond ASCII
+    except ValueError:  # not base64, not UTF-8, or letters outside ASCII
         return None
     return (name, password) if colon else None
 
 
 def is_signed(presented: str, secret: bytes, body: bytes, now: float) -> bool:
-    """Whether a signature is that of the body, in one of two forms:
+    """Return whether a signature is valid for a body. `now` is in seconds since 1970.
 
-    `sha256=HEX`, as GitHub and others send it: HMAC-SHA-256 of the body; and `t=SECONDS,v1=HEX`, as Stripe does: of the
-    seconds since 1970, a dot and the body, which cannot be sent again after five minutes. A body that begins like that
-    is therefore refused in the first form.
+    Two forms are accepted. `sha256=HEX`, as GitHub and others send it, is the HMAC-SHA-256 of the body.
+    `t=SECONDS,v1=HEX`, as Stripe sends it, is the HMAC-SHA-256 of the seconds since 1970, a dot and the body. It cannot
+    be replayed after five minutes. A body that itself begins with digits and a dot is refused in the first form:
+    its signature could come from the second form, and would then stay valid for ever.
     """
     if presented.startswith("sha256="):
         seconds, dot, _ = body[:13].partition(b".")
-        if dot and seconds.isdigit():  # what is signed in the other form, and would count for ever in this one
+        if dot and seconds.isdigit():  # could be the signed content of the other form
             return False
         return _matches(secret, body, [presented.removeprefix("sha256=")])
     parts = [part.strip().partition("=") for part in presented.split(",")]
@@ -131,4 +138,4 @@ def is_signed(presented: str, secret: bytes, body: bytes, now: float) -> bool:
 def _matches(secret: bytes, content: bytes, signatures: list[str]) -> bool:
     expected = hmac.new(secret, content, hashlib.sha256).hexdigest().encode()
     presented = [signature.strip().lower().encode("utf-8", "replace") for signature in signatures]
-    return any([hmac.compare_digest(one, expected) for one in presented])  # noqa: C419 - each takes its time
+    return any([hmac.compare_digest(one, expected) for one in presented])  # noqa: C419 - compare all: constant time

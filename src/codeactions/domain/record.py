@@ -1,4 +1,4 @@
-"""How a run is written down: from a call and an outcome to the row in `coderuns`."""
+"""The record of a run: how a call and its outcome become a row of `coderuns`."""
 
 import hashlib
 from collections.abc import Iterable
@@ -16,7 +16,11 @@ MASKED_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization", "x
 
 
 def pairs_to_object(pairs: Iterable[tuple[str, str]], masked: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Make a JSON object of parameters or headers: one value as text, repeated ones as a list of text."""
+    """Make a JSON object from parameters or headers.
+
+    A single value becomes a text, repeated ones a list of texts. Values of the names in `masked` (in lower case) are
+    replaced by `MASK`.
+    """
     result: dict[str, Any] = {}
     for key, value in pairs:
         name, text = storable(key), MASK if key.lower() in masked else storable(value)
@@ -43,7 +47,7 @@ def start_run(
 ) -> Run:
     """Make the row of a run that starts.
 
-    Its `extra` names the version of the source by its hash, and by `artifact` what was built of it.
+    Its `extra` identifies the version of the source by a hash, and what was built from the source by `artifact`.
     """
     body, body_encoding = bytes_to_text(call.body)
     extra: dict[str, Any] = {
@@ -74,7 +78,7 @@ def start_run(
 
 
 def finish_run(started: Run, outcome: Outcome, at: datetime) -> FinishedRun:
-    """Make the row of a run that has ended."""
+    """Make the row of a run that has ended, from its row at the start and its outcome."""
     added: dict[str, Any] = {"duration_ms": round(outcome.duration_ms, 3), "log_lines": len(outcome.logs)}
     if outcome.logs_dropped:
         added["log_lines_dropped"] = outcome.logs_dropped

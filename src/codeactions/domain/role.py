@@ -1,4 +1,4 @@
-"""Roles: what a user is in a project. They are ordered, each may do all that the lower ones may."""
+"""The roles of a project. They are ordered: each role has all the rights of the lower ones."""
 
 from enum import IntEnum
 from typing import Any
@@ -7,7 +7,7 @@ from codeactions.domain.errors import invalid
 
 
 class Role(IntEnum):
-    """The number is what the tables hold."""
+    """A role in a project. Its number is the value in the tables."""
 
     VIEWER = 1
     CONTRIBUTOR = 2
@@ -15,12 +15,12 @@ class Role(IntEnum):
 
     @property
     def title(self) -> str:
-        """The name for people."""
+        """The role's name for people, in lower case."""
         return self.name.lower()
 
 
 def parse_role(value: Any) -> Role:
-    """A role that a caller sent: its number, or its name. Raises `Error` (invalid)."""
+    """Parse a role that a caller sent, by number or by name. Raises `Error` (invalid)."""
     if isinstance(value, str):
         found = next((role for role in Role if value.strip().lower() in (role.title, str(role.value))), None)
     else:

@@ -1,9 +1,9 @@
-"""A run: one execution of a code, from asked-for to recorded.
+"""A run: one execution of a code, from the request to the record.
 
     queued ──> started ──> completed
                       └──> failed
 
-A terminal state never changes. migrations/000007 holds the same rule in SQL.
+A terminal state never changes. migrations/000007 enforces the same rule in SQL.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class RunStatus(StrEnum):
 
 
 class ErrorType(StrEnum):
-    """Why a run failed; the closed set of `extra.error.type`."""
+    """The reason why a run failed; the closed set of `extra.error.type`."""
 
     EXCEPTION = "exception"
     INVALID_SOURCE = "invalid_source"
@@ -40,9 +40,10 @@ class ErrorType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunError:
-    """How a run failed. `message` and `traceback` are the user's own: for the history, not for the caller.
+    """How a run failed.
 
-    line, column: of the mistake in an invalid source, from 1, where the compiler names them.
+    message, traceback: come from the user's code. They are kept in the history and never sent to the caller.
+    line, column: the place of the mistake in an invalid source, counted from 1; None if the compiler does not tell it.
     """
 
     type: ErrorType
@@ -54,7 +55,7 @@ class RunError:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The request that a run answers: an HTTP request as plain data."""
+    """The HTTP request that a run answers, as plain data."""
 
     method: str = "POST"
     path: str = "/"
@@ -65,7 +66,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class AnswerHead:
-    """What precedes the body of an answer."""
+    """The status, content type and headers of an answer, which are sent before its body."""
 
     status_code: int
     content_type: str
@@ -74,7 +75,7 @@ class AnswerHead:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of a run."""
+    """The answer that a run gives."""
 
     body: bytes
     status_code: int = 200
@@ -83,13 +84,16 @@ class Answer:
 
     @property
     def head(self) -> AnswerHead:
-        """All but the body."""
+        """The answer without its body."""
         return AnswerHead(self.status_code, self.content_type, self.headers)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How a run ended: exactly one of `answer` and `error` is set. Times are milliseconds."""
+    """How a run ended. Exactly one of `answer` and `error` is set.
+
+    logs_dropped: the number of log lines over the limit. memory_peak: in bytes; None if it was not measured.
+    """
 
     answer: Answer | None = None
     error: RunError | None = None
@@ -100,13 +104,16 @@ class Outcome:
 
     @property
     def status(self) -> RunStatus:
-        """The terminal state that goes with it."""
+        """The terminal state of a run with this outcome."""
         return RunStatus.COMPLETED if self.answer is not None else RunStatus.FAILED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as it is stored. `result` and `body` are text; `extra.result_encoding` says if one is base64."""
+    """A run as it is stored.
+
+    result, body: text, or base64 if `extra.result_encoding` or `extra.body_encoding` says so.
+    """
 
     id: UUID
     code_id: UUID
@@ -124,7 +131,7 @@ class Run:
 class FinishedRun:
     """A run that has ended.
 
-    started: its row as it was at the start. run: its row as it is now. added: what the row's `extra` gained by the end.
+    started: its row at the start. run: its row at the end. added: the fields that the end added to `extra`.
     """
 
     started: Run

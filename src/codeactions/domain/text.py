@@ -1,4 +1,4 @@
-"""What may be stored as text: PostgreSQL takes any Unicode but U+0000 and lone surrogates."""
+"""Text that can be stored. PostgreSQL accepts all of Unicode except U+0000 and lone surrogates."""
 
 import base64
 
@@ -6,7 +6,10 @@ from codeactions.domain.errors import invalid
 
 
 def require_text(value: object, name: str, longest: int) -> str:
-    """Check a text that a caller sent. Raises `Error` (invalid) that names the field and what is wrong."""
+    """Check a text that a caller sent, and return it. It must have 1 to `longest` characters.
+
+    Raises `Error` (invalid); its message names the field and what is wrong.
+    """
     if not isinstance(value, str):
         raise invalid(f"{name} must be text")
     if not value.strip():
@@ -17,7 +20,7 @@ def require_text(value: object, name: str, longest: int) -> str:
 
 
 def require_storable(value: str, name: str) -> str:
-    """Refuse what PostgreSQL cannot store. Raises `Error` (invalid)."""
+    """Check that PostgreSQL can store a text, and return it. Raises `Error` (invalid)."""
     if "\x00" in value:
         raise invalid(f"{name} must not contain the character U+0000")
     if any("\ud800" <= character <= "\udfff" for character in value):
@@ -26,7 +29,7 @@ def require_storable(value: str, name: str) -> str:
 
 
 def storable(value: str) -> str:
-    """The same text with what PostgreSQL cannot store replaced by U+FFFD."""
+    """Return a text that PostgreSQL can store: U+0000 becomes U+FFFD, a lone surrogate becomes a question mark."""
     if "\x00" in value:
         value = value.replace("\x00", "\ufffd")
     return value.encode("utf-8", "replace").decode("utf-8") if not _is_unicode(value) else value
@@ -41,7 +44,7 @@ def _is_unicode(value: str) -> bool:
 
 
 def bytes_to_text(content: bytes) -> tuple[str, str | None]:
-    """Bytes as they are kept in a text column: (text, None) when they are text, else (base64, "base64")."""
+    """Convert bytes for a text column: to (text, None) if they are text, else to (base64, "base64")."""
     if b"\x00" not in content:
         try:
             return content.decode("utf-8"), None

@@ -1,4 +1,4 @@
-"""API tokens: how they look, what they stand for, and when they count."""
+"""API tokens: their format, their owner and their validity."""
 
 import hashlib
 import os
@@ -23,10 +23,11 @@ _MOST_DAYS = 3650
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiToken:
-    """A token as it is stored: everything but the token itself, of which `sha256` is kept.
+    """A token as it is stored: by its SHA-256, never the token itself.
 
-    Either `email`, whom it stands for, or `project_uuid`, is set. role: the most it may do, whatever the user may;
-    of a project's token, what it is there. last_used_at is true to a minute.
+    email: the user of a user's token. project_uuid: the project of a project's token. Exactly one of the two is set.
+    role: the role of a project's token; for a user's token the highest role that it may use, whatever the user's is.
+    last_used_at: exact to a minute.
     """
 
     id: UUID
@@ -42,17 +43,17 @@ class ApiToken:
     revoked_at: datetime | None = None
 
     def counts_at(self, now: datetime) -> bool:
-        """Whether it is neither revoked nor expired."""
+        """Return whether the token is valid at a time: neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 def make_secret() -> str:
-    """A token that nobody can guess. It is shown once and never stored."""
+    """Make a token that cannot be guessed. It is shown once and never stored."""
     return PREFIX + urlsafe_b64encode(os.urandom(_RANDOM_BYTES)).decode().rstrip("=")
 
 
 def digest(secret: str) -> bytes:
-    """What is stored of a token. 256 random bits need no salt and no slow hash."""
+    """Return the SHA-256 of a token, which is all that is stored. 256 random bits need no salt and no slow hash."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
@@ -64,13 +65,13 @@ def new_token(
     created_by: str,
     now: datetime,
 ) -> ApiToken:
-    """Make a token of what a caller sent. Raises `Error` (invalid)."""
+    """Make a token from the fields of a request. Raises `Error` (invalid)."""
     for name in fields:
         if name not in _FIELDS:
-            raise invalid(f"unknown field {name[:64]!r}; a token has {', '.join(_FIELDS)}")
+            raise invalid(f"unknown field {name[:64]!r}; the fields of a token are {', '.join(_FIELDS)}")
     email, project = fields.get("email"), fields.get("project_uuid")
     if (email is None) == (project is None):
-        raise invalid("give either email, whom the token stands for, or project_uuid, whose it is")
+        raise invalid("give either email, for a token of a user, or project_uuid, for a token of a project")
     return ApiToken(
         id=id,
         name=require_text(fields.get("name"), "name", 255),
@@ -100,7 +101,7 @@ def _expiry(fields: Mapping[str, Any], now: datetime) -> datetime | None:
             raise ValueError
         found = found.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise invalid("expires_at needs a time with its zone, such as 2026-11-23T06:00:00Z") from None
+        raise invalid("expires_at must be a time with a time zone, such as 2026-11-23T06:00:00Z") from None
     if found <= now:
         raise invalid("expires_at must be in the future")
     return found

@@ -1,4 +1,4 @@
-"""The codes that a new database begins with: small, and each shows something worth seeing."""
+"""The examples that are deployed to a new database. Each is small and shows one feature."""
 
 from dataclasses import dataclass
 from importlib import resources
@@ -9,7 +9,7 @@ PROJECT = "examples"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A code to deploy. Its id is fixed, so that the README's calls work as they stand."""
+    """A code to deploy. Its id is fixed, so that the commands in the README work unchanged."""
 
     id: UUID
     name: str
@@ -23,5 +23,5 @@ def _example(number: int, name: str, kind: str) -> Example:
 
 
 def examples() -> list[Example]:
-    """All examples."""
+    """Return all examples."""
     return [_example(1, "hello", "endpoint"), _example(2, "sandbox", "endpoint"), _example(3, "totals", "flow")]

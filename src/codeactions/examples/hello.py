@@ -1,4 +1,4 @@
-"""An endpoint: greets whoever calls it, and logs that it did."""
+"""An endpoint that greets its caller and writes a log line."""
 
 
 def Run(engine):

@@ -1,4 +1,4 @@
-"""An endpoint that looks around: what code sees from inside its sandbox."""
+"""An endpoint that reports what code can see from inside its sandbox."""
 
 import os
 import socket

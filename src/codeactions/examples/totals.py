@@ -1,4 +1,4 @@
-"""A step of a flow: adds up the amounts in a JSON body such as [{"item": "tea", "amount": 3}]."""
+"""A step of a flow that adds up the amounts in a JSON body such as [{"item": "tea", "amount": 3}]."""
 
 import json
 
