@@ -170,7 +170,7 @@ def test_without_a_sandbox_the_server_refuses_unless_told_otherwise(
     server = new_server(database_url=database_url)
     server.command = [sys.executable, "-c", WITHOUT_NAMESPACES, "serve", "--insecure-no-sandbox"]
     server.start()
-    assert "NO WALLS" in "\n".join(server.output)
+    assert "NO ISOLATION" in "\n".join(server.output)
     assert server.client.get(f"/endpoint/{examples()[0].id}?name=x").json() == {"hello": "x"}
     assert server.client.get("/health").json()["parts"]["sandbox"]["level"] == "none"
     everything = children_of(server.pid)

@@ -14,13 +14,13 @@ import uvloop
 
 from codeactions.cli.logging import configure
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.masking import masked_url
 from codeactions.examples import examples
 from codeactions.http.app import create_app
 from codeactions.node.node import Node
 from codeactions.node.secrets import load_or_make_key, load_or_make_token, token_path
 from codeactions.node.settings import Settings
-from codeactions.node.wiring import Secrets
-from codeactions.postgres.database import masked
+from codeactions.node.wiring import ServerSecrets
 
 _BACKLOG = 2048
 
@@ -44,7 +44,7 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     listener = _listen(settings.host, settings.port)
     token = settings.auth_token or load_or_make_token(settings.data_dir)
-    secrets = Secrets(token, settings.secret_key or load_or_make_key(settings.data_dir))
+    secrets = ServerSecrets(token, settings.secret_key or load_or_make_key(settings.data_dir))
     node = Node(settings, secrets, insecure=insecure, say=_say)
     starting = asyncio.create_task(node.start())
     waiting = asyncio.create_task(stopping.wait())
@@ -133,7 +133,7 @@ def _introduce(settings: Settings, listener: socket.socket, token: str) -> None:
         f"  try it:  curl '{base}/endpoint/{hello.id}?name=you'" if settings.examples else "",
         f"  token:   {'as given in CODEACTIONS_AUTH_TOKEN' if given else token}",
         "" if given else f"           (kept in {token_path(settings.data_dir)})",
-        f"  data:    {masked(settings.database_url) if settings.database_url else settings.data_dir}",
+        f"  data:    {masked_url(settings.database_url) if settings.database_url else settings.data_dir}",
         f"  docs:    {base}/docs  (any name, the token as the password)",
         f"  history: curl -H 'Authorization: Token …' '{base}/coderun?code_id={hello.id}'" if settings.examples else "",
         "",
