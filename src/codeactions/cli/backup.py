@@ -115,7 +115,7 @@ def _input(name: str) -> Iterator[IO[bytes]]:
         else:
             with open(name, "rb") as file:
                 yield file
-    except database.NoBackup as error:
+    except database.NotABackup as error:
         raise invalid(f"{_input_name(name)} {error.message}") from error
     except OSError as error:
         raise invalid(f"{_input_name(name)} cannot be read: {error.strerror or error}") from error
