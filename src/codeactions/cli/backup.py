@@ -82,7 +82,7 @@ def _alone(settings: Settings) -> Iterator[str]:
     if settings.database_url:
         yield settings.database_url
     else:
-        with access.alone(settings.data_dir) as url:
+        with access.exclusive(settings.data_dir) as url:
             yield url
 
 
