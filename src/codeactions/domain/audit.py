@@ -23,7 +23,6 @@ class Thing(StrEnum):
     """To what; the closed set of `audit_log.thing`."""
 
     CODE = "code"
-    LIBRARY = "library"
     PROJECT = "project"
     PERMISSION = "permission"
     TOKEN = "token"  # noqa: S105 - a kind, no secret
