@@ -1,6 +1,6 @@
 -- Who may call an endpoint, where that is not everybody: a code without a row is public.
 --   token: callers whose API token or identity token lets them run the code
---   basic: who knows the user name and the password, of which the scrypt hash is kept
+--   basic: who knows the user name and the password, of which a salted hash is kept
 --   hmac:  who signs the body; the secret is encrypted with the server's key, since checking a signature needs it
 CREATE TABLE code_protections (
     code_id    UUID         NOT NULL PRIMARY KEY REFERENCES codes (id) ON DELETE CASCADE,

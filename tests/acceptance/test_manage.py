@@ -118,7 +118,11 @@ def test_mistakes_are_told_in_one_line(new_server: Callable[..., Server], tmp_pa
         ("token", "create", "x"): "give either email, for a token of a user, or project_uuid, for a token of a project",
         ("token", "create", "x", "--project", "demo"): "role must be 1 (viewer), 2 (contributor) or 3 (moderator)",
         ("token", "revoke", "x"): "id must be a UUID such as 0190a5d8-7f3c-7cc0-8f00-3a1b2c3d4e5f",
-        ("audit", "--after", "yesterday"): "'yesterday' is no time with its zone: write it as 2026-11-23T06:00:00Z",
+        (
+            "audit",
+            "--after",
+            "yesterday",
+        ): "'yesterday' is not a time with a time zone: write it as 2026-11-23T06:00:00Z",
     }.items():
         assert command.refused(*words) == message, words
     nowhere = Command(tmp_path / "nowhere")

@@ -91,7 +91,7 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         line = serve_and_fail("--port", str(port), "--data-dir", str(tmp_path))
-    assert f"port {port} on 127.0.0.1 is taken" in line
+    assert f"port {port} on 127.0.0.1 is in use" in line
     assert "--port" in line
 
 
@@ -170,7 +170,7 @@ def test_without_a_sandbox_the_server_refuses_unless_told_otherwise(
     server = new_server(database_url=database_url)
     server.command = [sys.executable, "-c", WITHOUT_NAMESPACES, "serve", "--insecure-no-sandbox"]
     server.start()
-    assert "NO WALLS" in "\n".join(server.output)
+    assert "NO ISOLATION" in "\n".join(server.output)
     assert server.client.get(f"/endpoint/{examples()[0].id}?name=x").json() == {"hello": "x"}
     assert server.client.get("/health").json()["parts"]["sandbox"]["level"] == "none"
     everything = children_of(server.pid)

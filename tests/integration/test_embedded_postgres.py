@@ -201,7 +201,7 @@ def test_stop_of_one_that_hangs(postgres: EmbeddedPostgres, data_dir: Path) -> N
     assert postgres.pid
     os.kill(postgres.pid, signal.SIGSTOP)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("codeactions.postgres.embedded.postmaster.QUIT_PATIENCE", 0.1)
+        patch.setattr("codeactions.postgres.embedded.postmaster.QUIT_SECONDS", 0.1)
         postgres.stop(timeout=0.1)
     assert processes_in(data_dir / "postgres") == []
     postgres.start()

@@ -186,7 +186,7 @@ async def test_a_killed_redis_lets_calls_through_with_a_warning_a_minute_and_cou
                 clock.now += 2
                 assert await left(shared, "c") is None
             assert [log["event"] for log in logs] == ["calls_not_limited"]
-            assert logs[0]["storage"] == f"redis://***@127.0.0.1:{redis.port}"
+            assert logs[0]["storage"] == f"redis://***@127.0.0.1:{redis.port}/1"
             clock.now += 60
             assert await left(shared, "c") is None
             assert len(logs) == 2

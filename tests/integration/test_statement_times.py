@@ -1,12 +1,13 @@
-"""A statement that takes the database too long, and one that only waits for somebody else: told apart."""
+"""A statement that takes too long, and one that only waits for another transaction: told apart."""
 
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
 from migrations import Connection
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.postgres.database import Database
+from codeactions.postgres.database import Database, Transaction
 from codeactions.postgres.projects import ProjectStore
 
 
@@ -18,12 +19,18 @@ async def database(migrated_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
+@contextlib.asynccontextmanager
+async def transaction_on(database: Database) -> AsyncIterator[Transaction]:
+    async with database.connection() as connection, connection.transaction():
+        yield Transaction(connection)
+
+
 async def usable(database: Database) -> bool:
     return await database.fetch("SELECT 1 AS one") == [{"one": 1}]
 
 
 async def test_a_statement_that_takes_too_long_is_not_taken_for_a_database_that_is_away(database: Database) -> None:
-    async with database.transaction() as transaction:
+    async with transaction_on(database) as transaction:
         await transaction.fetch("SET LOCAL statement_timeout = 1")
         with pytest.raises(Error, match="statement that took too long") as caught:
             await transaction.fetch("SELECT pg_sleep(60)")
@@ -31,13 +38,13 @@ async def test_a_statement_that_takes_too_long_is_not_taken_for_a_database_that_
     assert await usable(database)
 
 
-async def test_waiting_for_somebody_else_says_to_come_back(database: Database, tables: Connection) -> None:
-    """A message of an identity system must not be given up for somebody's open transaction."""
+async def test_waiting_for_another_transaction_says_to_try_again(database: Database, tables: Connection) -> None:
+    """A message of an identity system must not be given up because another transaction is open."""
     with tables.transaction():
         tables.execute("UPDATE projects SET name = name")
-        async with database.transaction() as transaction:
+        async with transaction_on(database) as transaction:
             await transaction.fetch("SET LOCAL lock_timeout = 1")
-            with pytest.raises(Error, match="somebody else") as caught:
+            with pytest.raises(Error, match="timed out waiting for a concurrent change; try again") as caught:
                 await ProjectStore(transaction).lock()
     assert caught.value.code is ErrorCode.BUSY
     assert await usable(database)

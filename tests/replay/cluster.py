@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from codeactions.postgres.embedded.cluster import processes_in
-from codeactions.postgres.embedded.exec_as_user import Order
+from codeactions.postgres.embedded.exec_as_user import ExecRequest
 from codeactions.postgres.embedded.spawner import PROGRAMS, SCRIPT, package_dir
 from codeactions.postgres.embedded.user import find_or_create
 
@@ -211,7 +211,7 @@ class Cluster:
     def _spawn(self, program: str, options: list[str], death_signal: signal.Signals) -> subprocess.Popen[bytes]:
         """Start a program of PostgreSQL on the data folder; it writes to the log."""
         status, status_child = os.pipe()
-        order: Order = {
+        request: ExecRequest = {
             "status_fd": status_child,
             "parent": os.getpid(),
             "death_signal": death_signal,
@@ -222,12 +222,12 @@ class Cluster:
             "programs": self.programs.below,
             "cluster": str(self._data),
             "user": (self._user.uid, self._user.gid, self._user.name) if self._user else None,
-            "stage": str(self._base / "stage"),
+            "mount_point": str(self._base / "stage"),
         }
         try:
             with self._log.open("ab") as log:
                 process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", str(SCRIPT), json.dumps(order)],
+                    [sys.executable, "-I", "-S", str(SCRIPT), json.dumps(request)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

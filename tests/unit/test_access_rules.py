@@ -4,11 +4,13 @@ import base64
 import hashlib
 import hmac
 import itertools
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from argon2 import PasswordHasher
 
 from codeactions.domain.access import LEAST_ROLE, Action, require, require_everywhere, require_token_maker
 from codeactions.domain.audit import changes
@@ -268,6 +270,39 @@ def test_a_password_is_recognised_by_its_salted_hash_alone() -> None:
     assert "grüße".encode() not in stored
     assert is_password("grüße 🐍 und mehr", stored)
     assert not any(is_password(other, stored) for other in ("grüße 🐍 und meh", "", "\ud800"))
+
+
+def test_a_stored_password_carries_its_algorithm_and_its_cost() -> None:
+    stored = hash_password("a password of its own").decode()
+    assert re.fullmatch(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}", stored)
+    other_cost = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=2).hash("a password of its own").encode()
+    assert is_password("a password of its own", other_cost)
+    assert not is_password("another password", other_cost)
+
+
+@pytest.mark.parametrize("salt", [bytes(range(16)), b"$" * 16, b"$argon2" + b"\xff" * 9], ids=ascii)
+def test_a_password_that_an_earlier_version_stored_is_still_recognised(salt: bytes) -> None:
+    """Its salt and its scrypt hash, without algorithm and cost."""
+    stored = salt + hashlib.scrypt(b"an older password", salt=salt, n=2**14, r=8, p=5, maxmem=2**26)
+    assert is_password("an older password", stored)
+    assert not is_password("an older passwor", stored)
+
+
+def test_a_stored_password_that_cannot_be_read_matches_nothing() -> None:
+    whole = hash_password("a password of its own")
+    malformed = [
+        *(b"", b"$", b"$argon2id$", b"\xff" * 40, b"\0" * 79, b"\0" * 81, b"plain text"),
+        *(whole[:-1], whole[:40], whole.replace(b"v=19", b"v=x"), whole.replace(b"argon2id", b"argon2xx")),
+        *(whole.replace(b"t=2", b"t=0"), whole.replace(b"$", b"\xff$")),
+        # Costs that would take the server's memory, or a core for hours.
+        *(
+            whole.replace(b"m=19456", b"m=4194304"),
+            whole.replace(b"t=2", b"t=4000000"),
+            whole.replace(b"p=1", b"p=2000"),
+        ),
+    ]
+    for stored in malformed:
+        assert is_password("a password of its own", stored) is False, stored
 
 
 def test_changes_name_both_values_of_some_fields_and_of_the_others_only_that_they_differ() -> None:

@@ -85,7 +85,7 @@ def test_errors_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
         (("run", str(file), "--body", f"@{tmp_path}/absent"), {}, "absent cannot be read"),
         (("run", str(file)), {"CODEACTIONS_MEMORY_MB": secret}, "CODEACTIONS_MEMORY_MB: "),
         (("serve",), {"CODEACTIONS_PORT": secret}, "CODEACTIONS_PORT: "),
-        (("serve", "--host", "no.such.host.invalid"), {}, "'no.such.host.invalid' is no address of this host"),
+        (("serve", "--host", "no.such.host.invalid"), {}, "'no.such.host.invalid' is not an address of this host"),
         (("serve", "--port", "70000"), {}, "CODEACTIONS_PORT: "),
     ]
     for words, variables, message in cases:

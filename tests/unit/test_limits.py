@@ -248,8 +248,8 @@ def test_a_storage_that_cannot_be_is_told_without_its_password(url: str, shown: 
     ("url", "shown"),
     [
         ("redis://localhost", "redis://localhost"),
-        ("rediss://user:hunter2@host.example:6380/2?ssl_cert_reqs=none", "rediss://***@host.example:6380"),
-        ("redis://:hunter2@[::1]:6379/0", "redis://***@[::1]:6379"),
+        ("rediss://user:hunter2@host.example:6380/2?ssl_cert_reqs=none", "rediss://***@host.example:6380/2"),
+        ("redis://:hunter2@[::1]:6379/0", "redis://***@[::1]:6379/0"),
     ],
 )
 async def test_a_limiter_shows_no_password(url: str, shown: str) -> None:

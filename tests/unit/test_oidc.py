@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.identity import issuer, oidc, userinfo
-from codeactions.identity.issuer import ALGORITHMS
+from codeactions.identity.jws import ALGORITHMS
 from codeactions.identity.oidc import Identity, OidcConfig, OidcVerifier
 
 ISSUER = "https://issuer.example/realm"
@@ -622,7 +622,7 @@ async def test_answers_that_cannot_be_used(
 async def test_an_issuer_that_is_silent_is_given_up(
     site: Site, verifier: OidcVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(issuer, "_PATIENCE", 0.01)
+    monkeypatch.setattr(issuer, "_TIMEOUT", 0.01)
     site.open.clear()
     assert "TimeoutError" in await refusal(verifier, signed(claims()), ErrorCode.BUSY)
 
@@ -713,10 +713,9 @@ async def test_what_is_remembered_ends_with_the_token(site: Site, verifier: Oidc
     assert await refusal(verifier, token) == "the token has expired"
 
 
-async def test_what_is_remembered_is_bounded(
-    site: Site, verifier: OidcVerifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(oidc, "_MOST_KNOWN", 2)
+async def test_what_is_remembered_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oidc, "_MAX_REMEMBERED", 2)
+    verifier = site.verifier()
     first, second, third = (signed(claims(jti=str(number))) for number in range(3))
     for token in (first, second, first, third):
         await verifier.identify(token)
@@ -725,6 +724,7 @@ async def test_what_is_remembered_is_bounded(
     await refusal(verifier, signed(claims(), OTHER, kid="new"))  # which makes the server fetch the new keys
     await refusal(verifier, second)  # which was used longest ago
     assert await verifier.identify(first) == await verifier.identify(third) == ANA
+    await verifier.close()
 
 
 @pytest.fixture
@@ -824,7 +824,7 @@ async def test_who_looks_up_the_same_token_shares_the_answer(site: Site, asking:
 async def test_a_flood_of_opaque_tokens_reaches_the_issuer_in_small_numbers(
     site: Site, asking: OidcVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(userinfo, "_PATIENCE", 0.0)
+    monkeypatch.setattr(userinfo, "_QUEUE_SECONDS", 0.0)
     await asking.check()
     site.open.clear()
     callers = [asyncio.create_task(refusal(asking, f"made-up-{number}", ErrorCode.BUSY)) for number in range(16, 40)]

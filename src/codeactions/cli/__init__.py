@@ -1,1 +1,1 @@
-"""The `codeactions` command: wires everything together."""
+"""The `codeactions` command line."""

@@ -1,4 +1,4 @@
-"""`codeactions backup` and `codeactions restore`: the whole database in one file of plain SQL, and back."""
+"""`codeactions backup` and `codeactions restore`: the whole database to one file of plain SQL, and back."""
 
 import contextlib
 import logging
@@ -24,36 +24,43 @@ from codeactions.postgres import backup as database
 from codeactions.postgres.embedded import access
 
 STANDARD = "-"
-_PAUSE = 0.2  # seconds between two looks at how far it is
+_PROGRESS_INTERVAL = 0.2  # seconds
 
 
 def backup(settings: Settings, file: str | None, *, verbose: bool) -> None:
-    """Write the file, or to standard output for `-`. Raises `Error`; then no file of that name is there."""
+    """Write a backup to a file, or to standard output for `-`.
+
+    Raises `Error`, after which there is no file of that name.
+    """
     name = file or datetime.now().astimezone().strftime("codeactions-%Y%m%d-%H%M%S.sql")
     with _prepared(verbose=verbose):
         if name != STANDARD:
             require_new(Path(name))
-        elif sys.stdout is None:  # closed: its number may be that of any other file by now
+        elif sys.stdout is None:  # closed, so that its number may belong to any other file
             raise invalid("standard output is closed")
         with shared_database(settings) as url:
             state = inspect(url)
             if state.version == NIL_VERSION:
                 raise Error(
-                    ErrorCode.CONFLICT, f"there is nothing to back up: {_shown(settings)} has no tables of codeactions"
+                    ErrorCode.CONFLICT,
+                    f"there is nothing to back up: {_name_of(settings)} has no tables of codeactions",
                 )
             with _output(name) as output, _Progress() as progress:
                 program = database.dump(_parameters(url), output, progress.show)
     if verbose:
         _say(f"by {program}")
     where = "" if name == STANDARD else f" to {name}"
-    _say(f"backed up {_shown(settings)} at version {state.version}{where} ({_size(progress.done)})")
+    _say(f"backed up {_name_of(settings)} at version {state.version}{where} ({_size(progress.done)})")
 
 
 def restore(settings: Settings, file: str, *, verbose: bool) -> None:
-    """Bring the file, or standard input for `-`, into an empty database. Raises `Error`; then it is empty still."""
+    """Restore a file, or standard input for `-`, into an empty database.
+
+    Raises `Error`, after which the database is still empty.
+    """
     with _prepared(verbose=verbose), _input(file) as source:
-        head = database.read_head(source)  # before a database is made for it
-        with _alone(settings) as url:
+        head = database.read_head(source)  # first, before a database is made
+        with _exclusive_database(settings) as url:
             with _Progress() as progress:
                 program = database.restore(_parameters(url), head, source, progress.show)
             state = inspect(url)
@@ -61,7 +68,7 @@ def restore(settings: Settings, file: str, *, verbose: bool) -> None:
         _say(f"by {program}")
     if state.version == NIL_VERSION:
         raise invalid(f"{_input_name(file)} was restored, but it is no database of codeactions: it has no version")
-    _say(f"restored {_shown(settings)} at version {state.version} ({_size(progress.done)})")
+    _say(f"restored {_name_of(settings)} at version {state.version} ({_size(progress.done)})")
     match state.standing:
         case Standing.CURRENT:
             _say("start the server with `codeactions serve`")
@@ -72,21 +79,21 @@ def restore(settings: Settings, file: str, *, verbose: bool) -> None:
 
 
 def _parameters(url: str) -> dict[str, str]:
-    """The database URL by libpq's keywords, as migrations read it; x- parameters concern them alone."""
+    """Return the parameters of a database URL by libpq's keywords, without the x- ones, which are `migrate`'s."""
     address = parse(url)
     return {**address.parameters, **address.settings}
 
 
 @contextlib.contextmanager
-def _alone(settings: Settings) -> Iterator[str]:
+def _exclusive_database(settings: Settings) -> Iterator[str]:
     if settings.database_url:
         yield settings.database_url
     else:
-        with access.alone(settings.data_dir) as url:
+        with access.exclusive(settings.data_dir) as url:
             yield url
 
 
-def _shown(settings: Settings) -> str:
+def _name_of(settings: Settings) -> str:
     if not settings.database_url:
         return str(settings.data_dir)
     address = parse(settings.database_url)
@@ -100,7 +107,7 @@ def _output(name: str) -> Iterator[IO[bytes]]:
             yield file
         return
     try:
-        # A buffer of its own: what cannot be written must not be tried again when Python ends.
+        # With a buffer of its own: Python must not try to write the rest again when it ends.
         with open(sys.stdout.fileno(), "wb", closefd=False) as file:
             yield file
     except OSError as error:
@@ -115,7 +122,7 @@ def _input(name: str) -> Iterator[IO[bytes]]:
         else:
             with open(name, "rb") as file:
                 yield file
-    except database.NoBackup as error:
+    except database.NotABackup as error:
         raise invalid(f"{_input_name(name)} {error.message}") from error
     except OSError as error:
         raise invalid(f"{_input_name(name)} cannot be read: {error.strerror or error}") from error
@@ -127,7 +134,10 @@ def _input_name(name: str) -> str:
 
 @contextlib.contextmanager
 def _prepared(*, verbose: bool) -> Iterator[None]:
-    """Logs to standard error, only what matters; and SIGTERM or a hang-up ends the block as Ctrl-C does."""
+    """Log warnings to standard error for the block, and end it at SIGTERM or SIGHUP as at Ctrl-C.
+
+    verbose: log information, too.
+    """
     level = logging.INFO if verbose else logging.WARNING
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -146,18 +156,18 @@ def _prepared(*, verbose: bool) -> Iterator[None]:
 
 
 class _Progress:
-    """The bytes that have gone through, on a line of a terminal that is wiped at the end."""
+    """A line on a terminal with the number of bytes so far, which is erased at the end."""
 
     def __init__(self) -> None:
         self.done = 0
-        self._next = time.monotonic() + _PAUSE
+        self._next = time.monotonic() + _PROGRESS_INTERVAL
         self._shown = False
 
     def show(self, done: int) -> None:
-        """`done` bytes have gone through."""
+        """Show that `done` bytes were copied, at most every 0.2 seconds."""
         self.done = done
         if sys.stderr.isatty() and time.monotonic() > self._next:
-            self._next = time.monotonic() + _PAUSE
+            self._next = time.monotonic() + _PROGRESS_INTERVAL
             self._shown = True
             print(f"\r\x1b[K{_size(done)}", end="", file=sys.stderr, flush=True)
 

@@ -1,4 +1,4 @@
-"""The server's database, for a command beside the server."""
+"""The database for a command."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from codeactions.postgres.embedded import access
 
 @contextlib.contextmanager
 def shared_database(settings: Settings) -> Iterator[str]:
-    """Its URL, for the block; the embedded one's whether or not its server runs. Raises `Error`."""
+    """Provide the URL of the server's database for the block, whether or not a server runs. Raises `Error`."""
     if settings.database_url:
         yield settings.database_url
     else:

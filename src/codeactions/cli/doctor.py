@@ -1,4 +1,4 @@
-"""`codeactions doctor`: what this host offers for sandboxes, tried out, and what that means."""
+"""`codeactions doctor`: a check of the host's means for sandboxes, with a trial."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ _OLDEST_KERNEL = (5, 14)  # per-namespace process counts; mount_setattr came wit
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `help` says what to do when it is missing."""
+    """The result of one check. help: what to do when it fails."""
 
     name: str
     good: bool
@@ -32,8 +32,8 @@ class Finding:
     help: str = ""
 
 
-def examine() -> bool:
-    """Print every finding, start a sandbox, attack it, and print the verdict. True when runs would be walled in."""
+def diagnose() -> bool:
+    """Print all findings, attack a sandbox, print the verdict, and return whether runs would be isolated."""
     settings = read_settings()
     catalogue = settings.catalogue()
     for finding in (*_findings(), *_runtimes(catalogue)):
@@ -45,23 +45,21 @@ def examine() -> bool:
         level, reason = asyncio.run(_try(settings, catalogue))
     except Error as error:
         print(f"verdict: NO SANDBOX. {error.message}")
-        print("The server refuses to start here. Mend what is missing above; `codeactions serve")
-        print("--insecure-no-sandbox` starts it all the same, for sources you would run in your own shell.")
+        print("The server refuses to start here. Provide what is missing above. `codeactions serve")
+        print("--insecure-no-sandbox` starts it nevertheless, for sources you would run in your own shell.")
         return False
-    print("tried:   a run attacked its own walls and got through none of them")
+    print("tried:   a run attacked its own sandbox and could not break out")
     if level == "full":
         print("verdict: FULL. Every run has its own user, pid, mount, ipc, uts and network namespace, a host uid of")
         print("its own slot, no capability, a system call filter, and memory and process limits by cgroup.")
     else:
-        print(f"verdict: REDUCED. Every run is walled in, but {reason}.")
+        print(f"verdict: REDUCED. Every run is isolated, but {reason}.")
     return True
 
 
 def _findings() -> Iterator[Finding]:
     kernel = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
-    yield Finding(
-        "kernel", kernel >= _OLDEST_KERNEL, platform.release(), "Linux 5.14 or later is needed for every wall to hold"
-    )
+    yield Finding("kernel", kernel >= _OLDEST_KERNEL, platform.release(), "the full sandbox needs Linux 5.14 or later")
     machine = platform.machine()
     yield Finding("architecture", machine in ALLOWED, machine, f"the system call filter knows {', '.join(ALLOWED)}")
     yield Finding("user", True, "root: a host uid for each slot" if os.geteuid() == 0 else f"uid {os.geteuid()}")
@@ -146,7 +144,7 @@ async def _try(settings: Settings, catalogue: Registry) -> tuple[str, str]:
 async def _try_languages(
     settings: Settings, catalogue: Registry, artifacts: ArtifactStore, executor: LocalExecutor
 ) -> None:
-    """Run something small in each language, as the server does when it starts, and print what came of it."""
+    """Run a small program in each language, as the server does when it starts, and print the results."""
     languages = Languages(catalogue, settings.build_launcher(catalogue), artifacts, say=lambda _: None)
     try:
         await languages.start(prepare=False)

@@ -1,4 +1,4 @@
-"""The server's own log: one structured line an event, on standard error."""
+"""The server's own log: one structured line for each event, on standard error."""
 
 import logging
 import sys
@@ -7,14 +7,14 @@ import structlog
 
 
 def configure(log_format: str) -> None:
-    """`text` for people, `json` for machines, `auto` decides by whether standard error is a terminal."""
+    """Configure the log. log_format: `text`, `json`, or `auto`, which is text if standard error is a terminal."""
     text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if text
         else structlog.processors.JSONRenderer()
     )
-    # Without the values of variables, which may be tokens.
+    # Without local variables, whose values may be tokens.
     trace = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     structlog.configure(
         processors=[

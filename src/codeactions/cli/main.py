@@ -1,4 +1,4 @@
-"""The command line: `codeactions serve`, `run`, `backup` and more. Errors are one line on stderr, exit code 1."""
+"""The commands of `codeactions`. An error is one line on standard error, with exit code 1."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the command line: the entry point of the console script."""
     try:
         app()
     except Error as error:
@@ -40,13 +40,13 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (CODEACTIONS_HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (CODEACTIONS_PORT).")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of the data (CODEACTIONS_DATA_DIR).")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="The data folder (CODEACTIONS_DATA_DIR).")] = None,
     database_url: Annotated[
-        str | None, typer.Option(help="PostgreSQL to use instead of the embedded one (DATABASE_URL).")
+        str | None, typer.Option(help="PostgreSQL to use instead of the embedded database (DATABASE_URL).")
     ] = None,
     insecure_no_sandbox: Annotated[
         bool,
-        typer.Option("--insecure-no-sandbox", help="Serve even where no sandbox is possible. Never in production."),
+        typer.Option("--insecure-no-sandbox", help="Serve even if no sandbox is possible. Never in production."),
     ] = False,
 ) -> None:
     """Serve the API, endpoints and runs until Ctrl-C or SIGTERM."""
@@ -62,16 +62,16 @@ def backup(
     file: Annotated[
         str | None,
         typer.Argument(
-            help="The file to write, - for standard output. Without it: codeactions-DATE-TIME.sql in this folder."
+            help="The file to write; - for standard output. By default codeactions-DATE-TIME.sql in this folder."
         ),
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of the data (CODEACTIONS_DATA_DIR).")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="The data folder (CODEACTIONS_DATA_DIR).")] = None,
     database_url: Annotated[
-        str | None, typer.Option(help="PostgreSQL to back up instead of the embedded one (DATABASE_URL).")
+        str | None, typer.Option(help="PostgreSQL to back up instead of the embedded database (DATABASE_URL).")
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say which program did it.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print which program was used.")] = False,
 ) -> None:
-    """Write the whole database to a file of plain SQL, whether or not a server runs. Never overwrites a file."""
+    """Write the whole database to a file of plain SQL. A server may be running. No file is overwritten."""
     from codeactions.cli.backup import backup as write
     from codeactions.node.settings import read_settings
 
@@ -80,14 +80,14 @@ def backup(
 
 @app.command()
 def restore(
-    file: Annotated[str, typer.Argument(help="A file that `codeactions backup` wrote, - for standard input.")],
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of the data (CODEACTIONS_DATA_DIR).")] = None,
+    file: Annotated[str, typer.Argument(help="A file that `codeactions backup` wrote; - for standard input.")],
+    data_dir: Annotated[Path | None, typer.Option(help="The data folder (CODEACTIONS_DATA_DIR).")] = None,
     database_url: Annotated[
-        str | None, typer.Option(help="PostgreSQL to fill instead of the embedded one (DATABASE_URL).")
+        str | None, typer.Option(help="PostgreSQL to restore into instead of the embedded database (DATABASE_URL).")
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say which program did it.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print which program was used.")] = False,
 ) -> None:
-    """Bring a backup into an empty database or a new data folder: all of it, or nothing if anything fails."""
+    """Restore a backup into an empty database or a new data folder: all of it, or nothing if an error occurs."""
     from codeactions.cli.backup import restore as read
     from codeactions.node.settings import read_settings
 
@@ -95,17 +95,17 @@ def restore(
 
 
 class _Verbatim(typer.core.TyperCommand):
-    """A command that takes all its words as they are, `--` and `-help` too."""
+    """A command that gets all its words as they are, `--` and `-help` included."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse nothing."""
+        """Leave the words unparsed."""
         ctx.args = args
         return []
 
 
 @app.command(cls=_Verbatim, add_help_option=False)
 def migrate(context: typer.Context) -> None:
-    """Look at or change the version of the database's schema: the program `migrate`, on codeactions' own migrations."""
+    """Show or change the version of the database's schema: the program `migrate` with codeactions' own migrations."""
     from codeactions.cli.migrate import migrate as start
 
     sys.exit(start(context.args))
@@ -119,22 +119,22 @@ app.command()(manage_commands.audit)
 
 @app.command()
 def doctor() -> None:
-    """Show what this host offers for sandboxes, try it, and say what that means. Exit code 1 if it does not hold."""
-    from codeactions.cli.doctor import examine
+    """Check what this host offers for sandboxes, and try one. The exit code is 1 if runs would not be isolated."""
+    from codeactions.cli.doctor import diagnose
 
-    sys.exit(0 if examine() else 1)
+    sys.exit(0 if diagnose() else 1)
 
 
 @app.command()
 def run(
-    file: Annotated[Path, typer.Argument(help="The source; its ending tells the language: .py, .js, .ts or .go.")],
-    param: Annotated[list[str] | None, typer.Option(help="A query parameter, as name=value; may be repeated.")] = None,
-    header: Annotated[list[str] | None, typer.Option(help="A header, as 'Name: value'; may be repeated.")] = None,
+    file: Annotated[Path, typer.Argument(help="The source; its suffix determines the language: .py, .js, .ts or .go.")],
+    param: Annotated[list[str] | None, typer.Option(help="A query parameter as name=value; may be repeated.")] = None,
+    header: Annotated[list[str] | None, typer.Option(help="A header as 'Name: value'; may be repeated.")] = None,
     body: Annotated[str, typer.Option(help="The body: text, @FILE, or - for standard input.")] = "",
     method: Annotated[str, typer.Option(help="The request's method.")] = "POST",
-    timeout: Annotated[int, typer.Option(help="Seconds the run may take.", min=1, max=300)] = 60,
+    timeout: Annotated[int, typer.Option(help="The run's time limit in seconds.", min=1, max=300)] = 60,
 ) -> None:
-    """Run a file once in the sandbox, without a server: result on standard output, log and timing on standard error."""
+    """Run a file once in the sandbox, without a server: result to standard output, log and timing to standard error."""
     from codeactions.cli.run import run_file
 
     sys.exit(run_file(file, params=param or [], headers=header or [], body=body, method=method, timeout=timeout))

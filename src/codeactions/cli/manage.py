@@ -1,6 +1,7 @@
-"""`codeactions project`, `permission`, `token` and `audit`: with the administrator's rights, on the database itself.
+"""The ground of the commands `project`, `permission`, `token` and `audit`: the database, callers and output.
 
-They need no server; one that runs hears of what they change.
+These commands change the database directly, with the administrator's rights. They need no server; a running server is
+notified of their changes.
 """
 
 import asyncio
@@ -24,24 +25,27 @@ from codeactions.node.settings import Settings
 from codeactions.postgres.database import Database
 from codeactions.services.audited import AuditedDatabase
 
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 _Item = TypeVar("_Item")
 
 
-def carry_out(settings: Settings, work: Callable[[AuditedDatabase, Caller], Awaitable[_Found]]) -> _Found:
-    """Do something with the database as the administrator. Raises `Error`."""
+def run_as_administrator(settings: Settings, work: Callable[[AuditedDatabase, Caller], Awaitable[_Result]]) -> _Result:
+    """Call `work` with the database and the administrator as the caller, and return its result.
+
+    Raises `Error`: conflict when the schema is not of this version; others as `work` does.
+    """
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     with shared_database(settings) as url:
         if (state := inspect(url)).standing is not Standing.CURRENT:
-            raise Error(ErrorCode.CONFLICT, f"the database is not this version's: {state.message}")
-        return asyncio.run(_carry_out(url, work))
+            raise Error(ErrorCode.CONFLICT, f"the schema of the database is not that of this version: {state.message}")
+        return asyncio.run(_run(url, work))
 
 
-async def every(read: Callable[[int], Awaitable[Page[_Item]]]) -> list[_Item]:
-    """All pages of a list."""
+async def all_pages(read: Callable[[int], Awaitable[Page[_Item]]]) -> list[_Item]:
+    """Return the items of all pages. read: returns the page with a number, from 1."""
     first = await read(1)
     found = list(first.data)
     for number in range(2, first.last_page + 1):
@@ -49,8 +53,8 @@ async def every(read: Callable[[int], Awaitable[Page[_Item]]]) -> list[_Item]:
     return found
 
 
-def show(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:
-    """Print a list: a table, or an array of JSON objects."""
+def print_rows(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:
+    """Print rows, all with the same keys, as a table or as an array of JSON objects."""
     listed = [{name: _plain(value) for name, value in row.items()} for row in rows]
     if as_json:
         print(json.dumps(listed, indent=2))
@@ -65,7 +69,7 @@ def show(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-async def _carry_out(url: str, work: Callable[[AuditedDatabase, Caller], Awaitable[_Found]]) -> _Found:
+async def _run(url: str, work: Callable[[AuditedDatabase, Caller], Awaitable[_Result]]) -> _Result:
     database = Database(url, connections=1)
     await database.open()
     try:
@@ -78,7 +82,7 @@ async def _carry_out(url: str, work: Callable[[AuditedDatabase, Caller], Awaitab
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+    except (KeyError, OSError):  # in a container the user may have no name
         return f"uid {os.getuid()}"
 
 
@@ -92,5 +96,5 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     text = value if isinstance(value, str) else json.dumps(value)
-    # What others named must not move the cursor about.
+    # Names that users chose must not control the terminal.
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -1,4 +1,4 @@
-"""`codeactions migrate`: the program `migrate`, by default on our own migrations and the server's database."""
+"""`codeactions migrate`: the program `migrate`, by default with codeactions' own migrations and database."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ from codeactions.postgres.embedded import access
 def migrate(words: Sequence[str]) -> int:
     """Run one command of `migrate` and return its exit code.
 
-    The database is that of `-database`, else DATABASE_URL, else the embedded one of CODEACTIONS_DATA_DIR,
-    whether or not its server runs. What the URL leaves open is libpq's to decide, as for the server.
+    The database is that of `-database`, else that of DATABASE_URL, else the embedded one of CODEACTIONS_DATA_DIR,
+    whether or not its server runs. libpq decides what the URL leaves open, as for the server.
     """
     return main(words, program="codeactions migrate", directory=find_directory(), database=_database, sslmode=None)
 

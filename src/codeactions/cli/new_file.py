@@ -1,4 +1,4 @@
-"""A file that is there when it is whole."""
+"""A file that gets its name only when it is complete."""
 
 import contextlib
 import errno
@@ -14,17 +14,18 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 def require_new(path: Path) -> None:
-    """Raise `Error` (conflict) if there is anything of that name; `new_file` does so too, but at its end."""
+    """Raise `Error` (conflict) if the path exists. `new_file` does so too, but also at its end."""
     if os.path.lexists(path):
         raise Error(ErrorCode.CONFLICT, f"{path} exists already: give another name, nothing is ever overwritten")
 
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to for the block. It gets its name at the end, on disk by then; after an error it is gone.
+    """Provide a file to write to for the block; at the end it is synchronised to disk and gets its name.
 
-    Until then it is `.codeactions-…part` beside it; a kill -9 leaves that. Only its owner can read it. Raises `Error`
-    for what the file system refuses (OSErrors of the block included), and never replaces a file.
+    Until then it is `.codeactions-….part` in the same folder, which a kill -9 leaves behind; after an error it is
+    deleted. Only its owner can read it. It never replaces a file. Raises `Error`: conflict if the path exists; invalid
+    for an OSError, including those of the block.
     """
     require_new(path)
     try:
@@ -49,7 +50,7 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
 
 def _name(temporary: str, path: Path) -> None:
     try:
-        os.link(temporary, path)  # unlike a rename, it fails if somebody took the name meanwhile
+        os.link(temporary, path)  # unlike a rename, this fails if the name was taken in the meantime
     except FileExistsError:
         require_new(path)
         raise

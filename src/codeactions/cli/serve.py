@@ -1,4 +1,4 @@
-"""`codeactions serve`: the server, from its first line of output to its last."""
+"""`codeactions serve`: the server from its first line of output to its last."""
 
 import asyncio
 import contextlib
@@ -14,13 +14,13 @@ import uvloop
 
 from codeactions.cli.logging import configure
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.masking import masked_url
 from codeactions.examples import examples
 from codeactions.http.app import create_app
 from codeactions.node.node import Node
 from codeactions.node.secrets import load_or_make_key, load_or_make_token, token_path
 from codeactions.node.settings import Settings
-from codeactions.node.wiring import Secrets
-from codeactions.postgres.database import masked
+from codeactions.node.wiring import ServerSecrets
 
 _BACKLOG = 2048
 
@@ -33,7 +33,10 @@ def serve(settings: Settings, *, insecure: bool) -> None:
 
 
 def _raise_open_files() -> None:
-    """Use all descriptors that the host allows: a run takes four, its caller one. Runs have a limit of their own."""
+    """Raise the limit of descriptors to what the host allows: a run takes four, its caller one.
+
+    Runs have a limit of their own.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -44,7 +47,7 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     listener = _listen(settings.host, settings.port)
     token = settings.auth_token or load_or_make_token(settings.data_dir)
-    secrets = Secrets(token, settings.secret_key or load_or_make_key(settings.data_dir))
+    secrets = ServerSecrets(token, settings.secret_key or load_or_make_key(settings.data_dir))
     node = Node(settings, secrets, insecure=insecure, say=_say)
     starting = asyncio.create_task(node.start())
     waiting = asyncio.create_task(stopping.wait())
@@ -64,7 +67,7 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
-            # By default uvicorn believes whoever calls from this host.
+            # By default uvicorn trusts the headers of every caller on this host.
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies,
             backlog=_BACKLOG,
@@ -91,18 +94,18 @@ class _Server(uvicorn.Server):
         self.ready = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, and tell."""
+        """Start to listen, and set `ready`."""
         await super().startup(sockets)
         self.ready.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: uvicorn would end the process after its own part, before sandboxes and database."""
+        """Install no signal handlers: uvicorn would end the process before sandboxes and database are stopped."""
         yield
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Take the port before anything else is started. Raises `Error` that says who to ask."""
+    """Listen on the port, before anything else is started. Raises `Error` that says what to do."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -111,11 +114,11 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except socket.gaierror:
-        raise Error(ErrorCode.INVALID, f"{host!r} is no address of this host: check --host") from None
+        raise Error(ErrorCode.INVALID, f"{host!r} is not an address of this host: check --host") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            hint = f"see who listens with `ss -ltnp 'sport = :{port}'`, or choose another with --port"
-            raise Error(ErrorCode.CONFLICT, f"port {port} on {host} is taken: {hint}") from None
+            hint = f"find the process with `ss -ltnp 'sport = :{port}'`, or choose another with --port"
+            raise Error(ErrorCode.CONFLICT, f"port {port} on {host} is in use: {hint}") from None
         raise Error(ErrorCode.INVALID, f"cannot listen on {host} port {port}: {error.strerror}") from None
     listener.set_inheritable(False)
     return listener
@@ -133,7 +136,7 @@ def _introduce(settings: Settings, listener: socket.socket, token: str) -> None:
         f"  try it:  curl '{base}/endpoint/{hello.id}?name=you'" if settings.examples else "",
         f"  token:   {'as given in CODEACTIONS_AUTH_TOKEN' if given else token}",
         "" if given else f"           (kept in {token_path(settings.data_dir)})",
-        f"  data:    {masked(settings.database_url) if settings.database_url else settings.data_dir}",
+        f"  data:    {masked_url(settings.database_url) if settings.database_url else settings.data_dir}",
         f"  docs:    {base}/docs  (any name, the token as the password)",
         f"  history: curl -H 'Authorization: Token …' '{base}/coderun?code_id={hello.id}'" if settings.examples else "",
         "",

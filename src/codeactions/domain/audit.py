@@ -23,7 +23,6 @@ class Thing(StrEnum):
     """The kind of thing that was changed; the closed set of `audit_log.thing`."""
 
     CODE = "code"
-    LIBRARY = "library"
     PROJECT = "project"
     PERMISSION = "permission"
     TOKEN = "token"  # noqa: S105 - a kind, no secret

@@ -1,1 +1,1 @@
-"""Messages of a company's identity system, by which projects and permissions follow it; optional."""
+"""Messages from a company's identity system, which keep projects and permissions in step with it; optional."""

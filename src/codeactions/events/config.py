@@ -1,11 +1,14 @@
-"""Where the identity system's messages come from."""
+"""The source of the identity system's messages."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsConfig:
-    """url: of RabbitMQ, with its password. prefetch: messages that a queue may be ahead."""
+    """The address of RabbitMQ and the names of exchanges and queues.
+
+    url: with the password. prefetch: messages that RabbitMQ may send before earlier ones are acknowledged.
+    """
 
     url: str = field(repr=False)
     projects_exchange: str = "projects.topic"

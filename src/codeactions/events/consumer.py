@@ -1,4 +1,4 @@
-"""Takes the identity system's messages from RabbitMQ and has them applied: each at least once, in the queue's order."""
+"""The consumer of the identity system's messages: each is applied at least once, in the order of its queue."""
 
 import asyncio
 import logging
@@ -6,10 +6,12 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from codeactions.background.task import BackgroundTask
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.event import Event, parse_permission_event, parse_project_event
 from codeactions.events.config import EventsConfig
@@ -19,15 +21,15 @@ from codeactions.services.membership_sync import MembershipSync
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractIncomingMessage
 
-_FIRST_DELAY, _MOST_DELAY = 0.5, 30.0  # seconds before trying again: each time twice as long
+_FIRST_DELAY, _MAX_DELAY = 0.5, 30.0  # seconds before another attempt; doubled each time
 _STANDBY_DELAY = 5.0
-_ATTEMPTS = 5  # at a message that meets an error nobody has thought of
+_ATTEMPTS = 5  # for a message that causes an unexpected error
 _log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class _Lane:
-    """One queue, and how it is. down: why it is not connected. alone: see `subscribed`."""
+    """One queue and its state. down: why it is not connected. alone: see `subscribed`."""
 
     exchange: str
     queue: str
@@ -45,42 +47,41 @@ class _Lane:
 
 
 class EventsConsumer:
-    """Both queues, each with a connection and a task of its own.
+    """Consumers of both queues, each with a connection and a background task of its own.
 
-    Several servers may do this at once: one has all messages of a queue, and another takes over when it is gone.
+    Several servers may consume at once: one gets all messages of a queue, and another takes over when it is gone.
     """
 
     def __init__(
         self,
         config: EventsConfig,
-        directory: MembershipSync,
+        memberships: MembershipSync,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._config, self._directory, self._sleep, self._now = config, directory, sleep, now
+        self._config, self._memberships, self._sleep, self._now = config, memberships, sleep, now
         self._lanes = (
             _Lane(config.projects_exchange, config.projects_queue, parse_project_event),
             _Lane(config.permissions_exchange, config.permissions_queue, parse_permission_event),
         )
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = [BackgroundTask(f"events of {lane.queue}", partial(self._serve, lane)) for lane in self._lanes]
 
     async def start(self) -> None:
-        """Begin to connect, and return. Raises `Error` (invalid) without aio-pika, or for a URL that is none."""
+        """Start to connect, and return. Raises `Error` (invalid) without aio-pika, or for a wrong URL."""
         check_url(self._config.url)
-        logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)  # `_serve` tells of broken connections
-        self._tasks = [asyncio.create_task(self._serve(lane), name=f"events of {lane.queue}") for lane in self._lanes]
+        logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)  # `_serve` logs broken connections
+        for task in self._tasks:
+            task.start()
 
     async def stop(self) -> None:
-        """Stop. A message that is not done stays in its queue."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Stop consuming. A message that is not applied yet stays in its queue."""
+        await asyncio.gather(*(task.stop() for task in self._tasks), return_exceptions=True)
 
     async def check(self) -> dict[str, Any]:
-        """What was done since the start. Raises `Error` (busy) while a queue is not connected.
+        """Return the counts since the start, for `/health`. Raises `Error` (busy) while a queue is not connected.
 
-        standby: queues whose messages somebody else has, until that one is gone.
+        standby: the queues whose messages another server gets, until it is gone.
         """
         for lane in self._lanes:
             if lane.down is not None:
@@ -105,20 +106,20 @@ class EventsConsumer:
                 if not lane.standby:
                     _log.info("events_standby", queue=lane.queue)
                 lane.down, lane.standby, lane.alone = None, True, standby.alone
-                # Not all at the same time, or those that make way for each other would meet again.
+                # At a random time, so that servers that stepped back for each other do not meet again.
                 await self._sleep(_STANDBY_DELAY * random.uniform(0.7, 1.3))  # noqa: S311 - not a secret
                 continue
             except asyncio.CancelledError:
                 _heed_stop()
-                lane.down = "the connection was closed"  # the library tells of that in this way, too
-            except Exception as error:  # whatever it was, the next connection may do better
+                lane.down = "the connection was closed"  # the library reports that as a cancellation, too
+            except Exception as error:  # any error may be gone with the next connection
                 lane.down = reason_of(error, self._config.url)
             lane.standby = False
-            if lane.settled > settled or clock() - began > _MOST_DELAY:
+            if lane.settled > settled or clock() - began > _MAX_DELAY:
                 delay = _FIRST_DELAY
             _log.warning("events_disconnected", queue=lane.queue, reason=lane.down, retry_seconds=delay)
             await self._sleep(delay)
-            delay = min(2 * delay, _MOST_DELAY)
+            delay = min(2 * delay, _MAX_DELAY)
 
     async def _consume(self, lane: _Lane) -> None:
         config = self._config
@@ -129,13 +130,13 @@ class EventsConsumer:
             alone=lane.alone,
         ) as subscription:
             lane.down, lane.standby = None, False
-            _log.info("events_connected", queue=lane.queue, made_by_others=not subscription.mine)
+            _log.info("events_connected", queue=lane.queue, made_by_others=not subscription.is_standard)
             while True:
                 _heed_stop()
                 message = await subscription.next()
                 reason = await self._apply(lane, subscription, message)
                 if reason is not None:
-                    await subscription.bury(message, reason, self._now())
+                    await subscription.dead_letter(message, reason, self._now())
                 await message.ack()
                 lane.last_at = self._now()
                 if reason is None:
@@ -145,12 +146,12 @@ class EventsConsumer:
                     _log.warning("event_dead_lettered", queue=lane.queue, reason=reason)
 
     async def _apply(self, lane: _Lane, subscription: Subscription, message: "AbstractIncomingMessage") -> str | None:
-        """Do what a message says, however long the database is away; else why that cannot be done."""
+        """Apply a message, however long the database is away. Return None, or the reason why it cannot be applied."""
         delay, failures = _FIRST_DELAY, 0
         while True:
             _heed_stop()
             try:
-                await self._directory.apply(lane.parse(message.body))
+                await self._memberships.apply(lane.parse(message.body))
                 return None
             except Error as error:
                 if error.code is ErrorCode.INVALID:
@@ -163,12 +164,12 @@ class EventsConsumer:
             if failures == _ATTEMPTS:
                 return "internal"
             await self._sleep(delay)
-            delay = min(2 * delay, _MOST_DELAY)
+            delay = min(2 * delay, _MAX_DELAY)
             subscription.check()
 
 
 def _heed_stop() -> None:
-    """Raise a cancellation again that something has swallowed, as `asyncio.wait_for` does when it is just done."""
+    """Raise a cancellation that was swallowed, as `asyncio.wait_for` may do when it has just finished."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

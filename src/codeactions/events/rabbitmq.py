@@ -1,4 +1,4 @@
-"""What is asked of RabbitMQ, with aio-pika: an optional package, which is imported only when events are switched on."""
+"""Access to RabbitMQ by aio-pika, an optional package that is imported only when events are switched on."""
 
 import asyncio
 import contextlib
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from codeactions.domain.errors import invalid
+from codeactions.domain.masking import without_password
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
@@ -17,53 +18,54 @@ _HEARTBEAT_SECONDS = 15
 
 
 class Standby(Exception):
-    """Somebody else has the messages of the queue. `alone`: how to ask for it next time."""
+    """Another consumer gets the messages of the queue. alone: the value for the next call of `subscribed`."""
 
     def __init__(self, *, alone: bool) -> None:
-        super().__init__("somebody else consumes the queue")
+        super().__init__("another consumer has the queue")
         self.alone = alone
 
 
 class Subscription:
-    """The messages of a queue, one after the other; each is to be acknowledged, after `bury` if it is no good.
+    """The messages of a queue, one after the other.
 
-    mine: whether the queue is as we make it.
+    Each message must be acknowledged; one that cannot be applied, after `dead_letter`. is_standard: whether the queue
+    has the properties that this server gives to its queues.
     """
 
-    def __init__(self, channel: "AbstractChannel", dead: str, *, mine: bool) -> None:
-        self.mine = mine
+    def __init__(self, channel: "AbstractChannel", dead: str, *, is_standard: bool) -> None:
+        self.is_standard = is_standard
         self._channel = channel
         self._dead = dead
         self._inbox: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
         self._lost: str | None = None
 
     async def receive(self, message: "AbstractIncomingMessage") -> None:
-        """Called for each message that comes."""
+        """Accept a message from the library."""
         self._inbox.put_nowait(message)
 
     def lose(self, _: object, error: BaseException | None = None) -> None:
-        """Called when no more will come."""
-        told = str(error) if isinstance(error, Exception) else ""
-        self._lost = self._lost or told or "RabbitMQ has closed the channel or taken the queue away"
+        """Accept the library's report that no more messages will come."""
+        reason = str(error) if isinstance(error, Exception) else ""
+        self._lost = self._lost or reason or "RabbitMQ has closed the channel or taken the queue away"
         self._inbox.put_nowait(None)
 
     def check(self) -> None:
-        """Raises `ConnectionError` when messages that were received may be somebody else's by now."""
+        """Raise `ConnectionError` if another consumer may have the received messages by now."""
         if self._lost or self._channel.is_closed:
             raise ConnectionError(self._lost or "the channel was closed")
 
     async def next(self) -> "AbstractIncomingMessage":
-        """Wait for a message. Raises `ConnectionError` when none will come any more."""
+        """Wait for a message and return it. Raises `ConnectionError` when no more will come."""
         message = await self._inbox.get()
         self.check()
         assert message is not None
         return message
 
-    async def bury(self, message: "AbstractIncomingMessage", reason: str, at: datetime) -> None:
-        """Put a copy into the dead-letter queue; it is there when this returns."""
+    async def dead_letter(self, message: "AbstractIncomingMessage", reason: str, at: datetime) -> None:
+        """Put a copy into the dead-letter queue. It is stored there when this returns."""
         import aio_pika
 
-        # No other property is copied: an expiration or a user id would lose the message, CC would send it elsewhere.
+        # No other property is copied: an expiration or a user id would lose the message, CC would copy it elsewhere.
         copy = aio_pika.Message(
             message.body,
             headers={
@@ -75,7 +77,7 @@ class Subscription:
             message_id=message.message_id,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         )
-        # Straight to the queue: nobody else's binding is between. Waits for the broker's word that it is kept.
+        # Directly to the queue, past all bindings. This waits until the broker confirms that it has stored the copy.
         await self._channel.default_exchange.publish(copy, self._dead, timeout=_PUBLISH_SECONDS)
 
 
@@ -83,10 +85,10 @@ class Subscription:
 async def subscribed(
     url: str, exchange: str, queue: str, *, routing_key: str, prefetch: int, alone: bool
 ) -> AsyncIterator[Subscription]:
-    """Connect, make what is missing, and consume for the length of a `with` block.
+    """Connect, make the exchanges and queues that are missing, and consume for the block.
 
-    alone: whether to ask for being the only consumer of a queue that was made by somebody else. Raises `Standby`, and
-    whatever the library does.
+    alone: whether to ask to be the only consumer of a queue that has other properties than this server's. Raises
+    `Standby`, and the errors of the library.
     """
     import aio_pika
 
@@ -98,13 +100,13 @@ async def subscribed(
     )
     try:
         async with asyncio.timeout(_OPEN_SECONDS):
-            mine = await _declare(connection, exchange, queue)
+            is_standard = await _declare(connection, exchange, queue)
             channel = await connection.channel(on_return_raises=True)  # with publisher confirms
             await channel.set_qos(prefetch_count=prefetch)
-            subscription = Subscription(channel, f"{queue}.dead", mine=mine)
+            subscription = Subscription(channel, f"{queue}.dead", is_standard=is_standard)
             bound = await channel.get_queue(queue)
             await bound.bind(exchange, routing_key)
-            await _subscribe(channel, bound, subscription, alone=alone and not mine)
+            await _subscribe(channel, bound, subscription, alone=alone and not is_standard)
         yield subscription
     finally:
         with contextlib.suppress(Exception):
@@ -118,7 +120,7 @@ async def _subscribe(
     from aiormq.exceptions import ChannelAccessRefused
 
     consumers = queue.declaration_result.consumer_count
-    if alone and consumers:  # quorum queues do not refuse a second one, whatever it asks for
+    if alone and consumers:  # a quorum queue accepts a second one, even an exclusive one
         raise Standby(alone=True)
     channel.close_callbacks.add(subscription.lose)
     (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(subscription.lose)
@@ -127,41 +129,53 @@ async def _subscribe(
     except ChannelAccessRefused as error:
         if "exclusive" not in str(error):
             raise
-        # Refused although nobody is there: the queue sees to it itself that one consumer at a time has messages.
+        # Refused without another consumer: the queue itself gives its messages to one consumer at a time.
         raise Standby(alone=bool(consumers)) from None
     if alone:
         again = await channel.declare_queue(queue.name, passive=True)
-        if (again.declaration_result.consumer_count or 0) > 1:  # two began at the same time
+        if (again.declaration_result.consumer_count or 0) > 1:  # two started at the same time
             raise Standby(alone=True)
 
 
 async def _declare(connection: "AbstractConnection", exchange: str, queue: str) -> bool:
-    """Make exchanges and queues that are missing; whether the queue is as we make it.
+    """Make the exchanges and queues that are missing, and return whether the queue has the standard properties.
 
-    Queues are classic ones. Quorum queues of RabbitMQ 4 drop a message, or send it away unasked, after 20 deliveries:
-    that many restarts while the database is away would be enough. With a single active consumer the order of messages
-    holds for several servers, too.
+    The queues are classic ones. Quorum queues of RabbitMQ 4 drop or dead-letter a message after 20 deliveries, and 20
+    restarts while the database is away would reach that number. With a single active consumer, the order of messages
+    also holds when there are several servers.
     """
     dead, letters = f"{queue}.dead", f"{queue}.dlx"
     classic: Arguments = {"x-queue-type": "classic"}
-    ours: Arguments = {"x-queue-type": "classic", "x-single-active-consumer": True, "x-dead-letter-exchange": letters}
-    await _made(connection, lambda c, p: c.declare_exchange(exchange, "topic", durable=True, passive=p))
-    await _made(connection, lambda c, p: c.declare_exchange(letters, "fanout", durable=True, passive=p))
-    await _made(connection, lambda c, p: c.declare_queue(dead, durable=True, passive=p, arguments=classic))
-    mine = await _made(connection, lambda c, p: c.declare_queue(queue, durable=True, passive=p, arguments=ours))
+    standard: Arguments = {
+        "x-queue-type": "classic",
+        "x-single-active-consumer": True,
+        "x-dead-letter-exchange": letters,
+    }
+    await _make(connection, lambda c, p: c.declare_exchange(exchange, "topic", durable=True, passive=p))
+    await _make(connection, lambda c, p: c.declare_exchange(letters, "fanout", durable=True, passive=p))
+    await _make(connection, lambda c, p: c.declare_queue(dead, durable=True, passive=p, arguments=classic))
+    is_standard = await _make(
+        connection, lambda c, p: c.declare_queue(queue, durable=True, passive=p, arguments=standard)
+    )
     async with connection.channel() as channel:
         await (await channel.get_queue(dead, ensure=False)).bind(letters)
-    return mine
+    return is_standard
 
 
-async def _made(connection: "AbstractConnection", make: "Callable[[AbstractChannel, bool], Awaitable[object]]") -> bool:
-    """Make something. False: it is there with other properties, or it is not for us to make, but it is there."""
+async def _make(
+    connection: "AbstractConnection", declare: "Callable[[AbstractChannel, bool], Awaitable[object]]"
+) -> bool:
+    """Declare an exchange or a queue, and return whether it has the properties that were asked for.
+
+    False: it exists with other properties, or this server may not declare it. Raises the library's error if it does
+    not exist then.
+    """
     from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 
     for passive in (False, True):
         try:
-            async with connection.channel() as channel:  # its own: a refusal closes it
-                await make(channel, passive)
+            async with connection.channel() as channel:  # a new one, since a refusal closes it
+                await declare(channel, passive)
                 return not passive
         except (ChannelPreconditionFailed, ChannelAccessRefused):
             if passive:
@@ -170,7 +184,7 @@ async def _made(connection: "AbstractConnection", make: "Callable[[AbstractChann
 
 
 def check_url(url: str) -> None:
-    """Raises `Error` (invalid) for one that cannot be RabbitMQ's, and when aio-pika is not installed."""
+    """Raise `Error` (invalid) if the URL cannot be RabbitMQ's, or if aio-pika is not installed."""
     try:
         import aio_pika  # noqa: F401
         from yarl import URL
@@ -178,10 +192,10 @@ def check_url(url: str) -> None:
         raise invalid("install codeactions[events]: the identity system's messages need aio-pika") from None
     try:
         parsed = URL(url)
-        good = parsed.scheme in ("amqp", "amqps") and parsed.host and "@" not in parsed.path
+        is_valid = parsed.scheme in ("amqp", "amqps") and parsed.host and "@" not in parsed.path
     except ValueError:
-        good = False
-    if not good:  # without it: it may hold a password
+        is_valid = False
+    if not is_valid:  # the message leaves the URL out, since it may hold a password
         raise invalid(
             "the address of RabbitMQ must be like amqp://user:password@host:5672/vhost, "
             "with %40, %2F, %3A, %3F, %23 in place of @ / : ? # in user and password"
@@ -189,11 +203,5 @@ def check_url(url: str) -> None:
 
 
 def reason_of(error: BaseException, url: str) -> str:
-    """What went wrong, in a line that never holds the URL's password."""
-    from yarl import URL
-
-    text = " ".join(str(error).split()) or type(error).__name__
-    parsed = URL(url)
-    for secret in filter(None, (parsed.raw_password, parsed.password)):
-        text = text.replace(secret, "******")
-    return text
+    """Return an error in one line, without the URL's password."""
+    return without_password(" ".join(str(error).split()) or type(error).__name__, url)

@@ -99,7 +99,7 @@ def read_call(
             for name, value in request.headers.items()
             if name != unseen
             and not identities.holds_secret(value)
-            and (name != "authorization" or (public and not identities.is_key(value)))
+            and (name != "authorization" or (public and not identities.is_credential(value)))
         ),
         body=body,
     )

@@ -1,1 +1,1 @@
-"""Who is calling: the administrator's token, API tokens, and identity tokens of an OIDC issuer."""
+"""Authentication of callers: by the administrator's token, API tokens, and identity tokens of an OIDC issuer."""

@@ -1,4 +1,4 @@
-"""From an Authorization header to a caller."""
+"""Identification of a caller by the Authorization header."""
 
 import base64
 import dataclasses
@@ -18,13 +18,16 @@ from codeactions.postgres.cache import Cache
 if TYPE_CHECKING:
     from codeactions.identity.oidc import OidcVerifier
 
-_LONGEST = 16 * 1024  # characters of a token; identity tokens with many claims have a few thousand
+_MAX_LENGTH = 16 * 1024  # characters of a token; identity tokens with many claims have a few thousand
 _API_TOKEN = re.compile(f"{PREFIX}[A-Za-z0-9_-]{{{SECRET_CHARACTERS}}}")
 _ADMINISTRATOR = Caller(kind=CallerKind.ADMINISTRATOR, name="administrator", everywhere=True)
 
 
 def presented_token(authorization: str) -> str:
-    """The token in an Authorization header: `Token X`, `Bearer X`, bare `X`, or Basic with X as the password."""
+    """Return the token in an Authorization header: `Token X`, `Bearer X`, bare `X`, or Basic with X as the password.
+
+    The result is empty if there is none.
+    """
     scheme, _, rest = authorization.strip().partition(" ")
     match scheme.lower():
         case "token" | "bearer":
@@ -38,10 +41,11 @@ def presented_token(authorization: str) -> str:
 
 
 class Identities:
-    """Recognises callers.
+    """The means to identify callers.
 
-    tokens: API tokens by their digest. roles: of a user, by address. verifier: of identity tokens, where an issuer is
-    configured. usage: is told of tokens that were used.
+    administrator: the administrator's token. tokens: API tokens by their digest. roles: a user's roles by address.
+    verifier: checks identity tokens, if an issuer is configured. usage: notes the use of API tokens. now: returns the
+    time.
     """
 
     def __init__(
@@ -62,37 +66,33 @@ class Identities:
         self._now = now
 
     def is_administrator(self, authorization: str) -> bool:
-        """Whether a header holds the administrator's token; takes as long for a near miss."""
+        """Return whether a header holds the administrator's token. A near miss takes as long as a far one."""
         presented = presented_token(authorization).encode("utf-8", "replace")
         return bool(presented) and hmac.compare_digest(presented, self._administrator)
 
-    def is_own(self, authorization: str) -> bool:
-        """Whether a header holds, in any form, what only this server gives out."""
-        return self.is_administrator(authorization) or presented_token(authorization).startswith(PREFIX)
-
-    def is_key(self, authorization: str) -> bool:
-        """Whether a header holds, in any form, what opens something here: an identity token of the issuer, too."""
-        if self.is_own(authorization):
+    def is_credential(self, authorization: str) -> bool:
+        """Return whether a header holds, in any form, a token for this server, identity tokens included."""
+        if self.is_administrator(authorization) or presented_token(authorization).startswith(PREFIX):
             return True
         return self._verifier is not None and self._verifier.is_of_issuer(presented_token(authorization))
 
     def holds_secret(self, value: str) -> bool:
-        """Whether a header's value holds a token of this server, which no code may see."""
+        """Return whether a header's value contains a token of this server, which no code may see."""
         return self._administrator.decode() in value or _API_TOKEN.search(value) is not None
 
     async def identify(self, authorization: str, address: str) -> Caller:
-        """Who calls from `address`. Raises `Error`: unauthorized; busy when that cannot be found out now."""
+        """Return the caller at `address`. Raises `Error`: unauthorized; busy if it cannot be identified now."""
         if self.is_administrator(authorization):
             return dataclasses.replace(_ADMINISTRATOR, address=address)
         token = presented_token(authorization)
         if not token:
-            raise Error(ErrorCode.UNAUTHORIZED, f"send {self._what()} as `Authorization: Bearer …`")
-        if len(token) > _LONGEST:
-            raise Error(ErrorCode.UNAUTHORIZED, "what Authorization holds is too long for a token")
+            raise Error(ErrorCode.UNAUTHORIZED, f"send {self._accepted()} as `Authorization: Bearer …`")
+        if len(token) > _MAX_LENGTH:
+            raise Error(ErrorCode.UNAUTHORIZED, f"the token is too long: at most {_MAX_LENGTH} characters")
         if token.startswith(PREFIX):
-            return await self._of_api_token(token, address)
+            return await self._identify_api_token(token, address)
         if self._verifier is None:
-            raise Error(ErrorCode.UNAUTHORIZED, f"the token is not known here; send {self._what()}")
+            raise Error(ErrorCode.UNAUTHORIZED, f"the token is not known here; send {self._accepted()}")
         identity = await self._verifier.identify(token)
         kind = CallerKind.SERVICE if identity.is_service else CallerKind.USER
         return Caller(
@@ -104,7 +104,7 @@ class Identities:
             address=address,
         )
 
-    async def _of_api_token(self, secret: str, address: str) -> Caller:
+    async def _identify_api_token(self, secret: str, address: str) -> Caller:
         token = await self._tokens.get(digest(secret))
         now = self._now()
         if token is None or token.revoked_at is not None:
@@ -113,7 +113,8 @@ class Identities:
             raise Error(ErrorCode.UNAUTHORIZED, "the API token has expired")
         if self._usage:
             self._usage.note(token, now)
-        name = f"token {token.id} of {token.email or token.project_uuid}: {token.name}"  # names are anybody's to choose
+        # With the id, since users choose the names of tokens freely.
+        name = f"token {token.id} of {token.email or token.project_uuid}: {token.name}"
         if token.project_uuid is not None:
             roles: Mapping[str, Role] = {token.project_uuid: token.role}
             return Caller(kind=CallerKind.PROJECT_TOKEN, name=name, roles=roles, ceiling=token.role, address=address)
@@ -127,5 +128,5 @@ class Identities:
             address=address,
         )
 
-    def _what(self) -> str:
+    def _accepted(self) -> str:
         return "an API token or an identity token" if self._verifier else "the administrator's token or an API token"

@@ -1,38 +1,40 @@
-"""Identity tokens of an OIDC issuer: whether they count, and who their bearer is."""
+"""Identity tokens of an OIDC issuer: whether they are accepted, and whose they are."""
 
 import base64
-import collections
 import hashlib
 import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import httpx
+from cachetools import TLRUCache
 
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.text import require_text
-from codeactions.identity.issuer import Issuer, refused, unreachable, url_problem
+from codeactions.identity.issuer import Issuer, unreachable, url_problem
+from codeactions.identity.jws import refused
 from codeactions.identity.userinfo import UserInfo, email_of, is_service
 
-_LONGEST = 16 * 1024  # characters of a token
+_MAX_LENGTH = 16 * 1024  # characters of a token
 _BEARER = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750
-_MOST_KNOWN = 10_000  # tokens
+_MAX_REMEMBERED = 10_000  # tokens
 _KNOWN_SECONDS, _REFUSED_SECONDS = 60.0, 5.0
 _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcConfig:
-    """Whose tokens count, and what their claims mean. Raises `Error` (invalid) for what cannot be.
+    """The issuer whose tokens are accepted, and the meaning of their claims. Raises `Error` (invalid) for bad values.
 
-    issuer: exactly as in `iss`; https, or http on loopback. audience: what `aud` must be or contain; None: anything.
-    jwks_url: None to learn it by discovery. service_claim: the bearer is an internal service if this claim is true,
-    or, as "name=value", if it is the value, or a list or a text of words in which the value is. leeway: seconds that
-    clocks may differ. userinfo: look opaque tokens up at the issuer, and keep its answer for userinfo_seconds; nothing
-    tells whom such a token was issued for, so `audience` does not count for it.
+    issuer: exactly as in `iss`; https, or http on loopback. audience: the value that `aud` must be or contain; None
+    accepts any. jwks_url: the address of the key set; None to find it by discovery. email_claim: the claim with the
+    address that permissions are for. service_claim: the bearer is an internal service if this claim is true, or, for
+    "name=value", if the claim is the value, or a list or a text of words that contains the value. leeway: seconds by
+    which clocks may differ. userinfo: whether to look opaque tokens up at the issuer, whose answer is kept for
+    userinfo_seconds; `audience` has no effect on them, since nothing tells for which client such a token was issued.
     """
 
     issuer: str
@@ -59,7 +61,7 @@ class OidcConfig:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who bears a token. email: in small letters; None if there is none, or none that the issuer has verified."""
+    """The bearer of a token. email: in lower case; None without one that the issuer has verified."""
 
     subject: str
     email: str | None
@@ -67,7 +69,7 @@ class Identity:
 
 
 class OidcVerifier:
-    """From a token to an identity, mostly from memory. `clock` gives seconds since 1970."""
+    """A check of tokens, with a memory of those checked a short while ago. clock: returns seconds since 1970."""
 
     def __init__(
         self,
@@ -82,24 +84,26 @@ class OidcVerifier:
             config.issuer, jwks_url=config.jwks_url, userinfo=config.userinfo, clock=clock, transport=transport
         )
         self._userinfo = UserInfo(self._issuer)
-        self._known: _Remembered[Identity] = _Remembered()
-        self._refused: _Remembered[str] = _Remembered()
+        self._known: TLRUCache[bytes, tuple[Identity, float]] = _remembered(clock)
+        self._refused: TLRUCache[bytes, tuple[str, float]] = _remembered(clock)
 
     def __repr__(self) -> str:
         return f"<OidcVerifier of {self._config.issuer}>"
 
     async def identify(self, token: str) -> Identity:
-        """Whose a token is. Raises `Error`: unauthorized; busy when the issuer is needed and cannot be reached."""
-        if len(token) > _LONGEST:
-            raise refused(f"the token is too long: at most {_LONGEST} characters")
+        """Return the token's identity.
+
+        Raises `Error`: unauthorized; busy when the issuer is needed and cannot be reached.
+        """
+        if len(token) > _MAX_LENGTH:
+            raise refused(f"the token is too long: at most {_MAX_LENGTH} characters")
         digest = _digest(token)
-        identity = self._known.get(digest, self._clock())
-        if identity is not None:
-            return identity
+        if (known := self._known.get(digest)) is not None:
+            return known[0]
         if not _BEARER.fullmatch(token):
             raise refused("the token has characters that no bearer token has")
         if token.count(".") == 2:
-            claims = await self._issuer.verified(token)
+            claims = await self._issuer.verified_claims(token)
             now = self._clock()
             until = min(_check(claims, self._config, now), now + _KNOWN_SECONDS)
             identity = _identity(claims, self._config)
@@ -107,13 +111,13 @@ class OidcVerifier:
             until = self._clock() + self._config.userinfo_seconds
             identity = await self._look_up(digest, token)
         else:
-            raise refused("the token is not a JSON web token, and opaque tokens are not taken here")
-        self._known.put(digest, identity, until)
+            raise refused("the token is not a JSON web token, and opaque tokens are not accepted here")
+        self._known[digest] = identity, until
         return identity
 
     def is_of_issuer(self, token: str) -> bool:
-        """Whether a token may be one of the issuer's: it says so itself, or was taken for one just now."""
-        if self._known.get(_digest(token), self._clock()) is not None:
+        """Return whether a token may be one of the issuer's: it says so itself, or was accepted a short while ago."""
+        if _digest(token) in self._known:
             return True
         parts = token.split(".")
         if len(parts) != 3:
@@ -125,7 +129,10 @@ class OidcVerifier:
         return isinstance(claims, dict) and claims.get("iss") == self._config.issuer
 
     async def check(self) -> dict[str, Any]:
-        """How many keys there are and how old they are, in seconds. Raises `Error` (busy) with why there are none."""
+        """Return the issuer, the number of its keys and their age in seconds, for `/health`.
+
+        Raises `Error` (busy) with the reason when there are no keys.
+        """
         published = await self._issuer.published()
         if not published.keys:
             raise unreachable("the issuer publishes no key that could check a signature")
@@ -133,40 +140,24 @@ class OidcVerifier:
         return {"issuer": self._config.issuer, "keys": len(published.keys), "age_seconds": age}
 
     async def close(self) -> None:
-        """Stop asking the issuer."""
+        """Close the connections to the issuer."""
         await self._userinfo.close()
         await self._issuer.close()
 
     async def _look_up(self, digest: bytes, token: str) -> Identity:
-        reason = self._refused.get(digest, self._clock())
-        if reason is not None:
-            raise refused(reason)
+        if (known := self._refused.get(digest)) is not None:
+            raise refused(known[0])
         try:
             return _identity(await self._userinfo.claims(digest, token), self._config)
         except Error as error:
             if error.code is ErrorCode.UNAUTHORIZED:
-                self._refused.put(digest, error.message, self._clock() + _REFUSED_SECONDS)
+                self._refused[digest] = error.message, self._clock() + _REFUSED_SECONDS
             raise
 
 
-class _Remembered(Generic[_Value]):
-    """By the digest of a token, each until its time; those used longest ago make room."""
-
-    def __init__(self) -> None:
-        self._kept: collections.OrderedDict[bytes, tuple[_Value, float]] = collections.OrderedDict()
-
-    def get(self, digest: bytes, now: float) -> _Value | None:
-        kept = self._kept.get(digest)
-        if kept is None or kept[1] <= now:
-            return None
-        self._kept.move_to_end(digest)
-        return kept[0]
-
-    def put(self, digest: bytes, value: _Value, until: float) -> None:
-        self._kept[digest] = (value, until)
-        self._kept.move_to_end(digest)
-        if len(self._kept) > _MOST_KNOWN:
-            self._kept.popitem(last=False)
+def _remembered(clock: Callable[[], float]) -> "TLRUCache[bytes, tuple[_Value, float]]":
+    """Return an empty memory, by the digest of a token: each value with the time until which it is kept."""
+    return TLRUCache(_MAX_REMEMBERED, ttu=lambda _key, value, _now: value[1], timer=clock)
 
 
 def _digest(token: str) -> bytes:
@@ -174,7 +165,7 @@ def _digest(token: str) -> bytes:
 
 
 def _check(claims: dict[str, Any], config: OidcConfig, now: float) -> float:
-    """When the token expires. Raises `Error` (unauthorized) if it does not count now, here."""
+    """Return when the token expires. Raises `Error` (unauthorized) if it is not valid now, or not for this server."""
     if claims.get("iss") != config.issuer:
         raise refused("the token's iss is not the issuer that is trusted here")
     if "exp" not in claims:
@@ -183,7 +174,7 @@ def _check(claims: dict[str, Any], config: OidcConfig, now: float) -> float:
     if expires + config.leeway <= now:
         raise refused("the token has expired")
     if "nbf" in claims and _moment(claims, "nbf") > now + config.leeway:
-        raise refused("the token's nbf is in the future: it does not count yet")
+        raise refused("the token's nbf is in the future: it is not valid yet")
     if "iat" in claims and _moment(claims, "iat") > now + config.leeway:
         raise refused("the token's iat is in the future: the clocks of this server and the issuer differ")
     if config.audience is not None:

@@ -1,4 +1,4 @@
-"""When API tokens were last used: noted in memory, written now and then, since it is not worth a statement a call."""
+"""The times at which API tokens were last used: noted in memory and written in batches, to save a statement a call."""
 
 import asyncio
 import contextlib
@@ -7,41 +7,39 @@ from uuid import UUID
 
 import structlog
 
+from codeactions.background.task import BackgroundTask
 from codeactions.domain.errors import Error
 from codeactions.domain.token import ApiToken
 from codeactions.postgres.tokens import TokenStore
 
-_EVERY = 15.0  # seconds
-_EXACT = timedelta(seconds=60)
-_MOST = 10_000
+_WRITE_INTERVAL = 15.0  # seconds
+_PRECISION = timedelta(seconds=60)  # a token used again within this time is not noted again
+_MAX_TOKENS = 10_000
 _log = structlog.get_logger()
 
 
 class TokenUsage:
-    """`note` is quick; a task writes what was noted."""
+    """The uses of API tokens that are still to be written; a background task writes them."""
 
     def __init__(self, store: TokenStore) -> None:
         self._store = store
         self._noted: dict[UUID, datetime] = {}
         self._written: dict[UUID, datetime] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask("use of tokens", self._write_regularly)
 
     def note(self, token: ApiToken, now: datetime) -> None:
-        """A token was used."""
+        """Note that a token was used. Fast: nothing is written."""
         last = self._written.get(token.id) or token.last_used_at
-        if (last is None or now - last >= _EXACT) and len(self._noted) < _MOST:
+        if (last is None or now - last >= _PRECISION) and len(self._noted) < _MAX_TOKENS:
             self._noted[token.id] = now
 
     async def start(self) -> None:
-        """Begin to write."""
-        self._task = asyncio.create_task(self._write_now_and_then(), name="use of tokens")
+        """Start to write regularly."""
+        self._task.start()
 
     async def stop(self) -> None:
-        """Write what is left, if the database is there."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        """Stop, and write what is left if the database answers."""
+        await self._task.stop()
         with contextlib.suppress(Error):
             await self.write()
 
@@ -54,11 +52,11 @@ class TokenUsage:
         for token_id, at in noted.items():
             if self._noted.get(token_id) == at:
                 del self._noted[token_id]
-        self._written = {**self._written, **noted} if len(self._written) < _MOST else noted
+        self._written = {**self._written, **noted} if len(self._written) < _MAX_TOKENS else noted
 
-    async def _write_now_and_then(self) -> None:
+    async def _write_regularly(self) -> None:
         while True:
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(_WRITE_INTERVAL)
             try:
                 await self.write()
             except Error as error:

@@ -1,4 +1,4 @@
-"""What an issuer says of a user: what its claims mean, and its userinfo endpoint, to which opaque tokens are shown."""
+"""An issuer's claims about a user: their meaning, and the userinfo endpoint that gives them for an opaque token."""
 
 import asyncio
 from typing import Any
@@ -7,48 +7,48 @@ from codeactions.domain.errors import Error
 from codeactions.domain.project import parse_email
 from codeactions.identity.issuer import Issuer, unreachable
 
-_MOST_AT_ONCE = 16  # a flood of made-up tokens must not become one at the issuer
-_PATIENCE = 5.0  # seconds for a look-up to begin
+_MAX_LOOKUPS = 16  # at a time: a flood of made-up tokens must not reach the issuer
+_QUEUE_SECONDS = 5.0  # that a look-up may wait for its turn
 
 
 class UserInfo:
-    """Looks tokens up; those who ask for the same one at the same time share the answer. Keeps none."""
+    """Look-ups at the userinfo endpoint. Callers that ask for one token at once share a look-up; no answer is kept."""
 
     def __init__(self, issuer: Issuer) -> None:
         self._issuer = issuer
-        self._flights: dict[bytes, asyncio.Task[dict[str, Any]]] = {}
-        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._lookups: dict[bytes, asyncio.Task[dict[str, Any]]] = {}
+        self._room = asyncio.Semaphore(_MAX_LOOKUPS)
 
     def __repr__(self) -> str:
-        return f"<UserInfo, {len(self._flights)} look-ups>"
+        return f"<UserInfo, {len(self._lookups)} look-ups>"
 
     async def claims(self, digest: bytes, token: str) -> dict[str, Any]:
-        """What the issuer says of a token's user. Raises `Error`: unauthorized; busy when the issuer does not answer.
+        """Return the issuer's claims about a token's user. Raises `Error`: unauthorized; busy without an answer.
 
-        digest: stands for the token.
+        digest: identifies the token.
         """
-        flight = self._flights.get(digest)
-        if flight is None:
-            flight = self._flights[digest] = asyncio.create_task(self._ask(token), name="userinfo")
-            flight.add_done_callback(lambda done: self._landed(digest, done))
-        await asyncio.wait((flight,))  # which goes on for the others when this caller goes away
-        if flight.cancelled():
+        lookup = self._lookups.get(digest)
+        if lookup is None:
+            lookup = self._lookups[digest] = asyncio.create_task(self._ask(token), name="userinfo")
+            lookup.add_done_callback(lambda done: self._finish(digest, done))
+        await asyncio.wait((lookup,))  # it goes on for the others when this caller is cancelled
+        if lookup.cancelled():
             raise unreachable("the server is stopping")
-        return flight.result()
+        return lookup.result()
 
     async def close(self) -> None:
-        """Give up what is on its way."""
-        for flight in (flights := list(self._flights.values())):
-            flight.cancel()
-        if flights:
-            await asyncio.wait(flights)
+        """Cancel the look-ups that are under way."""
+        for lookup in (lookups := list(self._lookups.values())):
+            lookup.cancel()
+        if lookups:
+            await asyncio.wait(lookups)
 
     async def _ask(self, token: str) -> dict[str, Any]:
         url = (await self._issuer.published()).userinfo_url
         if url is None:
             raise unreachable("the issuer has no userinfo endpoint")
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_QUEUE_SECONDS):
                 await self._room.acquire()
         except TimeoutError:
             raise unreachable("too many tokens are being looked up at the issuer; try again") from None
@@ -58,15 +58,15 @@ class UserInfo:
             self._room.release()
         return claims
 
-    def _landed(self, digest: bytes, flight: "asyncio.Task[dict[str, Any]]") -> None:
-        del self._flights[digest]
-        if not flight.cancelled():
-            flight.exception()  # which asyncio reports otherwise when nobody waits any more
+    def _finish(self, digest: bytes, lookup: "asyncio.Task[dict[str, Any]]") -> None:
+        del self._lookups[digest]
+        if not lookup.cancelled():
+            lookup.exception()  # otherwise asyncio reports the error if every caller has gone
 
 
 def email_of(claims: dict[str, Any], name: str) -> str | None:
-    """The address in a claim, in small letters; None if it is none, or one that the issuer has not verified."""
-    # Some issuers write "true". Whatever else is there does not say that the address is the bearer's.
+    """Return the address in a claim, in lower case; None if it is not an address, or the issuer has not verified it."""
+    # Some issuers write "true". Any other value does not say that the address is the bearer's.
     if claims.get("email_verified", True) not in (True, "true"):
         return None
     try:
@@ -76,7 +76,11 @@ def email_of(claims: dict[str, Any], name: str) -> str | None:
 
 
 def is_service(claims: dict[str, Any], wanted: str | None) -> bool:
-    """Whether a claim says so. wanted: "name", which must be true, or "name=value", which must be or contain it."""
+    """Return whether the bearer is an internal service.
+
+    wanted: "name", a claim that must be true, or "name=value", a claim that must be the value or contain it; None: no
+    bearer is a service.
+    """
     if wanted is None:
         return False
     name, equals, value = wanted.partition("=")

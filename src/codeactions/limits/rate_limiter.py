@@ -20,6 +20,7 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from codeactions.domain.errors import Error, ErrorCode, invalid
+from codeactions.domain.masking import masked_url
 
 if TYPE_CHECKING:
     from redis.asyncio import BlockingConnectionPool
@@ -95,7 +96,7 @@ class RateLimiter:
                 "async+redis://", implementation="redispy", key_prefix="codeactions", **options
             )
         self._strategy = SlidingWindowCounterRateLimiter(self._storage)
-        self._place = "memory" if storage == "memory" else _masked(storage)
+        self._place = "memory" if storage == "memory" else masked_url(storage)
         self._away_until: float | None = None  # on the clock, when Redis is asked again; None: it is there
         self._warn_from = -math.inf
 
@@ -269,7 +270,7 @@ def _seconds_until_below(below: int, counts: _Counts) -> float:
 
 def _redis_pool(url: str) -> "BlockingConnectionPool":
     """Connections to a Redis, none of them made yet. Raises `Error` (invalid)."""
-    wrong = invalid(f'calls are counted in "memory" or at a redis:// or rediss:// URL, but not at {_masked(url)}')
+    wrong = invalid(f'calls are counted in "memory" or at a redis:// or rediss:// URL, but not at {masked_url(url)}')
     try:
         parts = urlsplit(url)
         # The client takes any path, and database 0 for what is no number. An unescaped password can look like a path.
@@ -296,15 +297,6 @@ def _redis_pool(url: str) -> "BlockingConnectionPool":
     except (ValueError, TypeError):
         raise wrong from None
     return pool
-
-
-def _masked(url: str) -> str:
-    """A URL's scheme, host and port; less when a password might be among them."""
-    found = re.fullmatch(r"(\w+://)([^@/?#]*@)?((?:\[[\da-fA-F:.]+\]|[\w.-]+)(?::\d+)?)([/?#][^@]*)?", url)
-    if found:
-        return f"{found[1]}{'***@' if found[2] else ''}{found[3]}"
-    scheme = re.match(r"\w+://", url)
-    return f"{scheme[0] if scheme else ''}***"
 
 
 def _reason(error: Exception) -> str:

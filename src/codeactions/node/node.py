@@ -1,4 +1,4 @@
-"""A whole node in one process: database, sandboxes, recorder, HTTP. Started in order, stopped in reverse."""
+"""A whole node in one process: database, sandboxes, recorder and services, started in order and stopped in reverse."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from codeactions.background.task import BackgroundTask
 from codeactions.domain.code import new_code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.examples import PROJECT, examples
@@ -23,7 +24,7 @@ from codeactions.migrate.apply import upgrade
 from codeactions.migrate.failure import NIL_VERSION
 from codeactions.migrate.state import inspect
 from codeactions.node.settings import Settings
-from codeactions.node.wiring import Parts, Secrets, assemble
+from codeactions.node.wiring import NodeParts, ServerSecrets, build_services
 from codeactions.postgres.codes import CodeStore
 from codeactions.postgres.database import Database
 from codeactions.postgres.embedded.server import EmbeddedPostgres
@@ -32,14 +33,19 @@ from codeactions.postgres.recording.recorder import Recorder
 from codeactions.runtimes.registry import Registry
 from codeactions.sandbox.server.pool import SandboxPool
 
-_WATCH_INTERVAL = 0.5  # seconds between two looks at the embedded database
+_WATCH_INTERVAL = 0.5  # seconds between two checks of the embedded database
 _log = structlog.get_logger()
 
 
 class Node:
-    """Everything that `codeactions serve` runs. `start` raises `Error` with one clear line."""
+    """Everything that `codeactions serve` runs, except the HTTP server.
 
-    def __init__(self, settings: Settings, secrets: Secrets, *, insecure: bool, say: Callable[[str], None]) -> None:
+    insecure: whether to start without a sandbox. say: called with each line about the start for people.
+    """
+
+    def __init__(
+        self, settings: Settings, secrets: ServerSecrets, *, insecure: bool, say: Callable[[str], None]
+    ) -> None:
         self._settings = settings
         self._secrets = secrets
         self._insecure = insecure
@@ -47,20 +53,20 @@ class Node:
         self._stack = contextlib.AsyncExitStack()
 
     async def start(self) -> Services:
-        """Bring everything up; on an error, take down again what was up."""
+        """Start everything and return the services. Raises `Error`, and then stops what was started."""
         try:
             return await self._start()
-        except BaseException:  # Ctrl-C as well: nothing may stay behind
+        except BaseException:  # Ctrl-C included: nothing may keep running
             await self._stack.aclose()
             raise
 
     async def stop(self) -> None:
-        """Take everything down: runs first, the database last."""
+        """Stop everything: runs first, the database last."""
         await self._stack.aclose()
 
     async def _start(self) -> Services:
         settings = self._settings
-        # The sandbox first: a host that has none must not have its database touched.
+        # The sandbox first: on a host without one, the database must stay as it is.
         catalogue = await asyncio.to_thread(settings.catalogue)
         artifacts = ArtifactStore(settings.data_dir / "artifacts", settings.artifacts_mb * 1024 * 1024)
         pool = self._make_pool(catalogue)
@@ -78,7 +84,7 @@ class Node:
         recorder = Recorder(url, patience=settings.record_seconds)
         self._stack.push_async_callback(recorder.stop)
         await recorder.start()
-        # Positive and random: it names this process among all that ever used the database.
+        # A positive random number, which identifies this process among all that ever used the database.
         instance = secrets.randbelow(2**31 - 1) + 1
         reaper = Reaper(url, recorder, instance)
         self._stack.push_async_callback(reaper.stop)
@@ -96,10 +102,9 @@ class Node:
             on_end=metrics.count_run,
         )
         self._stack.push_async_callback(recorded.close, settings.stop_seconds)
-        self._watch(metrics, pool)
-        services = await assemble(
-            settings, Parts(database, recorded, languages.builds, metrics), self._secrets, self._stack
-        )
+        self._add_gauges(metrics, pool)
+        parts = NodeParts(database, recorded, languages.builds, metrics)
+        services = await build_services(settings, parts, self._secrets, self._stack)
         services.health_checks.update(
             database=lambda: _check_database(database),
             sandbox=lambda: _check_sandbox(pool),
@@ -145,15 +150,16 @@ class Node:
             return self._settings.database_url
         self._say(f"starting the embedded PostgreSQL in {self._settings.data_dir}")
         embedded = EmbeddedPostgres(self._settings.data_dir)
-        # First what ends it: Ctrl-C may come while it starts, in a thread that nothing stops.
+        # The callback first: Ctrl-C may arrive during the start, which is in a thread that cannot be interrupted.
         self._stack.push_async_callback(asyncio.to_thread, embedded.stop)
         await asyncio.to_thread(embedded.start)
-        watcher = asyncio.create_task(_keep_running(embedded), name="embedded PostgreSQL")
-        self._stack.push_async_callback(_cancel, watcher)
+        watcher = BackgroundTask("embedded PostgreSQL", lambda: _restart_when_dead(embedded))
+        self._stack.push_async_callback(watcher.stop)
+        watcher.start()
         return embedded.url
 
     @staticmethod
-    def _watch(metrics: Metrics, pool: SandboxPool) -> None:
+    def _add_gauges(metrics: Metrics, pool: SandboxPool) -> None:
         metrics.watch("ca_slots", "Slots of this node", lambda: pool.config.slots)
         metrics.watch("ca_slots_busy", "Slots with a run in them", lambda: pool.busy)
         metrics.watch("ca_slots_warm", "Slots with a sandbox that waits for a job", lambda: pool.warm)
@@ -161,14 +167,8 @@ class Node:
         metrics.watch("ca_launcher_restarts", "How often the launcher had to be replaced", lambda: pool.restarts)
 
 
-async def _cancel(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-async def _keep_running(embedded: EmbeddedPostgres) -> None:
-    """Start the embedded database again whenever it died."""
+async def _restart_when_dead(embedded: EmbeddedPostgres) -> None:
+    """Start the embedded database again whenever it has died."""
     while True:
         await asyncio.sleep(_WATCH_INTERVAL)
         try:
@@ -183,7 +183,7 @@ async def _check_database(database: Database) -> dict[str, Any]:
 
 
 async def _check_languages(languages: Languages) -> dict[str, Any]:
-    """Well in any case: what is missing takes only its own language down, and is told here."""
+    """Return the state of each language. A missing language is no failure of the node, so no error is raised."""
     return dict(languages.as_json())
 
 
@@ -210,11 +210,11 @@ async def _deploy_examples(codes: CodeStore) -> None:
 
 
 def describe_level(pool: SandboxPool) -> str:
-    """The walls that stand, in a few words."""
+    """Return the isolation of runs in a few words."""
     level = pool.level
     assert level is not None
     if level.name == "none":
-        return "NO WALLS: code runs with all the rights of this server"
+        return "NO ISOLATION: code runs with all the rights of this server"
     parts = [f"cgroup {level.cgroup}" if level.cgroup != "none" else f"rlimits only, since {pool.cgroup_reason}"]
     parts.append("a host uid of its own for each slot" if level.host_uids == "per slot" else "the server's own uid")
     return ", ".join(parts)

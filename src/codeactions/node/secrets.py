@@ -1,4 +1,4 @@
-"""The server's own secrets: from the environment, or made once and kept where only their owner can read them."""
+"""The server's own secrets in files that only their owner can read, made at the first start."""
 
 import contextlib
 import os
@@ -10,17 +10,17 @@ from codeactions.domain.errors import Error, ErrorCode
 
 
 def token_path(data_dir: Path) -> Path:
-    """Where an administrator's token that the server made is kept."""
+    """Return the path of the administrator's token."""
     return data_dir / "token"
 
 
 def load_or_make_token(data_dir: Path) -> str:
-    """The administrator's token; a new one at first start. Raises `Error` when the file cannot be used."""
+    """Return the administrator's token, and make it if there is none. Raises `Error` when the file cannot be used."""
     return _load_or_make(token_path(data_dir))
 
 
 def load_or_make_key(data_dir: Path) -> str:
-    """The key that encrypts stored secrets; a new one at first start. Raises `Error` when the file cannot be used."""
+    """Return the key for stored secrets, and make it if there is none. Raises `Error` when the file cannot be used."""
     return _load_or_make(data_dir / "secret.key")
 
 
@@ -39,10 +39,9 @@ def _load_or_make(path: Path) -> str:
 
 
 def _make(path: Path) -> None:
-    """All of it or nothing, whatever ends this process; should another be quicker, its secret stays."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f"{path.name}."
-    ) as file:  # only its owner may read it
+    """Write a new secret, whole or not at all. A file that another process has made in the meantime stays."""
+    # A temporary file can be read by its owner only.
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.") as file:
         file.write(secrets.token_urlsafe(32) + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Every setting of the server, from the environment. docs/settings.md lists them; a test keeps it complete."""
+"""The settings of the server, from environment variables. docs/settings.md lists them all, as a test checks."""
 
 import socket
 from pathlib import Path
@@ -19,27 +19,28 @@ if TYPE_CHECKING:
     from codeactions.identity.oidc import OidcConfig
 
 _MB = 1024 * 1024
-# Compilers are large: what a build may use is not what a run may.
+# Builds have limits of their own, since compilers need more than runs.
 _BUILD_SLOTS = 2
 _BUILD_LIMITS = Limits(memory_bytes=1024 * _MB, processes=256, tmp_bytes=512 * _MB, open_files=1024)
 
 
 class Settings(BaseSettings):
-    """The values in force. Environment variables are the names in capitals after `CODEACTIONS_`."""
+    """The values of all settings. The variable of a setting is `CODEACTIONS_` and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="CODEACTIONS_", populate_by_name=True, extra="ignore")
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8050, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
     trusted_proxies: str = Field(
-        "", description="Addresses of proxies whose X-Forwarded-For and -Proto count, separated by commas; * trusts all"
+        "",
+        description="Addresses of proxies whose X-Forwarded-For and -Proto are trusted, comma-separated; * trusts all",
     )
     endpoint_host: str | None = Field(
         None,
-        description="Host name at which endpoints, and nothing else, are served; everything at every name when absent",
+        description="Host name that serves endpoints and nothing else; by default every name serves everything",
     )
     cors_origins: str = Field(
-        "", description="Origins whose pages may call from a browser, separated by commas; * allows all"
+        "", description="Origins whose pages may call the server from a browser, separated by commas; * allows all"
     )
     data_dir: Path = Field(
         Path(platformdirs.user_data_dir("codeactions")),
@@ -48,76 +49,94 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None,
         validation_alias=AliasChoices("DATABASE_URL", "database_url"),
-        description="PostgreSQL to use instead of the embedded one (the name has no prefix)",
+        description="PostgreSQL to use instead of the embedded database (this name has no prefix)",
     )
     auth_token: str | None = Field(
-        None, min_length=16, description="The administrator's token; made at first start when absent"
+        None, min_length=16, description="The administrator's token; made at the first start if absent"
     )
     secret_key: str | None = Field(
         None,
         min_length=16,
-        description="Encrypts stored secrets, the same on all servers of a database; made at first start when absent",
+        description="Encrypts stored secrets; the same on all servers of a database; made at the first start if absent",
     )
     oidc_issuer: str | None = Field(
         None, description="Issuer of identity tokens, such as https://id.example.com/realms/a"
     )
-    oidc_audience: str | None = Field(None, description="What identity tokens must be for; needed with an issuer")
-    oidc_jwks_url: str | None = Field(None, description="The issuer's keys; found by discovery when absent")
-    oidc_email_claim: str = Field("email", min_length=1, description="Claim with the address that permissions are for")
+    oidc_audience: str | None = Field(
+        None, description="Audience that identity tokens must have; required with an issuer"
+    )
+    oidc_jwks_url: str | None = Field(None, description="Address of the issuer's keys; by default found by discovery")
+    oidc_email_claim: str = Field(
+        "email", min_length=1, description="Claim with the email address that permissions refer to"
+    )
     oidc_service_claim: str | None = Field(
-        None, description="Claim that marks an internal service, as name or name=value; it may do everything"
+        None, description="Claim that marks an internal service, which may do everything, as name or name=value"
     )
-    oidc_leeway: float = Field(30, ge=0, le=300, description="Seconds that clocks may differ")
-    oidc_userinfo: bool = Field(False, description="Look up tokens that are no JWT at the issuer's userinfo endpoint")
-    rate_code: int = Field(600, ge=0, description="Calls of a code in a minute; 0 is no limit")
-    rate_caller: int = Field(600, ge=0, description="Calls of a caller in a minute; 0 is no limit")
-    rate_storage: str = Field("memory", description="Where calls are counted: memory, or redis://… for all servers")
-    events_url: str | None = Field(None, description="RabbitMQ with the identity system's messages, amqp://…")
+    oidc_leeway: float = Field(30, ge=0, le=300, description="Seconds by which clocks may differ")
+    oidc_userinfo: bool = Field(False, description="Look up tokens that are not JWTs at the issuer's userinfo endpoint")
+    rate_code: int = Field(600, ge=0, description="Calls of a code per minute; 0 is no limit")
+    rate_caller: int = Field(600, ge=0, description="Calls by a caller per minute; 0 is no limit")
+    rate_storage: str = Field(
+        "memory", description="Where calls are counted: memory, or redis://… for several servers together"
+    )
+    events_url: str | None = Field(None, description="RabbitMQ with the messages of the identity system, amqp://…")
     events_projects_exchange: str = Field(
-        "projects.topic", min_length=1, description="Exchange of messages on projects"
+        "projects.topic", min_length=1, description="Exchange of messages about projects"
     )
-    events_projects_queue: str = Field("code-actions.projects", min_length=1, description="Queue of these")
+    events_projects_queue: str = Field(
+        "code-actions.projects", min_length=1, description="Queue of messages about projects"
+    )
     events_permissions_exchange: str = Field(
-        "permissions.topic", min_length=1, description="Exchange of messages on permissions"
+        "permissions.topic", min_length=1, description="Exchange of messages about permissions"
     )
-    events_permissions_queue: str = Field("code-actions-permissions", min_length=1, description="Queue of these")
-    events_routing_key: str = Field("#", min_length=1, description="What both queues are bound with")
+    events_permissions_queue: str = Field(
+        "code-actions-permissions", min_length=1, description="Queue of messages about permissions"
+    )
+    events_routing_key: str = Field("#", min_length=1, description="Routing key with which both queues are bound")
     node: str = Field(socket.gethostname(), min_length=1, max_length=255, description="This node's name in records")
     examples: bool = Field(True, description="Deploy the examples when the database is new")
-    languages: str = Field(
-        "python,javascript,go", description="Languages of this node, separated by commas; the others are not run here"
-    )
+    languages: str = Field("python,javascript,go", description="Languages that this node runs, separated by commas")
     cache_dir: Path | None = Field(
         None,
-        description="Folder of what is compiled of the runtimes themselves; `cache` in the data folder when absent",
+        description="Folder of the runtimes' own compiled parts; by default `cache` in the data folder",
     )
-    artifacts_mb: int = Field(2048, ge=64, description="What builds made and is kept; what was used longest ago goes")
-    build_seconds: float = Field(20, gt=0, description="Time the check and the build of a source may take")
+    artifacts_mb: int = Field(
+        2048, ge=64, description="Size of the kept results of builds; those used longest ago are deleted"
+    )
+    build_seconds: float = Field(20, gt=0, description="Time limit for the check and build of a source")
 
     slots: int = Field(64, ge=1, le=1024, description="Runs at a time")
-    warm: int = Field(4, ge=0, le=1024, description="Sandboxes kept ready for a call, at least, of each language")
-    warm_most: int = Field(16, ge=0, le=1024, description="The same at most, while calls come faster than that")
-    memory_mb: int = Field(256, ge=32, description="Memory of a run, its files in /tmp included")
+    warm: int = Field(4, ge=0, le=1024, description="Sandboxes kept ready for each language at least")
+    warm_most: int = Field(
+        16, ge=0, le=1024, description="Sandboxes kept ready for each language at most, while calls are frequent"
+    )
+    memory_mb: int = Field(256, ge=32, description="Memory of a run, including its files in /tmp")
     processes: int = Field(64, ge=1, description="Processes and threads of a run")
-    tmp_mb: int = Field(64, ge=1, description="Files a run may hold in /tmp")
-    open_files: int = Field(256, ge=16, description="Files a run may have open")
+    tmp_mb: int = Field(64, ge=1, description="Size of a run's files in /tmp")
+    open_files: int = Field(256, ge=16, description="Open files of a run")
     result_mb: float = Field(10, gt=0, le=512, description="Size of a result")
-    log_lines: int = Field(1000, ge=0, description="Log lines kept of a run; further ones are counted")
+    log_lines: int = Field(1000, ge=0, description="Log lines kept of a run; further lines are only counted")
     log_characters: int = Field(8000, ge=80, le=100_000, description="Characters kept of a log line")
-    log_mb: float = Field(16, gt=0, description="What a run may write to its log before it is ended")
+    log_mb: float = Field(16, gt=0, description="Size of the log at which a run is ended")
 
     body_mb: float = Field(10, gt=0, le=512, description="Size of a call's body")
-    body_seconds: float = Field(30, gt=0, description="Time a request's body may take to arrive")
+    body_seconds: float = Field(30, gt=0, description="Time limit for the arrival of a request's body")
     queue: int = Field(256, ge=0, description="Calls that may wait for a slot")
     queue_seconds: float = Field(10, gt=0, description="Time a call may wait for a slot")
-    requests: int = Field(2048, ge=1, description="Requests in flight, waiting ones included")
-    record_seconds: float = Field(10, gt=0, description="Time the end of a run may wait for an absent database")
-    stop_seconds: float = Field(10, ge=0, description="Time that runs get to end when the server stops")
+    requests: int = Field(2048, ge=1, description="Requests at a time, including waiting ones")
+    record_seconds: float = Field(
+        10, gt=0, description="Time that the end of a run may wait for a database that is away"
+    )
+    stop_seconds: float = Field(10, ge=0, description="Time that runs have to end when the server stops")
     masked_headers: str = Field(
         "authorization,cookie,proxy-authorization,x-api-key",
         description="Request headers whose values are not recorded, separated by commas",
     )
-    log_format: str = Field("auto", pattern="^(auto|json|text)$", description="auto is text on a terminal, else json")
+    log_format: str = Field(
+        "auto",
+        pattern="^(auto|json|text)$",
+        description="Format of the log: text, json, or auto, which is text on a terminal, else json",
+    )
 
     @field_validator(
         *("database_url", "auth_token", "secret_key", "endpoint_host", "events_url"),
@@ -129,12 +148,12 @@ class Settings(BaseSettings):
         return value or None
 
     def catalogue(self) -> Registry:
-        """The runtimes of this node. Raises `Error` (invalid) for a language that does not exist."""
+        """Return the runtimes of this node. Raises `Error` (invalid) for a language that does not exist."""
         wanted = dict.fromkeys(name.strip().lower() for name in self.languages.split(",") if name.strip())
         return find(wanted, self.cache_dir or self.data_dir / "cache")
 
     def launcher(self, catalogue: Registry, *, insecure: bool = False, slots: int | None = None) -> LauncherConfig:
-        """What the launcher of runs is told; `slots` in place of the setting."""
+        """Return the configuration of the launcher of runs. slots: replaces the setting."""
         runtimes = catalogue.found.values()
         return LauncherConfig(
             slots=slots or self.slots,
@@ -152,7 +171,10 @@ class Settings(BaseSettings):
         )
 
     def build_launcher(self, catalogue: Registry, *, insecure: bool = False) -> LauncherConfig:
-        """What the launcher of builds is told: another one, since compilers need more, and a run is not to see them."""
+        """Return the configuration of the launcher of builds.
+
+        It is a second launcher, since compilers need more, and runs must not see them.
+        """
         config = self.launcher(catalogue, insecure=insecure, slots=_BUILD_SLOTS)
         config.limits = _BUILD_LIMITS
         runtimes = catalogue.found.values()
@@ -161,13 +183,13 @@ class Settings(BaseSettings):
         return config
 
     def oidc(self) -> "OidcConfig | None":
-        """Whose identity tokens count; None: nobody's. Raises `Error` (invalid)."""
+        """Return the issuer of identity tokens; None if there is none. Raises `Error` (invalid)."""
         if self.oidc_issuer is None:
             return None
         if self.oidc_audience is None:
-            # Without it a token that any other service of the issuer was given would count here, too.
-            raise invalid("CODEACTIONS_OIDC_AUDIENCE is needed with CODEACTIONS_OIDC_ISSUER: what tokens must be for")
-        from codeactions.identity.oidc import OidcConfig  # 10 MB, for those who have an issuer
+            # Without it, tokens that the issuer made for any other service would be accepted here, too.
+            raise invalid("CODEACTIONS_OIDC_AUDIENCE, the audience of tokens, is required with CODEACTIONS_OIDC_ISSUER")
+        from codeactions.identity.oidc import OidcConfig  # takes 10 MB, which only servers with an issuer need
 
         return OidcConfig(
             issuer=self.oidc_issuer,
@@ -180,7 +202,7 @@ class Settings(BaseSettings):
         )
 
     def events(self) -> EventsConfig | None:
-        """Where the identity system's messages come from; None: there are none."""
+        """Return the source of the identity system's messages; None if there is none."""
         if self.events_url is None:
             return None
         return EventsConfig(
@@ -193,11 +215,11 @@ class Settings(BaseSettings):
         )
 
     def origins(self) -> tuple[str, ...]:
-        """`cors_origins` as they are compared: without a slash at the end."""
+        """Return `cors_origins` as they are compared, without a slash at the end."""
         return tuple(origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip())
 
     def output_limits(self) -> OutputLimits:
-        """What a run may put out."""
+        """Return the limits of a run's output."""
         return OutputLimits(
             result_bytes=int(self.result_mb * _MB),
             log_lines=self.log_lines,
@@ -206,23 +228,23 @@ class Settings(BaseSettings):
         )
 
     def admission(self) -> Admission:
-        """Who may wait for a slot."""
+        """Return the limits of waiting for a slot."""
         return Admission(most_waiting=self.queue, wait_seconds=self.queue_seconds)
 
     def masked_header_names(self) -> frozenset[str]:
-        """`masked_headers` as a set of lower-case names."""
+        """Return `masked_headers` as a set of names in lower case."""
         return frozenset(name.strip().lower() for name in self.masked_headers.split(",") if name.strip())
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return "DATABASE_URL" if name == "database_url" else f"CODEACTIONS_{name.upper()}"
 
 
 def read_settings(**given: object) -> Settings:
-    """The settings of the environment, overridden by those given that are not None.
+    """Read the settings from the environment. given: values that override it, unless they are None.
 
-    Raises `Error` (invalid) that names the variable and what is wrong, never its value: it may be a secret.
+    Raises `Error` (invalid) that names the variable and the problem, but not the value, which may be a secret.
     """
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]

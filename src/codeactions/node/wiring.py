@@ -1,4 +1,4 @@
-"""From settings and the parts of a node to what its routes need."""
+"""The services of a node, built from its settings and the parts that run already."""
 
 import contextlib
 import dataclasses
@@ -31,22 +31,22 @@ from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService
 
-_MOST_CODES = 64 * 1024 * 1024  # bytes of source in memory
-_MOST_ROLES = 100_000
-_MOST_TOKENS = 10_000
+_CODE_CACHE_BYTES = 64 * 1024 * 1024  # of sources, with 512 for each code
+_ROLE_CACHE_ROLES = 100_000  # with one for each user
+_TOKEN_CACHE_TOKENS = 10_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Secrets:
-    """The server's own. token: the administrator's. key: encrypts what is stored."""
+class ServerSecrets:
+    """The server's own secrets. token: the administrator's. key: encrypts stored secrets."""
 
     token: str
     key: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Parts:
-    """What of a node runs already."""
+class NodeParts:
+    """The parts of a node that services build on."""
 
     database: Database
     recorded: RecordedRuns
@@ -54,20 +54,24 @@ class Parts:
     metrics: Metrics
 
 
-async def assemble(settings: Settings, parts: Parts, secrets: Secrets, stack: contextlib.AsyncExitStack) -> Services:
-    """Start what callers and changes of others are recognised by; `stack` stops it. Raises `Error`."""
-    database, recorded = parts.database, parts.recorded
-    desk, vault, checks = AuditedDatabase(database), Cipher(secrets.key), HealthChecks()
-    guarded: CodesWithProtection = Cache(
-        CodeStore(database).get_with_protection, parse=UUID, most=_MOST_CODES, size=_size
+async def build_services(
+    settings: Settings, parts: NodeParts, secrets: ServerSecrets, stack: contextlib.AsyncExitStack
+) -> Services:
+    """Build the services and start what they listen to. `stack` gets the callbacks that stop it. Raises `Error`."""
+    database, recorded, checks = parts.database, parts.recorded, HealthChecks()
+    audited, cipher = AuditedDatabase(database), Cipher(secrets.key)
+    codes: CodesWithProtection = Cache(
+        CodeStore(database).get_with_protection, parse=UUID, capacity=_CODE_CACHE_BYTES, size=_code_size
     )
-    roles = Cache(PermissionStore(database).roles_of, parse=str, most=_MOST_ROLES, size=lambda held: 1 + len(held))
-    tokens = Cache(TokenStore(database).by_digest, parse=bytes.fromhex, most=_MOST_TOKENS)
-    changes = NotificationListener(database.url)
-    for channel, cache in ((CODES, guarded), (PERMISSIONS, roles), (TOKENS, tokens)):
-        changes.tell(channel, cache)
-    stack.push_async_callback(changes.stop)
-    await changes.start()
+    roles = Cache(
+        PermissionStore(database).roles_of, parse=str, capacity=_ROLE_CACHE_ROLES, size=lambda found: 1 + len(found)
+    )
+    tokens = Cache(TokenStore(database).by_digest, parse=bytes.fromhex, capacity=_TOKEN_CACHE_TOKENS)
+    listener = NotificationListener(database.url)
+    for channel, cache in ((CODES, codes), (PERMISSIONS, roles), (TOKENS, tokens)):
+        listener.subscribe(channel, cache)
+    stack.push_async_callback(listener.stop)
+    await listener.start()
     usage = TokenUsage(TokenStore(database))
     stack.push_async_callback(usage.stop)
     await usage.start()
@@ -94,14 +98,14 @@ async def assemble(settings: Settings, parts: Parts, secrets: Secrets, stack: co
     return Services(
         identities=identities,
         limiter=limiter,
-        codes=CodeService(desk, guarded, parts.builds),
-        endpoints=EndpointService(recorded, guarded, identities, vault),
-        protections=ProtectionService(desk, guarded, vault),
-        runs=RunService(recorded, guarded, RunStore(database), LogStore(database)),
-        projects=ProjectService(desk, roles.forget),
-        permissions=PermissionService(desk, roles.forget),
-        tokens=TokenService(desk, tokens.forget),
-        audit=AuditService(desk),
+        codes=CodeService(audited, codes, parts.builds),
+        endpoints=EndpointService(recorded, codes, identities, cipher),
+        protections=ProtectionService(audited, codes, cipher),
+        runs=RunService(recorded, codes, RunStore(database), LogStore(database)),
+        projects=ProjectService(audited, roles.forget),
+        permissions=PermissionService(audited, roles.forget),
+        tokens=TokenService(audited, tokens.forget),
+        audit=AuditService(audited),
         metrics=parts.metrics,
         body_limit=int(settings.body_mb * 1024 * 1024),
         body_timeout=settings.body_seconds,
@@ -112,5 +116,5 @@ async def assemble(settings: Settings, parts: Parts, secrets: Secrets, stack: co
     )
 
 
-def _size(found: CodeWithProtection) -> int:
+def _code_size(found: CodeWithProtection) -> int:
     return 512 + len(found.code.source)

@@ -1,4 +1,4 @@
-"""The table `audit_log`, which only grows."""
+"""The table `audit_log`, to which lines are only added."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,12 +13,12 @@ from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
 
 _SQL = queries.load("auditlog")
-_LONGEST = 255
+_MAX_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """Which lines; None does not matter. `after` is included, `before` is not."""
+    """A choice of lines; a field that is None does not restrict it. `after` is inclusive, `before` exclusive."""
 
     project_uuid: str | None = None
     thing_id: str | None = None
@@ -34,14 +34,14 @@ class AuditLog:
         self._database = database
 
     async def add(self, entry: AuditEntry) -> None:
-        """Write a line, in the transaction of what it tells of."""
+        """Write a line, in the same transaction as the change that it describes."""
         values = {**asdict(entry), "details": Jsonb(dict(entry.details))}
         for name in ("actor", "address", "thing_id"):
-            values[name] = values[name][:_LONGEST]
+            values[name] = values[name][:_MAX_CHARACTERS]
         await self._database.fetch(_SQL["add"], values)
 
     async def page(self, wanted: AuditFilter, page: int) -> Page[AuditEntry]:
-        """Lines, newest first."""
+        """Return a page of lines, newest first."""
         values = asdict(wanted)
         total = await self._database.fetch_one(_SQL["count"], values)
         bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}

@@ -1,4 +1,4 @@
-"""PostgreSQL's own client programs: one that fits, and a database told to it in a way that nobody else sees."""
+"""PostgreSQL's own client programs: the choice of one, and its start without a secret on the command line."""
 
 import contextlib
 import importlib.util
@@ -18,15 +18,15 @@ from psycopg.conninfo import make_conninfo
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.postgres.embedded.spawner import PROGRAMS, package_dir
 
-# Against a host that swallows packets, at the start or later; what the caller gives wins.
-_PATIENCE = {
+# Against a host that drops packets, at the start or later. The caller's own values win.
+_TIMEOUTS = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-# Of no use to a program, or done away with by now: values that a service brought are in the options themselves.
+# Of no use to a program. The values of a service are among the options already.
 _DROPPED = {"service", "servicefile", "client_encoding", "replication", "fallback_application_name"}
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)\S*")
 _SERVICE = "codeactions"
@@ -34,12 +34,12 @@ _SERVICE = "codeactions"
 
 @dataclass(frozen=True)
 class Target:
-    """A database as a connection of ours has reached it."""
+    """A database as a connection has reached it."""
 
     options: dict[str, str] = field(repr=False)
     """By libpq's keywords, passwords included."""
     major: int
-    """Of the server's version."""
+    """The major version of the server."""
     encrypted: bool
     """Whether TLS is in use."""
 
@@ -58,67 +58,71 @@ class Program:
 
 
 def connect(parameters: Mapping[str, str], application: str) -> psycopg.Connection[Any]:
-    """A connection in autocommit by libpq's keywords; other keys are settings for the server, as in Go's drivers.
+    """Return a connection in autocommit mode.
 
-    Raises `Error` (internal) without anything secret.
+    parameters: by libpq's keywords; other keys are settings for the server, as in Go's drivers. application: the name
+    that the server shows. Raises `Error` (internal), whose message holds no secret.
     """
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
-    given = {**_PATIENCE, "application_name": application}
+    given = {**_TIMEOUTS, "application_name": application}
     if os.environ.get("PGCONNECT_TIMEOUT"):
         del given["connect_timeout"]
     given |= {key: value for key, value in parameters.items() if key in known} | {"client_encoding": "UTF8"}
-    settings = [f"-c {key}={_escaped(value)}" for key, value in parameters.items() if key not in known]
+    settings = ["-c " + _escaped(f"{key}={value}") for key, value in parameters.items() if key not in known]
     if settings:
-        # What is given here takes the place of PGOPTIONS.
+        # The parameter takes the place of PGOPTIONS.
         before = given.get("options") or os.environ.get("PGOPTIONS", "")
-        given["options"] = " ".join([before, *settings]).strip()
+        # Not stripped: the last value may end in an escaped space.
+        given["options"] = " ".join(filter(None, [before, *settings]))
     try:
         return psycopg.connect(make_conninfo(**given), autocommit=True)
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
-    # Outside of `except`: the cause's frames hold the password.
+    # Outside of `except`, because the frames of the cause hold the password.
     raise Error(ErrorCode.INTERNAL, f"cannot connect to the database: {reason}")
 
 
-def target(connection: psycopg.Connection[Any]) -> Target:
-    """Where `connection` leads, with everything that URL, environment and service file said."""
+def target_of(connection: psycopg.Connection[Any]) -> Target:
+    """Return the database of a connection, with all options from URL, environment and service file."""
     pgconn = connection.pgconn
     options = {one.keyword.decode(): os.fsdecode(one.val) for one in pgconn.info if one.val}
     if "host" not in options and "hostaddr" not in options:
-        options["host"] = os.fsdecode(pgconn.host)  # each libpq has a default folder of sockets of its own
+        options["host"] = os.fsdecode(pgconn.host)  # the default folder of sockets differs between builds of libpq
     return Target(options, pgconn.server_version // 10000, pgconn.ssl_in_use)
 
 
-def find(name: str, where: Target, *, newest: bool = False) -> Program:
-    """A program for that database: not older than its server, and the oldest such, or else the `newest` of all.
+def find_program(name: str, target: Target, *, newest: bool = False) -> Program:
+    """Return a program from PATH or from the embedded PostgreSQL's wheel.
 
-    From PATH, or from the embedded PostgreSQL's wheel. Raises `Error` (internal) that says what to install.
+    By default it is the oldest that is not older than the database server; with `newest`, it is the newest of all.
+    Raises `Error` (internal) that says what to install.
     """
-    found = [program for program in (_in_path(name, where), _bundled(name, where)) if program]
-    fitting = [program for program in found if newest or program.major >= where.major]
+    found = [program for program in (_in_path(name, target), _bundled(name, target)) if program]
+    fitting = [program for program in found if newest or program.major >= target.major]
     if not fitting:
-        there = ", ".join(map(str, found)) or "none"
+        others = ", ".join(map(str, found)) or "none"
         raise Error(
             ErrorCode.INTERNAL,
-            f"the server is PostgreSQL {where.major} and needs a {name} of that version or later (found: {there}): "
-            f"install postgresql-client-{where.major}, so that {name} is in PATH",
+            f"the server is PostgreSQL {target.major} and needs a {name} of that version or later (found: {others}): "
+            f"install postgresql-client-{target.major}, so that {name} is in PATH",
         )
     return (max if newest else min)(fitting, key=lambda program: program.major)
 
 
 @contextlib.contextmanager
 def running(
-    program: Program, arguments: Sequence[str], where: Target, *, stdin: int, stdout: int, stderr: IO[bytes]
+    program: Program, arguments: Sequence[str], target: Target, *, stdin: int, stdout: int, stderr: IO[bytes]
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the program on a database for the block, and kill it if it has not ended by then.
+    """Run a program on a database for the block, and kill it if it has not ended by then.
 
-    Where to connect is in its environment and, for what has no variable, in a service file in memory: all users
-    see a command line.
+    The connection's options are in its environment, or in a service file in memory if they have no variable: every
+    user of the machine can read a command line. Raises `Error` for options that cannot be passed on, and when the
+    program cannot be started.
     """
     file = os.memfd_create("service")
     try:
-        os.write(file, os.fsencode(_service(where)))
-        environment = _environment(where, program.preload)
+        os.write(file, os.fsencode(_service_file(target)))
+        environment = _environment(target, program.preload)
         environment |= {"PGSERVICE": _SERVICE, "PGSERVICEFILE": f"/proc/self/fd/{file}"}
         process = subprocess.Popen(
             [program.path, *arguments], stdin=stdin, stdout=stdout, stderr=stderr, env=environment, pass_fds=(file,)
@@ -135,52 +139,59 @@ def running(
             process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                with contextlib.suppress(OSError):  # what is left in its buffer has no reader
+                with contextlib.suppress(OSError):  # the rest of the buffer has no reader
                     pipe.close()
 
 
-def _environment(where: Target, preload: str | None) -> dict[str, str]:
-    # No variable of ours, which may be secret, and none that changes what the programs do.
+def _environment(target: Target, preload: str | None) -> dict[str, str]:
+    # Without the server's own variables, which may be secret, and those that change what the programs do.
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "CODEACTIONS_")) and k != "DATABASE_URL"}
     variables = {one.keyword.decode(): one.envvar.decode() for one in pq.Conninfo.get_defaults() if one.envvar}
-    told = {variables[key]: value for key, value in where.options.items() if key in variables and key not in _DROPPED}
-    if not where.encrypted:
-        # sslmode=require counts for nothing on a socket, but the wheel's libpq, which has no TLS, stumbles over it.
+    told = {variables[key]: value for key, value in target.options.items() if key in variables and key not in _DROPPED}
+    if not target.encrypted:
+        # On a socket sslmode=require has no effect, but the wheel's libpq, which has no TLS, refuses it.
         told = {key: value for key, value in told.items() if not key.startswith("PGSSL")} | {"PGSSLMODE": "disable"}
     if preload:
         told["LD_PRELOAD"] = " ".join(filter(None, [preload, kept.get("LD_PRELOAD")]))
     return {**kept, **told, "LC_ALL": "C"}
 
 
-def _service(where: Target) -> str:
-    variables = {one.keyword.decode() for one in pq.Conninfo.get_defaults() if one.envvar}
-    lines = [f"{key}={value}\n" for key, value in where.options.items() if key not in variables | _DROPPED]
-    return f"[{_SERVICE}]\n" + "".join(lines)
+def _service_file(target: Target) -> str:
+    """Return the service file for the options that have no variable. Raises `Error` for one that it cannot hold."""
+    in_variables = {one.keyword.decode() for one in pq.Conninfo.get_defaults() if one.envvar}
+    options = {key: value for key, value in target.options.items() if key not in in_variables | _DROPPED}
+    for key, value in options.items():
+        # libpq knows no escape there: a line end would begin another option, and white space at the end is cut off.
+        if "\n" in value or value != value.rstrip(" \t\n\v\f\r"):
+            problem = f"{key} contains a line end or ends in white space"
+            raise Error(ErrorCode.INVALID, f"{problem}, which cannot be passed to PostgreSQL's programs")
+    return f"[{_SERVICE}]\n" + "".join(f"{key}={value}\n" for key, value in options.items())
 
 
-def _in_path(name: str, where: Target) -> Program | None:
+def _in_path(name: str, target: Target) -> Program | None:
     path = shutil.which(name)
-    return _examined(path, where, None) if path else None
+    return _examine(path, target, None) if path else None
 
 
-def _bundled(name: str, where: Target) -> Program | None:
+def _bundled(name: str, target: Target) -> Program | None:
     preload = None
-    if where.encrypted:
-        # The wheel's libpq has no TLS. That of psycopg's wheel has, and is of the same version.
+    if target.encrypted:
+        # The wheel's libpq has no TLS. The one in psycopg's wheel has, and is of the same version.
         spec = importlib.util.find_spec("psycopg_binary")
         folder = Path(spec.origin).resolve().parents[1] / "psycopg_binary.libs" if spec and spec.origin else None
         preload = next((str(path) for path in folder.glob("libpq-*")), None) if folder else None
         if preload is None:
             return None
     try:
-        return _examined(str(package_dir() / PROGRAMS / name), where, preload)
+        return _examine(str(package_dir() / PROGRAMS / name), target, preload)
     except Error:  # no wheel
         return None
 
 
-def _examined(path: str, where: Target, preload: str | None) -> Program | None:
-    # In the environment of the run to come: Debian's wrapper goes by it when it chooses a version.
-    environment = _environment(where, preload)
+def _examine(path: str, target: Target, preload: str | None) -> Program | None:
+    """Return the program at a path with its version; None if it does not run."""
+    # In the environment in which it will be used, because Debian's wrapper chooses a version by it.
+    environment = _environment(target, preload)
     try:
         done = subprocess.run(
             [path, "--version"], env=environment, capture_output=True, text=True, timeout=20, check=False
@@ -191,5 +202,6 @@ def _examined(path: str, where: Target, preload: str | None) -> Program | None:
     return Program(path, int(version[1]), version[0], preload) if version else None
 
 
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+def _escaped(option: str) -> str:
+    """Return an option so that the server's splitting at white space leaves it in one piece."""
+    return re.sub(r"([\s\\])", r"\\\1", option)

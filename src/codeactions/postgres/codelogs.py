@@ -1,4 +1,4 @@
-"""The table `codelogs`, to be read; the recorder writes it together with the runs."""
+"""The table `codelogs`, for reading; the recorder writes it together with the runs."""
 
 from uuid import UUID
 
@@ -18,18 +18,18 @@ class LogStore:
         self._database = database
 
     async def get(self, log_id: UUID) -> StoredLog:
-        """Read one line. Raises `Error` (not_found)."""
+        """Return one line. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": log_id})
         if row is None:
             raise not_found(missing(log_id))
         return StoredLog(**row)
 
     async def page_of_run(self, run_id: UUID, page: int) -> Page[StoredLog]:
-        """The lines of a run, in the order they were written."""
+        """Return a page of the lines of a run, in the order in which they were written."""
         return await self._page("of_run", {"run_id": run_id}, page)
 
     async def page_of_code(self, code_id: UUID, page: int) -> Page[StoredLog]:
-        """The lines of all runs of a code, newest first."""
+        """Return a page of the lines of all runs of a code, newest first."""
         return await self._page("of_code", {"code_id": code_id}, page)
 
     async def _page(self, what: str, values: dict[str, UUID], page: int) -> Page[StoredLog]:
@@ -40,5 +40,5 @@ class LogStore:
 
 
 def missing(log_id: UUID) -> str:
-    """What is told of a log that is not there, or that the caller may not know of."""
+    """Return the message for a log line that does not exist, or that the caller may not see."""
     return f"there is no log {log_id}"

@@ -12,23 +12,23 @@ from codeactions.postgres import queries
 from codeactions.postgres.cache import Cache
 from codeactions.postgres.database import Statements
 
-LIST_LIMIT = 1000  # codes of one project in one answer: a page
-LIST_BYTES = 8 * 1024 * 1024  # of their sources together: each may be 1 MiB. `get` gives everything
-BEGINNING = 1000  # characters that are left of a source that is cut
+LIST_LIMIT = 1000  # codes on a page
+LIST_BYTES = 8 * 1024 * 1024  # all sources of a page together; each may have 1 MiB, and `get` returns it whole
+BEGINNING = 1000  # characters of a cut source
 _SQL = queries.load("codes")
-_GUARD = "guard_"  # begins the names of the protection's columns
+_PREFIX = "protection_"  # of the names of the protection's columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedCode(Code):
-    """A code in a list. `cut` names the fields that did not fit: of those there is only the beginning."""
+    """A code in a list. cut: the names of the fields that did not fit and hold only their beginning."""
 
     cut: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CodeWithProtection:
-    """A code with what protects its endpoint; None: it is public."""
+    """A code and the protection of its endpoint. protection: None if the endpoint is public."""
 
     code: Code
     protection: Protection | None
@@ -48,25 +48,26 @@ class CodeStore:
         await self._database.fetch(_SQL["create"], asdict(code))
 
     async def get(self, code_id: UUID) -> Code:
-        """Read a code. Raises `Error` (not_found)."""
+        """Return a code. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": code_id})
         if row is None:
             raise not_found(missing(code_id))
         return Code(**row)
 
     async def get_with_protection(self, code_id: UUID) -> CodeWithProtection:
-        """Read a code with its protection. Raises `Error` (not_found)."""
-        row = await self._database.fetch_one(_SQL["get_guarded"], {"id": code_id})
+        """Return a code with its protection. Raises `Error` (not_found)."""
+        row = await self._database.fetch_one(_SQL["get_with_protection"], {"id": code_id})
         if row is None:
             raise not_found(missing(code_id))
-        guard = {name.removeprefix(_GUARD): value for name, value in row.items() if name.startswith(_GUARD)}
-        code = Code(**{name: value for name, value in row.items() if not name.startswith(_GUARD)})
-        return CodeWithProtection(code, _protection(code_id, guard))
+        columns = {name.removeprefix(_PREFIX): value for name, value in row.items() if name.startswith(_PREFIX)}
+        code = Code(**{name: value for name, value in row.items() if not name.startswith(_PREFIX)})
+        return CodeWithProtection(code, _protection(code_id, columns))
 
     async def list(self, project_uuid: str, kind: str | None, page: int) -> tuple[list[ListedCode], int]:
-        """The codes of a project, of one type or of both, oldest first, `LIST_LIMIT` a page; and how many there are.
+        """Return a page of a project's codes, oldest first, and the number of them all.
 
-        Together the sources of a page have at most `LIST_BYTES` bytes: those that do not fit are cut.
+        kind: the type of the codes; None for both. A page has `LIST_LIMIT` codes, and their sources have at most
+        `LIST_BYTES` bytes together: those that do not fit are cut.
         """
         values = {"project_uuid": project_uuid, "type": kind}
         total = await self._database.fetch_one(_SQL["count"], values)
@@ -75,24 +76,19 @@ class CodeStore:
         return [ListedCode(**{**row, "cut": tuple(row["cut"])}) for row in rows], total["total"] if total else 0
 
     async def update(self, code: Code, read: Code) -> None:
-        """Replace `read` by `code`. Raises `Error` (conflict) when it was changed or deleted meanwhile."""
+        """Replace `read` by `code`. Raises `Error` (conflict) when it was changed or deleted in the meantime."""
         values = {**asdict(code), "read_updated_at": read.updated_at}
         if await self._database.fetch_one(_SQL["update"], values) is None:
-            raise Error(ErrorCode.CONFLICT, f"code {code.id} was changed by somebody else meanwhile; read it again")
+            raise Error(ErrorCode.CONFLICT, f"code {code.id} was changed in the meantime; read it again")
 
     async def delete(self, code_id: UUID) -> None:
-        """Delete a code and, with it, its runs and logs. Raises `Error` (not_found)."""
+        """Delete a code with its runs and logs. Raises `Error` (not_found)."""
         if await self._database.fetch_one(_SQL["delete"], {"id": code_id}) is None:
             raise not_found(missing(code_id))
 
-    async def is_empty(self) -> bool:
-        """Whether no code was ever stored, or all were deleted."""
-        row = await self._database.fetch_one(_SQL["is_empty"])
-        return bool(row and row["is_empty"])
-
 
 def missing(code_id: UUID) -> str:
-    """What is told of a code that is not there, or that the caller may not know of."""
+    """Return the message for a code that does not exist, or that the caller may not see."""
     return f"there is no code {code_id}"
 
 

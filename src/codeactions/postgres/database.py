@@ -1,4 +1,4 @@
-"""The server's connections to PostgreSQL, and what the driver's errors mean to a caller."""
+"""The server's connections to PostgreSQL, and the meaning of the driver's errors for a caller."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -6,90 +6,80 @@ from typing import Any, LiteralString, Protocol
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.masking import masked_url
 from codeactions.postgres import queries
 
 _UNREACHABLE = "the database cannot be reached; try again shortly"
-_STATEMENT_TIMEOUT = 30_000  # milliseconds: nothing the server asks takes a fraction of it
-_LOCK_TIMEOUT = 20_000  # shorter: to wait for somebody else's transaction is no fault of a statement
+_STATEMENT_TIMEOUT = 30_000  # milliseconds; every statement of the server takes a small part of it
+# Milliseconds. Shorter, so that waiting for another transaction can be told apart from a slow statement.
+_LOCK_TIMEOUT = 20_000
 
 
 def unavailable() -> Error:
-    """The error for a database that does not answer: the caller may come back."""
+    """Return the error for a database that does not answer; the caller may try again."""
     return Error(ErrorCode.BUSY, _UNREACHABLE)
 
 
 @contextlib.contextmanager
 def translated() -> Any:
-    """Turn the driver's errors into `Error`.
+    """Turn the driver's errors into `Error` for the block.
 
-    Busy when the database or somebody's lock is not to be had, timeout for a statement that takes too long, internal
-    for anything that nobody has thought of.
+    busy: the database or a lock is not available. timeout: a statement takes too long. not_found: a row that is
+    referred to is gone. invalid: a value cannot be stored. internal: any other error.
     """
     try:
         yield
     except psycopg.errors.QueryCanceled as error:
-        raise Error(ErrorCode.TIMEOUT, "the database gave up a statement that took too long") from error
+        raise Error(ErrorCode.TIMEOUT, "the database cancelled a statement that took too long") from error
     except psycopg.errors.LockNotAvailable as error:
-        raise Error(ErrorCode.BUSY, "somebody else's change of the same takes too long; try again shortly") from error
+        raise Error(ErrorCode.BUSY, "timed out waiting for a concurrent change; try again shortly") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
         raise unavailable() from error
     except psycopg.errors.ForeignKeyViolation as error:
-        raise Error(ErrorCode.NOT_FOUND, "what it belongs to does not exist any more") from error
+        raise Error(ErrorCode.NOT_FOUND, "the record that this belongs to no longer exists") from error
     except psycopg.errors.DataError as error:
         raise Error(ErrorCode.INVALID, "the database cannot hold one of the values") from error
     except psycopg.Error as error:
         raise Error(ErrorCode.INTERNAL, "the database refused a statement") from error
 
 
-def masked(url: str) -> str:
-    """A database address without its password, for messages."""
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.Error:
-        return "(an address that cannot be read)"
-    host, name = parts.get("host", "localhost"), parts.get("dbname", "")
-    port = f":{parts['port']}" if "port" in parts else ""
-    return f"postgresql://{parts.get('user', '')}@{host}{port}/{name}"
-
-
 class Statements(Protocol):
-    """Where statements can be sent: a `Database`, each in a transaction of its own, or one `Transaction`."""
+    """A receiver of statements: a `Database`, with a transaction for each, or one `Transaction`."""
 
     async def fetch(self, statement: LiteralString, values: dict[str, Any] | None = None) -> list[DictRow]:
-        """Run a statement and return all its rows."""
+        """Run a statement and return all its rows. Raises `Error`."""
 
     async def fetch_one(self, statement: LiteralString, values: dict[str, Any] | None = None) -> DictRow | None:
-        """Run a statement and return its first row, if any."""
+        """Run a statement and return its first row, if there is one. Raises `Error`."""
 
 
 class Transaction:
-    """Statements that happen together or not at all."""
+    """Statements on one connection, which take effect together or not at all."""
 
     def __init__(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
         self._connection = connection
 
     async def fetch(self, statement: LiteralString, values: dict[str, Any] | None = None) -> list[DictRow]:
-        """Run a statement and return all its rows."""
+        """Run a statement and return all its rows. Raises `Error`."""
         with translated():
             cursor = await self._connection.execute(statement, values)
             return await cursor.fetchall() if cursor.description else []
 
     async def fetch_one(self, statement: LiteralString, values: dict[str, Any] | None = None) -> DictRow | None:
-        """Run a statement and return its first row, if any."""
+        """Run a statement and return its first row, if there is one. Raises `Error`."""
         rows = await self.fetch(statement, values)
         return rows[0] if rows else None
 
 
 class Database:
-    """A pool of connections, all in autocommit: each statement is its own transaction.
+    """A pool of connections in autocommit mode, in which each statement is its own transaction.
 
-    Connections that died are replaced; while the database is away, calls raise `Error` (busy) within `timeout`
-    seconds and work again as soon as it is back.
+    Dead connections are replaced. While the database is away, calls raise `Error` (busy) within `timeout` seconds;
+    they work again as soon as it is back.
     """
 
     def __init__(self, url: str, *, connections: int = 4, timeout: float = 5.0) -> None:
@@ -108,7 +98,7 @@ class Database:
         )
 
     def __repr__(self) -> str:
-        return f"<Database {masked(self.url)}>"
+        return f"<Database {masked_url(self.url)}>"
 
     async def open(self) -> None:
         """Connect. Raises `Error` (busy) when the database does not answer in time."""
@@ -120,33 +110,27 @@ class Database:
         await self._pool.close()
 
     async def version(self) -> str:
-        """The database server's version. Raises `Error` (busy) while it is away."""
+        """Return the database server's version. Raises `Error` (busy) while it is away."""
         row = await self.fetch_one(queries.load("database")["version"])
         return str(row["version"]) if row else ""
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[DictRow]]:
-        """Borrow a connection. Driver errors inside become `Error`s."""
+        """Lend a connection to the block. The driver's errors in the block become `Error`s."""
         with translated():
             async with self._pool.connection() as connection:
                 yield connection
 
-    @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Statements that are committed when the block ends, and undone when it raises."""
-        async with self.connection() as connection, connection.transaction():
-            yield Transaction(connection)
-
     async def fetch(self, statement: LiteralString, values: dict[str, Any] | None = None) -> list[DictRow]:
-        """Run a statement and return all its rows.
+        """Run a statement and return all its rows. Raises `Error`.
 
-        A connection that turns out to be dead, as all are after the database was restarted, is replaced; a
-        statement that only reads is then sent again.
+        A connection that turns out to be dead is replaced, and a statement that only reads is then sent again. After
+        a restart of the database all connections are dead.
         """
         attempts = self._connections + 1 if statement.startswith("SELECT") else 1
         while True:
             attempts -= 1
-            connection: psycopg.AsyncConnection[DictRow] | None = None  # as long as the pool has none to give
+            connection: psycopg.AsyncConnection[DictRow] | None = None  # while the pool has none to give
             try:
                 async with self.connection() as connection:
                     cursor = await connection.execute(statement, values)
@@ -156,16 +140,16 @@ class Database:
                     raise
 
     async def fetch_one(self, statement: LiteralString, values: dict[str, Any] | None = None) -> DictRow | None:
-        """Run a statement and return its first row, if any."""
+        """Run a statement and return its first row, if there is one. Raises `Error`."""
         rows = await self.fetch(statement, values)
         return rows[0] if rows else None
 
 
 async def connect(url: str, *, durable: bool = True) -> psycopg.AsyncConnection[DictRow]:
-    """One connection of one's own, in autocommit. Raises the driver's errors.
+    """Return a new connection in autocommit mode. Raises the driver's errors.
 
-    durable=False: a commit on it does not wait for the disk. It is durable as soon as a later, durable commit
-    on any connection is, since both go through one log.
+    durable: whether its commits wait for the disk. A commit that does not wait becomes durable with the next durable
+    commit on any connection, since both go through one log.
     """
     connection = await psycopg.AsyncConnection.connect(
         url, autocommit=True, row_factory=dict_row, application_name="codeactions", connect_timeout=5
@@ -179,5 +163,5 @@ async def connect(url: str, *, durable: bool = True) -> psycopg.AsyncConnection[
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(_STATEMENT_TIMEOUT)))
     await connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
-    # Times are compared and shown in UTC whatever the server's own zone is.
+    # Times are compared and shown in UTC, whatever the time zone of the database server.
     await connection.execute("SET timezone = 'UTC'")

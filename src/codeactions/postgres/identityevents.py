@@ -15,8 +15,10 @@ _SQL = queries.load("identityevents")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """Of a project. snapshot: the fingerprint of the list that was taken over last; pending: roles, None for none, by
-    address, that wait for the project.
+    """The state of a project in the identity system, as far as messages have told of it.
+
+    snapshot: the fingerprint of the last list of members that was applied. pending: roles by address, None for no
+    role, that will be applied when the project exists.
     """
 
     snapshot: bytes | None = None
@@ -24,13 +26,13 @@ class Remembered:
 
 
 class IdentityEventStore:
-    """What is remembered, in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
+    """Remembered states in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
 
     def __init__(self, database: Statements) -> None:
         self._database = database
 
     async def get(self, project_uuid: str) -> Remembered:
-        """What is remembered of a project: nothing, if no message has told of it."""
+        """Return what is remembered of a project; it is empty if no message has told of the project."""
         row = await self._database.fetch_one(_SQL["get"], {"project_uuid": project_uuid})
         if row is None:
             return Remembered()
@@ -39,7 +41,7 @@ class IdentityEventStore:
         return Remembered(snapshot=snapshot, pending=pending)
 
     async def put(self, project_uuid: str, remembered: Remembered, now: datetime) -> None:
-        """Remember this of a project, in place of what was."""
+        """Replace what is remembered of a project."""
         pending = {email: None if role is None else int(role) for email, role in remembered.pending.items()}
         values = {"snapshot": remembered.snapshot, "pending": Jsonb(pending), "updated_at": now}
         await self._database.fetch(_SQL["put"], {"project_uuid": project_uuid, **values})

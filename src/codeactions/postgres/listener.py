@@ -1,72 +1,68 @@
-"""What others change in the database, heard by LISTEN: triggers notify of it, with the key of what changed."""
+"""Changes in the database, heard by LISTEN: triggers send a notification with the key of each row that changes."""
 
 import asyncio
-import contextlib
-from collections.abc import Callable
 from typing import Protocol
 
 import psycopg
 import structlog
 
+from codeactions.background.task import BackgroundTask
 from codeactions.postgres.database import connect
 
 CODES, PERMISSIONS, TOKENS = "codeactions_codes", "codeactions_permissions", "codeactions_tokens"
-EVERYTHING = "*"  # is notified instead of very many keys
+EVERYTHING = "*"  # the payload in place of a great many keys
 _RETRY_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
-class Listener(Protocol):
-    """Who wants to know: told of each key, and of every beginning and end of a time in which nothing is heard."""
+class Subscriber(Protocol):
+    """An object that is told of the changes on one channel."""
 
-    def changed(self, payload: str) -> None:
-        """Something changed, or `EVERYTHING`."""
+    def on_change(self, payload: str) -> None:
+        """Handle a change of the row with this key, or of any row if the payload is `EVERYTHING`."""
 
-    def hearing(self, *, on: bool) -> None:
-        """From now on changes are heard, or not."""
+    def on_hearing(self, *, is_hearing: bool) -> None:
+        """Handle the beginning or the end of a time in which changes are heard."""
 
 
 class NotificationListener:
-    """One connection that listens on every channel that somebody wants to hear of."""
+    """One connection that listens on every channel that has a subscriber."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._listeners: dict[str, Listener] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._subscribers: dict[str, Subscriber] = {}
+        self._task = BackgroundTask("changes in the database", self._listen)
 
     def __repr__(self) -> str:
-        return f"<NotificationListener of {', '.join(self._listeners)}>"
+        return f"<NotificationListener of {', '.join(self._subscribers)}>"
 
-    def tell(self, channel: str, listener: Listener) -> None:
-        """Tell this one of what is notified on a channel. Before `start`."""
-        self._listeners[channel] = listener
+    def subscribe(self, channel: str, subscriber: Subscriber) -> None:
+        """Send the notifications of a channel to a subscriber, one for each channel. Call it before `start`."""
+        self._subscribers[channel] = subscriber
 
     async def start(self) -> None:
-        """Begin to listen; until it succeeds, nobody is told that changes are heard."""
-        self._task = asyncio.create_task(self._listen(), name="changes in the database")
+        """Start to connect. Subscribers are told that changes are heard once the connection listens."""
+        self._task.start()
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
     async def _listen(self) -> None:
         while True:
             try:
                 async with await connect(self._url) as connection:
-                    for channel in self._listeners:
+                    for channel in self._subscribers:
                         await connection.execute(f"LISTEN {channel}")
-                    self._each(lambda listener: listener.hearing(on=True))
+                    self._tell_all(is_hearing=True)
                     async for notification in connection.notifies():
-                        self._listeners[notification.channel].changed(notification.payload)
+                        self._subscribers[notification.channel].on_change(notification.payload)
             except psycopg.Error as error:
                 _log.warning("changes_unheard", error=type(error).__name__)
             finally:
-                self._each(lambda listener: listener.hearing(on=False))
+                self._tell_all(is_hearing=False)
             await asyncio.sleep(_RETRY_SECONDS)
 
-    def _each(self, call: Callable[[Listener], None]) -> None:
-        for listener in self._listeners.values():
-            call(listener)
+    def _tell_all(self, *, is_hearing: bool) -> None:
+        for subscriber in self._subscribers.values():
+            subscriber.on_hearing(is_hearing=is_hearing)

@@ -23,28 +23,28 @@ class PermissionStore:
         self._database = database
 
     async def create(self, permission: Permission) -> None:
-        """Store a new permission. Raises `Error` (conflict) when the user has one in the project."""
+        """Store a new permission. Raises `Error` (conflict) when the user has one in the project already."""
         if await self._database.fetch_one(_SQL["create"], _values(permission)) is None:
             raise Error(ErrorCode.CONFLICT, f"{permission.email} has a role in this project already: change that one")
 
     async def put(self, permission: Permission) -> None:
-        """Give the user this role in the project, whatever it had."""
+        """Store a permission in place of any that the user has in the project."""
         await self._database.fetch_one(_SQL["put"], _values(permission))
 
     async def get(self, permission_id: UUID) -> Permission:
-        """Read a permission. Raises `Error` (not_found)."""
+        """Return a permission. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": permission_id})
         if row is None:
             raise not_found(missing(permission_id))
         return _permission(row)
 
     async def of_user(self, project_uuid: str, email: str) -> list[Permission]:
-        """What a user has in a project: more than one row if there are several spellings of the address."""
+        """Return a user's permissions in a project: more than one if the address is stored in several spellings."""
         rows = await self._database.fetch(_SQL["of_user"], {"project_uuid": project_uuid, "email": email})
         return [_permission(row) for row in rows]
 
     async def page(self, project_uuid: str, page: int) -> Page[Permission]:
-        """The permissions of a project, by address."""
+        """Return a page of the permissions of a project, ordered by address."""
         values = {"project_uuid": project_uuid}
         total = await self._database.fetch_one(_SQL["count"], values)
         bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
@@ -57,23 +57,23 @@ class PermissionStore:
             raise not_found(missing(permission.id))
 
     async def delete(self, permission_id: UUID) -> None:
-        """Take a permission away. Raises `Error` (not_found)."""
+        """Delete a permission. Raises `Error` (not_found)."""
         if await self._database.fetch_one(_SQL["delete"], {"id": permission_id}) is None:
             raise not_found(missing(permission_id))
 
     async def remove(self, project_uuid: str, email: str) -> bool:
-        """Take away what a user has in a project; whether there was anything."""
+        """Delete a user's permissions in a project, and return whether there were any."""
         values = {"project_uuid": project_uuid, "email": email}
         return await self._database.fetch_one(_SQL["remove"], values) is not None
 
     async def roles_of(self, email: str) -> Mapping[str, Role]:
-        """By project uuid, the role of a user, however the address is spelled."""
+        """Return a user's roles by project uuid, however the address is spelled."""
         rows = await self._database.fetch(_SQL["roles_of"], {"email": email})
         return MappingProxyType({row["project_uuid"]: Role(row["role"]) for row in rows})
 
 
 def missing(permission_id: UUID) -> str:
-    """What is told of a permission that is not there, or that the caller may not know of."""
+    """Return the message for a permission that does not exist, or that the caller may not see."""
     return f"there is no permission {permission_id}"
 
 

@@ -27,27 +27,27 @@ class ProjectStore:
             raise Error(ErrorCode.CONFLICT, f"there is a project {project.uuid} already")
 
     async def get(self, uuid: str) -> Project:
-        """Read a project. Raises `Error` (not_found)."""
+        """Return a project. Raises `Error` (not_found)."""
         found = await self.find(uuid)
         if found is None:
             raise not_found(missing(uuid))
         return found
 
     async def find(self, uuid: str) -> Project | None:
-        """Read a project; None if there is none."""
+        """Return a project; None if it does not exist."""
         row = await self._database.fetch_one(_SQL["get"], {"uuid": uuid})
         return None if row is None else _project(row)
 
     async def lock(self) -> None:
-        """Until the end of the transaction, let nobody else write a project or who is in one."""
+        """Keep other transactions from writing projects or permissions until the end of this one."""
         await self._database.fetch(_SQL["lock"])
 
     async def hold(self, uuid: str) -> bool:
-        """Until the end of the transaction, let nobody delete a project; whether there is one."""
+        """Keep a project from being deleted until the end of the transaction, and return whether it exists."""
         return await self._database.fetch_one(_SQL["hold"], {"uuid": uuid}) is not None
 
     async def page(self, uuids: Sequence[str] | None, page: int) -> Page[Project]:
-        """Projects, oldest first: of these uuids, or all."""
+        """Return a page of projects, oldest first. uuids: those to choose from; None for all."""
         values = {"uuids": None if uuids is None else list(uuids)}
         total = await self._database.fetch_one(_SQL["count"], values)
         bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
@@ -60,7 +60,7 @@ class ProjectStore:
             raise not_found(missing(project.uuid))
 
     async def delete(self, uuid: str) -> None:
-        """Delete a project, with its permissions. Raises `Error`: not_found; conflict while it has codes."""
+        """Delete a project with its permissions. Raises `Error`: not_found; conflict while it has codes."""
         await self._database.fetch(_SQL["hold_alone"], {"uuid": uuid})  # before its codes are counted
         codes = await self._database.fetch_one(_SQL["count_codes"], {"uuid": uuid})
         if codes and codes["total"]:
@@ -70,7 +70,7 @@ class ProjectStore:
 
 
 def missing(uuid: str) -> str:
-    """What is told of a project that is not there, or that the caller may not know of."""
+    """Return the message for a project that does not exist, or that the caller may not see."""
     return f"there is no project {uuid}"
 
 

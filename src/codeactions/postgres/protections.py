@@ -17,7 +17,7 @@ class ProtectionStore:
         self._database = database
 
     async def get(self, code_id: UUID) -> Protection | None:
-        """The protection of a code; None: it is public."""
+        """Return the protection of a code; None if its endpoint is public."""
         row = await self._database.fetch_one(_SQL["get"], {"code_id": code_id})
         if row is None:
             return None
@@ -25,9 +25,9 @@ class ProtectionStore:
         return Protection(**{**row, "kind": ProtectionKind(row["kind"]), "secret": secret})
 
     async def put(self, protection: Protection) -> None:
-        """Protect a code, in place of what protected it. Raises `Error` (not_found) if there is no such code."""
+        """Store a protection in place of any that the code has. Raises `Error` (not_found) without that code."""
         await self._database.fetch(_SQL["put"], {**asdict(protection), "kind": str(protection.kind)})
 
     async def delete(self, code_id: UUID) -> bool:
-        """Make an endpoint public again; whether it was not."""
+        """Delete the protection of a code, and return whether there was one."""
         return await self._database.fetch_one(_SQL["delete"], {"code_id": code_id}) is not None

@@ -27,19 +27,19 @@ class TokenStore:
         await self._database.fetch(_SQL["create"], {**asdict(token), "role": int(token.role)})
 
     async def get(self, token_id: UUID) -> ApiToken:
-        """Read a token. Raises `Error` (not_found)."""
+        """Return a token. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": token_id})
         if row is None:
             raise not_found(missing(token_id))
         return _token(row)
 
     async def by_digest(self, digest: bytes) -> ApiToken | None:
-        """The token whose SHA-256 this is; None if there is none."""
+        """Return the token with this SHA-256; None if there is none."""
         row = await self._database.fetch_one(_SQL["by_digest"], {"sha256": digest})
         return None if row is None else _token(row)
 
     async def page(self, *, email: str | None, project_uuid: str | None, page: int) -> Page[ApiToken]:
-        """Tokens, newest first: of a user, of a project, or all."""
+        """Return a page of tokens, newest first: a user's, a project's, or all."""
         values = {"email": email, "project_uuid": project_uuid}
         total = await self._database.fetch_one(_SQL["count"], values)
         bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
@@ -47,21 +47,21 @@ class TokenStore:
         return Page([_token(row) for row in rows], total["total"] if total else 0, page)
 
     async def live_of(self, project_uuid: str) -> list[ApiToken]:
-        """The tokens of a project that are not revoked."""
+        """Return the tokens of a project that are not revoked."""
         return [_token(row) for row in await self._database.fetch(_SQL["live_of"], {"project_uuid": project_uuid})]
 
     async def revoke(self, token_id: UUID, at: datetime) -> bool:
-        """Let a token count no more; whether it did until now."""
+        """Revoke a token, and return whether it was valid until now."""
         return await self._database.fetch_one(_SQL["revoke"], {"id": token_id, "at": at}) is not None
 
     async def note_use(self, used: Mapping[UUID, datetime]) -> None:
-        """Write down when tokens were last used."""
+        """Store when tokens were last used."""
         values = {"ids": list(used), "times": list(used.values())}
         await self._database.fetch(_SQL["note_use"], values)
 
 
 def missing(token_id: UUID) -> str:
-    """What is told of a token that is not there, or that the caller may not know of."""
+    """Return the message for a token that does not exist, or that the caller may not see."""
     return f"there is no token {token_id}"
 
 

@@ -81,7 +81,7 @@ class EndpointService:
             return
         assert protection.secret is not None
         presented = self._signature(protection, headers)
-        if not is_signed(presented, self._vault.open(protection.secret), body, self._clock()):
+        if not is_signed(presented, self._vault.decrypt(protection.secret), body, self._clock()):
             raise Error(ErrorCode.UNAUTHORIZED, f"the signature in {protection.header} is not that of this body")
 
     @staticmethod

@@ -46,7 +46,7 @@ class ProtectionService:
         if bare.kind is ProtectionKind.BASIC and secret is not None:
             stored = await asyncio.to_thread(hash_password, secret)
         elif secret is not None:
-            stored = self._vault.seal(secret)
+            stored = self._vault.encrypt(secret)
         protection = Protection(
             code_id=code_id,
             kind=bare.kind,

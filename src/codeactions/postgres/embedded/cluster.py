@@ -1,4 +1,4 @@
-"""The cluster: the folder in which the embedded PostgreSQL keeps its data."""
+"""The cluster: the folder with the data of the embedded PostgreSQL."""
 
 import contextlib
 import errno
@@ -17,9 +17,9 @@ from codeactions.postgres.embedded.user import ClusterUser
 
 MAJOR = "18"
 ADVICE = "or set CODEACTIONS_DATA_DIR to another folder"
-# How long the backends of a dead postmaster may take to notice, before they are killed.
+# Seconds in which the backends of a dead postmaster may end by themselves, before they are killed.
 ORPHAN_GRACE = 1.0
-# The builtin provider brings Unicode rules along: no locale of the machine is needed.
+# The builtin provider has Unicode rules of its own, so that no locale of the machine is needed.
 INITDB = [
     "--username=postgres",
     "--encoding=UTF8",
@@ -33,7 +33,7 @@ INITDB = [
 
 
 class Cluster:
-    """Owned by whoever holds the data folder's lock; all methods need it held."""
+    """The cluster of a data folder. All methods need the lock of the data folder."""
 
     def __init__(self, data_dir: Path, user: ClusterUser | None) -> None:
         self.path = data_dir / "postgres"
@@ -42,17 +42,17 @@ class Cluster:
         self._user = user
 
     def prepare(self, spawner: Spawner, deadline: float) -> None:
-        """Make the cluster if there is none, and see that it is ours to start.
+        """Make the cluster if there is none, and check that this process may start it.
 
-        It is made under another name and then renamed, so what a killed initdb left is never taken for one.
-        Raises Error(invalid) for a folder that holds something else, OSError for what the disk refuses.
+        It is made under another name and then renamed, so that the remains of a killed initdb are never used. Raises
+        `Error` (invalid) for a folder with other contents, and OSError.
         """
         while self._new.exists():
             self.wait_until_free(self._new, deadline)
             try:
                 shutil.rmtree(self._new)
             except OSError as error:
-                # A program of the killed initdb that had not moved there yet may still write into it.
+                # A program of the killed initdb may have entered the folder after the check, and still write into it.
                 if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
                     raise
         if not self.path.exists() or not any(self.path.iterdir()):
@@ -60,11 +60,11 @@ class Cluster:
         self._check()
 
     def wait_until_free(self, folder: Path, deadline: float) -> None:
-        """Wait until no PostgreSQL works in `folder`, and see that PostgreSQL will believe so too.
+        """Wait until no PostgreSQL works in `folder`, and make sure that PostgreSQL will see that, too.
 
-        A postmaster whose server was killed is shutting down: it is waited for. Backends whose postmaster was
-        killed may not notice while they compute, and keep it from starting: they are killed.
-        Raises Error(conflict) when the deadline passes.
+        This waits for a postmaster whose server was killed, since it is shutting down. Backends whose postmaster was
+        killed may not notice it while they compute, and would prevent a start: they are killed. Raises `Error`
+        (conflict) when the deadline passes.
         """
         grace = time.monotonic() + ORPHAN_GRACE
         while found := processes_in(folder):
@@ -78,11 +78,11 @@ class Cluster:
             time.sleep(0.01)
         recorded = _recorded_postmaster(folder)
         if recorded is not None and Path(f"/proc/{recorded}").exists():
-            # The pid is another process's by now. PostgreSQL would take it for a postmaster and never start.
+            # Another process has this pid by now. PostgreSQL would take it for a postmaster and never start.
             (folder / "postmaster.pid").unlink()
 
     def is_ready(self, postmaster: int) -> bool:
-        """Whether the postmaster with this pid says that it takes connections."""
+        """Return whether the postmaster with this pid reports that it takes connections."""
         lines = _postmaster_file(self.path)
         return len(lines) >= 8 and lines[0] == str(postmaster) and lines[7].strip() == "ready"
 
@@ -95,7 +95,7 @@ class Cluster:
         try:
             status = initdb.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            raise Error(ErrorCode.INTERNAL, "Making the database took too long: give it more time") from None
+            raise Error(ErrorCode.INTERNAL, "The database was not made in time: start again with more time") from None
         finally:
             if initdb.returncode is None:
                 os.killpg(initdb.pid, signal.SIGKILL)
@@ -124,15 +124,15 @@ class Cluster:
         owner = self._user.uid if self._user else os.geteuid()
         if found.st_uid != owner:
             if self._user is None:
-                reason = f"{self.path} belongs to uid {found.st_uid} and we are uid {owner}"
+                reason = f"{self.path} belongs to uid {found.st_uid}, and this process has uid {owner}"
                 raise Error(ErrorCode.INVALID, f"{reason}: start as that user, {ADVICE}")
             self._give_to(self._user, found.st_uid)
         if stat.S_IMODE(found.st_mode) & 0o027:
-            self.path.chmod(0o700)  # a copy made by hand; PostgreSQL would refuse it
+            self.path.chmod(0o700)  # the mode of a copy made by hand, which PostgreSQL would refuse
 
     def _give_to(self, user: ClusterUser, old_owner: int) -> None:
-        """Change the owner: the folder was copied as root, or its user has another uid on this machine."""
-        # Only what the old owner had, so that a hard link of his to a file of root's is not given away.
+        """Change the owner of a folder that was copied as root, or whose user has another uid on this machine."""
+        # Only files of the old owner: a hard link in the folder may lead to a file of root's.
         for _, folders, files, folder in os.fwalk(self.path):
             for name in (*folders, *files):
                 if os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid == old_owner:
@@ -140,22 +140,22 @@ class Cluster:
         os.chown(self.path, user.uid, user.gid)
 
     def explain(self, what: str) -> Error:
-        """Why PostgreSQL failed, by its log, in one line."""
+        """Return the error for a failure of PostgreSQL, in one line, with the reason from its log."""
         if os.strerror(errno.ENOSPC) in self.log.tail():
             return disk_full(self.path.parent)
         return Error(ErrorCode.INTERNAL, f"{what}: {self.log.last_lines()} (see {self.log.path})")
 
 
 def processes_in(folder: Path) -> list[int]:
-    """The PostgreSQL processes that have `folder` as their own, whoever started them."""
+    """Return the pids of the PostgreSQL processes whose working directory is `folder`, whatever started them."""
     try:
         here = folder.stat()
     except (FileNotFoundError, NotADirectoryError):
         return []
     found = []
     for entry in Path("/proc").iterdir():
-        # Another process's folder may be on a dead network mount: look only into those named so. Compared by
-        # inode, as the path is another one in their mount namespace.
+        # Only processes of that name: another process's folder may be on a dead network mount. Compared by inode,
+        # because the path differs in their mount namespace.
         with contextlib.suppress(OSError):
             if entry.name.isdigit() and (entry / "comm").read_bytes().strip() == b"postgres":
                 there = (entry / "cwd").stat()
@@ -165,7 +165,7 @@ def processes_in(folder: Path) -> list[int]:
 
 
 def disk_full(folder: Path) -> Error:
-    """The error for a disk without space."""
+    """Return the error for a disk without space."""
     return Error(ErrorCode.INTERNAL, f"The disk that holds {folder} is full: free some space, {ADVICE}")
 
 

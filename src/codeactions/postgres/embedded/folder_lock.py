@@ -1,4 +1,4 @@
-"""The lock by which one server owns a data folder."""
+"""The lock that gives a data folder to one server."""
 
 import contextlib
 import fcntl
@@ -8,29 +8,29 @@ from pathlib import Path
 
 from codeactions.domain.errors import Error, ErrorCode
 
-# A server that was killed a moment ago may not be quite dead.
-PATIENCE = 2.0
+# Seconds to wait for the lock: a server that was killed a moment ago may still be ending.
+TIMEOUT = 2.0
 
 
 class FolderLock:
-    """Held until `release` or the end of the process; not inherited by children."""
+    """A lock that is held until `release` or the end of the process. Children do not inherit it."""
 
     def __init__(self, data_dir: Path) -> None:
-        """Take the lock. Raises Error(conflict), naming who has it, and OSError."""
+        """Take the lock. Raises `Error` (conflict) with the pid of its holder, and OSError."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._file = os.open(data_dir / "postgres.lock", flags, 0o600)
         try:
             self._take(data_dir)
-        except BaseException:  # the descriptor is ours to close, whatever it was
+        except BaseException:  # any error, Ctrl-C included, must close the descriptor
             os.close(self._file)
             raise
 
     def release(self) -> None:
-        """Let others have the folder. The file stays: removing it would give two owners to one that waits."""
+        """Release the lock. The file stays, because a waiting server would otherwise lock a deleted file."""
         os.close(self._file)
 
     def _take(self, data_dir: Path) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while True:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,16 +1,16 @@
-"""What PostgreSQL writes to its standard error, in one file that cannot grow for ever."""
+"""The log file for PostgreSQL's standard error, with a bounded size."""
 
 import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-LIMIT = 10 * 1024 * 1024
-TAIL = 4096
+LIMIT = 10 * 1024 * 1024  # bytes from which a new file is begun
+TAIL = 4096  # bytes
 
 
 class ClusterLog:
-    """The log file; the one before it is kept beside it as `.1`."""
+    """The log file. The previous one stays beside it with the suffix `.1`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -18,7 +18,7 @@ class ClusterLog:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[int]:
-        """A descriptor to append to, for a child that is about to start; `tail` then counts from here."""
+        """Provide a descriptor for a child's output for the block. `tail` returns what is written from here on."""
         with contextlib.suppress(FileNotFoundError):
             if self.path.stat().st_size > LIMIT:
                 self.path.replace(self.path.with_name(self.path.name + ".1"))
@@ -30,7 +30,7 @@ class ClusterLog:
             os.close(file)
 
     def tail(self) -> str:
-        """What the last child wrote, at most the last few KB."""
+        """Return the output of the last child, at most its last `TAIL` bytes."""
         try:
             with self.path.open("rb") as file:
                 file.seek(max(self._start, self.path.stat().st_size - TAIL))
@@ -39,7 +39,7 @@ class ClusterLog:
             return ""
 
     def last_lines(self, count: int = 3) -> str:
-        """The last lines in one, complaints (FATAL, error) before others, for an error message."""
+        """Return the last lines as one, for a message. Lines with errors are preferred to others."""
         lines = [line.strip() for line in self.tail().splitlines() if line.strip()]
-        complaints = [line for line in lines if "FATAL" in line or "PANIC" in line or "error:" in line]
-        return " | ".join((complaints or lines)[-count:]) or "(its log is empty)"
+        errors = [line for line in lines if "FATAL" in line or "PANIC" in line or "error:" in line]
+        return " | ".join((errors or lines)[-count:]) or "(its log is empty)"

@@ -1,4 +1,4 @@
-"""The postmaster: the one process of the embedded PostgreSQL that all its others come from."""
+"""The postmaster: the process of the embedded PostgreSQL that starts all its others."""
 
 import contextlib
 import os
@@ -23,34 +23,33 @@ SETTINGS = {
     "cluster_name": "codeactions",
     "max_connections": "100",
     "shared_buffers": "32MB",
-    "max_wal_size": "512MB",  # bounds the disk it takes, and how long recovery takes after a crash
+    "max_wal_size": "512MB",  # limits the disk space, and the time of recovery after a crash
     "wal_compression": "pglz",  # pgbench: 40 % less WAL, not slower; the wheel has no better method
     "jit": "off",
-    # Said here so that nobody's configuration file can trade away what was answered for.
+    # Set here, so that no configuration file can give up what callers were promised.
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
-    # Fewer processes at rest: no I/O workers for a database that fits into memory, no replication.
+    # For fewer idle processes: a database that fits into memory needs no I/O workers, and there is no replication.
     "io_method": "sync",
     "max_logical_replication_workers": "0",
     "logging_collector": "off",
     "log_destination": "stderr",
     "log_checkpoints": "off",
-    # Statements and their values are users' data: the caller gets the error, the log only that there was one.
+    # Statements and their values are users' data: the caller gets the error in full, the log only its kind.
     "log_min_messages": "error",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-POLL = 0.01
-# For the second and third way to end it: PostgreSQL itself kills what ignores SIGQUIT after 5 seconds.
-QUIT_PATIENCE = 6.0
-KILL_PATIENCE = 5.0  # what is killed ends as soon as it is on a processor
-# PostgreSQL says so when remains of an earlier one are still about; that passes.
-PASSING = ("pre-existing shared memory block", "already exists")
+POLL = 0.01  # seconds
+QUIT_SECONDS = 6.0  # PostgreSQL itself kills processes that ignore SIGQUIT after 5 seconds
+KILL_SECONDS = 5.0  # a killed process ends as soon as it gets a processor
+# PostgreSQL's messages while parts of an earlier postmaster are still ending.
+TEMPORARY = ("pre-existing shared memory block", "already exists")
 
 
 class Postmaster:
-    """Started at most once at a time, as a child of this process. Not for several threads at once."""
+    """A postmaster as a child of this process, started at most once at a time. Not safe for several threads."""
 
     def __init__(self, cluster: Cluster, runtime: RuntimeFolder, spawner: Spawner) -> None:
         self._cluster = cluster
@@ -60,12 +59,12 @@ class Postmaster:
 
     @property
     def pid(self) -> int | None:
-        """Its pid, or None when it does not run."""
+        """The pid; None while it does not run."""
         process = self._process
         return process.pid if process and process.poll() is None else None
 
     def launch(self, deadline: float) -> None:
-        """Start it and wait until its database answers; when it does not, end it and raise Error."""
+        """Start it and wait until its database answers. Raises `Error`, after it has ended the postmaster."""
         started = time.monotonic()
         while True:
             self._cluster.wait_until_free(self._cluster.path, deadline)
@@ -79,28 +78,31 @@ class Postmaster:
                 break
             except BaseException as error:
                 self.end(0.0)
-                passing = any(words in self._cluster.log.tail() for words in PASSING)
-                if not isinstance(error, Error) or not passing or time.monotonic() > deadline:
+                is_temporary = any(words in self._cluster.log.tail() for words in TEMPORARY)
+                if not isinstance(error, Error) or not is_temporary or time.monotonic() > deadline:
                     raise
             time.sleep(0.1)
         log.info("postgres started", pid=process.pid, seconds=round(time.monotonic() - started, 3))
 
     def end(self, timeout: float) -> None:
-        """End it and whatever it left, in the gentlest way that fits into the time."""
+        """End it and the processes that it left, as gently as the time allows.
+
+        timeout: seconds for an orderly shutdown.
+        """
         process = self._process
         if process is None:
             return
-        for number, patience in (
+        for number, seconds in (
             (signal.SIGINT, timeout),
-            (signal.SIGQUIT, QUIT_PATIENCE),
+            (signal.SIGQUIT, QUIT_SECONDS),
             (signal.SIGKILL, None),
         ):
             process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(patience)
+                process.wait(seconds)
                 break
             log.warning("postgres does not end", pid=process.pid, signal=number.name)
-        deadline = time.monotonic() + KILL_PATIENCE
+        deadline = time.monotonic() + KILL_SECONDS
         while (left := processes_in(self._cluster.path)) and time.monotonic() < deadline:
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
@@ -117,7 +119,7 @@ class Postmaster:
     def _await_answer(self, process: subprocess.Popen[bytes], deadline: float) -> None:
         refusal = ""
         while process.poll() is None:
-            # Not before PostgreSQL says that it is ready: it logs every connection that it turns away.
+            # Only when PostgreSQL reports that it is ready, since it logs each connection that it refuses.
             if self._cluster.is_ready(process.pid):
                 try:
                     return _ensure_database(self._runtime.socket)

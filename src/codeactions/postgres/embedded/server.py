@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a database of our own for a server that was given none."""
+"""The embedded PostgreSQL: the database of a server that was given no other."""
 
 import contextlib
 import errno
@@ -22,21 +22,21 @@ log = structlog.get_logger()
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL on the wheel's programs, as a child of this process, reached by a unix socket only.
+    """A PostgreSQL with the wheel's programs, as a child of this process, reached by a unix socket only.
 
-    It ends with this process, however that ends: the kernel then has it shut down. All methods may be called
-    from any thread, and block; one at a time is served. Errors are `Error`, one line with what to do.
+    It ends with this process, however that ends: the kernel then sends it the signal to shut down. All methods may be
+    called from any thread, block, and are served one at a time. They raise `Error` with one line that says what to do.
 
-    As root, PostgreSQL runs as an OS user of its own, in a mount namespace of its own that shows it its
-    programs and its data, so that the folders above them may stay closed to it. Without the right to mount,
-    it gets the data as an open folder, and its programs have to be in reach of that user.
+    As root, PostgreSQL runs as an OS user of its own, in a mount namespace of its own that contains its programs and
+    its data, so that the folders above them may stay closed to that user. Without the right to mount, it gets the data
+    as an open folder, and that user must be able to reach its programs.
     """
 
     def __init__(self, data_dir: Path) -> None:
-        """Touches nothing yet. `data_dir` is made by `start` if it is missing (its parents too)."""
+        """Do nothing yet: `start` makes `data_dir` with its parents if it is missing."""
         self.data_dir = Path(os.path.realpath(data_dir.expanduser()))
         self._mutex = threading.Lock()
-        self._held = contextlib.ExitStack()  # what `stop` lets go of, in reverse order
+        self._held = contextlib.ExitStack()  # released by `stop`, in reverse order
         self._postmaster: Postmaster | None = None
         self._url = ""
 
@@ -46,7 +46,7 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """The libpq URL of the database, the same over restarts. Error(internal) before the first start."""
+        """The libpq URL of the database, which stays the same. Raises `Error` (internal) before the first start."""
         if not self._url:
             raise Error(ErrorCode.INTERNAL, "The embedded database has not been started")
         return self._url
@@ -58,19 +58,20 @@ class EmbeddedPostgres:
 
     @property
     def pid(self) -> int | None:
-        """The postmaster's, or None when it does not run."""
+        """The postmaster's pid; None while it does not run."""
         postmaster = self._postmaster
         return postmaster.pid if postmaster else None
 
     def is_running(self) -> bool:
-        """Whether the postmaster lives."""
+        """Return whether the postmaster runs."""
         return self.pid is not None
 
     def start(self, timeout: float = 60.0) -> None:
-        """Start it and wait until it answers; does nothing when it runs.
+        """Start it and wait until it answers; do nothing while it runs.
 
-        Error(conflict): another server has the data folder. Error(invalid): the folder cannot be used as it
-        is. Error(internal): anything else, or `timeout` has passed. After an error nothing of it runs.
+        timeout: in seconds. Raises `Error`, after which none of its processes runs: conflict when another server has
+        the data folder; invalid when the folder cannot be used as it is; internal for any other reason, the time-out
+        included.
         """
         deadline = time.monotonic() + timeout
         with self._mutex, self._explained():
@@ -85,9 +86,9 @@ class EmbeddedPostgres:
                 self._held = held.pop_all()
 
     def restart_if_dead(self, timeout: float = 60.0) -> bool:
-        """Start it again if it was started and its postmaster has died; whether that was so.
+        """Start it again if it was started and its postmaster has died, and return whether that was the case.
 
-        After an error it counts as dead still: call again. Committed data survives, by recovery from the WAL.
+        Committed data survives, by recovery from the WAL. Raises `Error`; a later call then tries again.
         """
         deadline = time.monotonic() + timeout
         with self._mutex, self._explained():
@@ -98,10 +99,10 @@ class EmbeddedPostgres:
             return True
 
     def stop(self, timeout: float = 30.0) -> None:
-        """Shut it down and let go of the data folder; does nothing when it was not started.
+        """Shut it down and release the data folder; do nothing when it was not started.
 
-        Clients are disconnected and a checkpoint is written. What has not ended within `timeout` is killed,
-        which loses nothing either but makes the next start recover.
+        Clients are disconnected and a checkpoint is written. After `timeout` seconds the remaining processes are
+        killed, which loses no data but makes the next start recover.
         """
         with self._mutex:
             if self._postmaster is not None:
@@ -119,7 +120,7 @@ class EmbeddedPostgres:
         runtime = RuntimeFolder(self.data_dir, user)
         runtime.create()
         held.callback(runtime.remove)
-        spawner = Spawner(user, runtime.stage)
+        spawner = Spawner(user, runtime.mount_point)
         held.callback(spawner.close)
         cluster.prepare(spawner, deadline)
         self._url = runtime.url

@@ -1,4 +1,4 @@
-"""The OS user that the embedded PostgreSQL runs as when the server runs as root."""
+"""The OS user as which the embedded PostgreSQL runs if the server runs as root."""
 
 import os
 import pwd
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from codeactions.domain.errors import Error, ErrorCode
 
 NAME = "pgserver"
-# Where no user can be made (no useradd, read-only /etc). Other services may run as these, and then have the
-# same rights over the database as we, so they come second.
+# For hosts on which no user can be made (no useradd, read-only /etc). Second choice: other services may run as these
+# users, and then have all rights over the database.
 FALLBACKS = ("postgres", "nobody")
 
 
@@ -23,10 +23,10 @@ class ClusterUser:
 
 
 def find_or_create() -> ClusterUser | None:
-    """The user to become, or None when we are not root and PostgreSQL can run as we are.
+    """Return the user for PostgreSQL; None if this process is not root, so that PostgreSQL can run as its user.
 
-    PostgreSQL refuses to run as uid 0. As root this makes the system user `pgserver` if it is missing.
-    Raises Error(internal) when no user fits.
+    PostgreSQL refuses to run as uid 0. As root this makes the system user `pgserver` if it is missing. Raises `Error`
+    (internal) when there is no user for it.
     """
     if os.geteuid() != 0:
         return None
@@ -49,11 +49,11 @@ def _find(name: str) -> ClusterUser | None:
 
 
 def _create() -> ClusterUser | None:
-    # A system user: systemd-logind removes the shared memory of other users when they log out.
-    order = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
-    order += ["--shell", "/usr/sbin/nologin", NAME]
+    # A system user, because systemd-logind removes the shared memory of other users when they log out.
+    command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    command += ["--shell", "/usr/sbin/nologin", NAME]
     try:
-        subprocess.run(order, capture_output=True, timeout=20, check=False)
+        subprocess.run(command, capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return _find(NAME)  # also when somebody else made it in the meantime
+    return _find(NAME)  # also when another process has made it in the meantime

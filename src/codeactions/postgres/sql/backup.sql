@@ -1,7 +1,7 @@
--- Looking at a database before something is restored into it.
+-- Examination of a database before a backup is restored into it.
 
 -- name: contents
--- What is there, except what an extension brought: a hosting service may have put some of those into any database.
+-- The objects of the database, except those of extensions: a hosting service may put extensions into any database.
 SELECT format('%I.%I', n.nspname, c.relname) AS name
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -15,7 +15,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 ORDER BY c.relkind = 'S', n.nspname, c.relname
 
 -- name: servers
--- Our servers that are connected. One may have opened the database and not have made its tables yet.
+-- The connected codeactions servers. A server may have opened the database before it makes its tables.
 SELECT a.pid
 FROM pg_catalog.pg_stat_activity AS a
 WHERE a.datname = current_database() AND a.application_name = 'codeactions'

@@ -10,11 +10,12 @@ SELECT id, name, type, source, language, url, project_uuid, timeout, created_at,
 FROM codes
 WHERE id = %(id)s
 
--- name: get_guarded
+-- name: get_with_protection
 SELECT codes.id, name, type, source, language, url, project_uuid, timeout, codes.created_at, codes.updated_at,
-       guard.kind AS guard_kind, guard.username AS guard_username, guard.secret AS guard_secret,
-       guard.header AS guard_header, guard.created_at AS guard_created_at, guard.updated_at AS guard_updated_at
-FROM codes LEFT JOIN code_protections AS guard ON guard.code_id = codes.id
+       protection.kind AS protection_kind, protection.username AS protection_username,
+       protection.secret AS protection_secret, protection.header AS protection_header,
+       protection.created_at AS protection_created_at, protection.updated_at AS protection_updated_at
+FROM codes LEFT JOIN code_protections AS protection ON protection.code_id = codes.id
 WHERE codes.id = %(id)s
 
 -- name: list
@@ -22,7 +23,7 @@ SELECT id, name, type, language, url, project_uuid, timeout, created_at, updated
        CASE WHEN octet_length(source) > most THEN left(source, %(beginning)s) ELSE source END AS source,
        CASE WHEN octet_length(source) > most THEN ARRAY['source'] ELSE ARRAY[]::text[] END AS cut
 FROM (
-    -- The same rule as for a page of runs (coderuns.sql): all of them whole if they fit together, else equal shares.
+    -- The same rule as for a page of runs (coderuns.sql): every source whole if all fit together, else equal shares.
     SELECT id, name, type, source, language, url, project_uuid, timeout, created_at, updated_at,
            CASE WHEN sum(octet_length(source)) OVER () > %(bytes)s THEN %(bytes)s / count(*) OVER () END AS most
     FROM (
@@ -41,7 +42,7 @@ FROM codes
 WHERE project_uuid = %(project_uuid)s AND (%(type)s::text IS NULL OR type = %(type)s)
 
 -- name: update
--- Only while nobody else has changed it since it was read.
+-- Only if it has not changed since it was read.
 UPDATE codes
 SET name = %(name)s, type = %(type)s, source = %(source)s, language = %(language)s, url = %(url)s,
     project_uuid = %(project_uuid)s, timeout = %(timeout)s, updated_at = %(updated_at)s
@@ -50,6 +51,3 @@ RETURNING id
 
 -- name: delete
 DELETE FROM codes WHERE id = %(id)s RETURNING id
-
--- name: is_empty
-SELECT NOT EXISTS (SELECT 1 FROM codes) AS is_empty

@@ -1,4 +1,4 @@
--- The server itself.
+-- The database server.
 
 -- name: version
 SELECT current_setting('server_version') AS version

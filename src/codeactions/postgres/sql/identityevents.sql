@@ -1,4 +1,4 @@
--- The table identity_events: what is remembered of the identity system's messages, a row a project.
+-- The table identity_events: the state of each project by the identity system's messages.
 
 -- name: get
 SELECT snapshot, pending FROM identity_events WHERE project_uuid = %(project_uuid)s

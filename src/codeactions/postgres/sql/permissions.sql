@@ -1,4 +1,4 @@
--- The table user_permissions. Triggers (migration 9) keep it and the projects' authorizations the same.
+-- The table user_permissions. Triggers (migration 9) keep it equal to the authorizations of projects.
 
 -- name: create
 INSERT INTO user_permissions (id, project_uuid, email, role, created_at, updated_at)
@@ -41,5 +41,5 @@ DELETE FROM user_permissions WHERE id = %(id)s RETURNING id
 DELETE FROM user_permissions WHERE project_uuid = %(project_uuid)s AND lower(email) = lower(%(email)s) RETURNING id
 
 -- name: roles_of
--- Should there be rows under two spellings of one address, the higher role counts.
+-- If there are rows for two spellings of one address, the higher role counts.
 SELECT project_uuid, max(role) AS role FROM user_permissions WHERE lower(email) = lower(%(email)s) GROUP BY project_uuid

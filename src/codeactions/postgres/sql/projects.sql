@@ -1,4 +1,4 @@
--- Projects. Triggers (migration 9) keep their authorizations and user_permissions the same.
+-- Projects. Triggers (migration 9) keep their authorizations equal to user_permissions.
 
 -- name: create
 INSERT INTO projects (id, uuid, name, authorizations, created_at, updated_at)
@@ -10,7 +10,7 @@ RETURNING id
 SELECT id, uuid, name, authorizations, created_at, updated_at FROM projects WHERE uuid = %(uuid)s
 
 -- name: lock
--- Whoever writes a project, or who is in one, comes after whoever holds this (migration 9).
+-- The triggers of projects and permissions take the same lock (migration 9), so all writers wait for its holder.
 SELECT pg_advisory_xact_lock(hashtextextended('codeactions permissions', 0))
 
 -- name: hold
@@ -20,7 +20,7 @@ SELECT id FROM projects WHERE uuid = %(uuid)s FOR KEY SHARE
 SELECT id FROM projects WHERE uuid = %(uuid)s FOR UPDATE
 
 -- name: page
--- uuids: those that the caller may know of; NULL: all.
+-- uuids: those that the caller may see; NULL: all.
 SELECT id, uuid, name, authorizations, created_at, updated_at
 FROM projects
 WHERE %(uuids)s::text[] IS NULL OR uuid = ANY (%(uuids)s)

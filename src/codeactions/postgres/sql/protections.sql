@@ -1,4 +1,4 @@
--- Who may call which endpoint.
+-- The protections of endpoints.
 
 -- name: get
 SELECT code_id, kind, username, secret, header, created_at, updated_at
