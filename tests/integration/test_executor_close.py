@@ -50,7 +50,7 @@ async def test_who_waits_for_a_slot_when_the_server_stops_does_not_begin() -> No
     recorder: Any = FakeRecorder()
     builds: Any = FakeBuilds()
     fields = {"name": "n", "type": "flow", "source": SLEEPER, "language": "python", "project_uuid": "p"}
-    code = new_code(fields, id=new_id(), now=datetime.now(UTC))
+    code = new_code(fields, languages=["python"], id=new_id(), now=datetime.now(UTC))
     pool = SandboxPool(config(slots=1))
     await pool.start()
     try:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-LEVELS = ("debug", "info", "error")
-
 
 @dataclass(frozen=True, slots=True)
 class LogLine:

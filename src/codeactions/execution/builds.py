@@ -1,4 +1,4 @@
-"""From a source to what its language runs: checked and built in a sandbox of its own, once for each content."""
+"""Builds: each source is checked and built in a sandbox of its own, once for each content."""
 
 import asyncio
 import os
@@ -9,21 +9,21 @@ from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.run import ErrorType, Outcome, RunError
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
-from codeactions.runtimes.go.standard_library import StandardLibrary
 from codeactions.runtimes.registry import Registry
 from codeactions.runtimes.runtime import Explain, Form, Runtime
 from codeactions.sandbox.server.pool import SandboxPool
 
 ZYGOTE = "build"
 _MB = 1024 * 1024
-# A large program is some 20 MB, a bundle with everything in it some 5; yet a line of source can ask for hundreds.
+# Bytes of what is built. A large program is some 20 MB, a bundle with everything in it some 5; yet a line of source can
+# ask for hundreds.
 _MOST_BYTES = {Form.SOURCE: _MB, Form.TEXT: 16 * _MB, Form.PROGRAM: 64 * _MB}
 _MOST_WAITING = 64
-_LIBRARY_SECONDS = 10.0  # that a deploy waits for the standard library, before it says how long it takes
+_PREPARING_SECONDS = 10.0  # that a deploy waits for its language to be prepared, before it says how long that takes
 
 
 class SourceRefused(Exception):
-    """The language does not take the source; `error` is how a run of it fails."""
+    """The server's side of `InvalidSource`: the build refused the source. `error` is how a run of it fails."""
 
     def __init__(self, error: RunError) -> None:
         super().__init__(error.message)
@@ -32,9 +32,11 @@ class SourceRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a run needs: its zygote, the source its job gets, and the program it becomes, for whoever runs it to close.
+    """All that a run needs of its code.
 
-    artifact: the key of what was built, for the record; None where nothing is. explain: as the runtime has it.
+    zygote: its name. source: the text that the job gets. artifact: the key of what was built, for the record; None
+    where nothing is. program: a descriptor of the program that the run becomes, which the caller closes. explain: as
+    the runtime has it.
     """
 
     zygote: str
@@ -44,13 +46,16 @@ class Prepared:
     explain: Explain | None = None
 
     def close(self) -> None:
-        """Let go of the program."""
+        """Close the program."""
         if self.program is not None:
             os.close(self.program)
 
 
 class Builds:
-    """Builds of this node, in `pool`. seconds: how long one may take, and how long it may wait for its turn."""
+    """The builds of this node, in the sandboxes of `pool`.
+
+    seconds: how long a build may take, and how long it may wait for its turn.
+    """
 
     def __init__(
         self,
@@ -58,13 +63,11 @@ class Builds:
         pool: SandboxPool,
         store: ArtifactStore,
         *,
-        library: StandardLibrary | None = None,
         seconds: float = 20.0,
     ) -> None:
         self._catalogue = catalogue
         self._pool = pool
         self._store = store
-        self._library = library
         self._seconds = seconds
         self._building: dict[str, asyncio.Task[bytes]] = {}
 
@@ -72,8 +75,11 @@ class Builds:
         return f"<Builds {len(self._building)} building>"
 
     async def check(self, language: str, source: str) -> None:
-        """Build a source, so that its first run need not. Raises `Error`: invalid with `error_type`, `line`, `column`
-        when the language does not take it; busy when this node has no such runtime, or not yet."""
+        """Build a source, so that its first run need not.
+
+        Raises `Error`: invalid, with `error_type`, `line` and `column`, when the language does not accept it; busy when
+        this node has no such runtime, or not yet.
+        """
         runtime = self._catalogue.get(language)
         try:
             if runtime.form is Form.SOURCE:
@@ -87,7 +93,7 @@ class Builds:
             raise invalid(f"the source is not valid {language}: {error.message}{place}", **details) from None
 
     async def prepare(self, code: Code) -> Prepared:
-        """All that a run of the code needs; mostly it was built when it was deployed.
+        """Return all that a run of the code needs. Mostly it was built when the code was deployed.
 
         Raises `SourceRefused`, and `Error` (busy) as `check` does.
         """
@@ -114,7 +120,7 @@ class Builds:
         return await asyncio.to_thread(self._store.program, key)
 
     async def _built(self, runtime: Runtime, source: str, key: str) -> bytes:
-        """Build and keep it. Callers who want the same at the same time wait for the same build."""
+        """Build a source and keep the result. Calls for the same source at the same time wait for the same build."""
         task = self._building.get(key)
         if task is None:
             task = self._building[key] = asyncio.create_task(self._build(runtime, source, key))
@@ -129,8 +135,7 @@ class Builds:
         return content
 
     async def _run(self, runtime: Runtime, source: str) -> bytes:
-        if runtime.language == "go" and self._library is not None:
-            await self._library.wait(_LIBRARY_SECONDS)
+        await runtime.preparation.wait(_PREPARING_SECONDS)
         sandbox = await self._pool.acquire(ZYGOTE, self._seconds, _MOST_WAITING)
         job = {"language": runtime.language}
         limits = OutputLimits(result_bytes=_MOST_BYTES[runtime.form])
@@ -145,7 +150,7 @@ class Builds:
         raise SourceRefused(outcome.error)
 
     def _too_much(self, outcome: Outcome) -> str:
-        """What a source asked of its compiler that no source may, or a mistake of the compiler itself."""
+        """Return the message for a build that ended by a limit, or by a mistake of the compiler itself."""
         assert outcome.error is not None
         match outcome.error.type:
             case ErrorType.TIMEOUT:

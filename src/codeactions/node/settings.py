@@ -13,7 +13,7 @@ from codeactions.events.config import EventsConfig
 from codeactions.execution.builds import ZYGOTE
 from codeactions.execution.recorded_runs import Admission
 from codeactions.execution.sandbox_run import OutputLimits
-from codeactions.runtimes.registry import Registry, find
+from codeactions.runtimes.registry import DEFAULT_SETTING, Registry, find
 from codeactions.sandbox.config import LauncherConfig, Limits
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     node: str = Field(socket.gethostname(), min_length=1, max_length=255, description="This node's name in records")
     examples: bool = Field(True, description="Deploy the examples when the database is new")
     languages: str = Field(
-        "python,javascript,go", description="Languages of this node, separated by commas; the others are not run here"
+        DEFAULT_SETTING, description="Languages of this node, separated by commas; the others are not run here"
     )
     cache_dir: Path | None = Field(
         None,
@@ -149,6 +149,7 @@ class Settings(BaseSettings):
             hidden=tuple(path for runtime in runtimes for path in runtime.hidden),
             mounts={place: path for runtime in runtimes for place, path in runtime.mounts.items()},
             zygotes={runtime.language: runtime.zygote for runtime in runtimes},
+            modules_in=tuple(dict.fromkeys(folder for runtime in runtimes for folder in runtime.modules_in)),
             insecure=insecure,
         )
 
@@ -159,6 +160,7 @@ class Settings(BaseSettings):
         runtimes = catalogue.found.values()
         config.mounts = {place: path for runtime in runtimes for place, path in runtime.build_mounts.items()}
         config.zygotes = {ZYGOTE: "codeactions.runtimes.build_worker"}
+        config.modules = tuple(runtime.build for runtime in runtimes)
         return config
 
     def oidc(self) -> "OidcConfig | None":

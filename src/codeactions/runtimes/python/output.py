@@ -1,4 +1,4 @@
-"""What a Python run writes: log lines through the engine, printed lines, and the frame that ends it."""
+"""The output of a Python run: log lines through the engine, printed lines, and the frame that ends it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import io
 import os
 from collections.abc import Callable
 
-from codeactions.runtimes.protocol import LOG_LEVELS, Kind, pack
+from codeactions.runtimes.protocol import LOG_LEVELS, LONGEST_PARTIAL, Kind, pack
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
-
-_LONGEST_PARTIAL = 400_004  # bytes kept of a line without end; no setting keeps more of one
 
 
 class OutputLimitError(BaseException):
@@ -26,7 +24,7 @@ class Output:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._unlock()
-        os.register_at_fork(after_in_child=self._unlock)  # whoever held it in the parent is not there
+        os.register_at_fork(after_in_child=self._unlock)  # the thread that held it in the parent is not there
         self.set_limits(lines=0, characters=0, size=0)
 
     def set_limits(self, *, lines: int, characters: int, size: int) -> None:
@@ -94,9 +92,9 @@ class _LineWriter(io.RawIOBase):
         *lines, self._partial = (self._partial + bytes(data)).split(b"\n")
         for line in lines:
             self._emit(line)
-        if len(self._partial) > _LONGEST_PARTIAL:
-            self._spend(len(self._partial) - _LONGEST_PARTIAL)
-            self._partial = self._partial[:_LONGEST_PARTIAL]
+        if len(self._partial) > LONGEST_PARTIAL:
+            self._spend(len(self._partial) - LONGEST_PARTIAL)
+            self._partial = self._partial[:LONGEST_PARTIAL]
         return len(data)
 
     def finish(self) -> None:
