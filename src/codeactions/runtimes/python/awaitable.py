@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import opcode
 import sys
 import types
-from opcode import opmap
 
 from codeactions.runtimes.python.source import FILE
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 # What `await`, `async for` and `async with` are compiled to: a coroutine without it cannot wait for anything.
-_SEND = opmap["SEND"]
+_SEND = opcode.opmap["SEND"]
+del opcode, sys.modules["opcode"]  # 60 kB in every fork, of which one number is needed
 _ITERABLE_COROUTINE = 0x100  # inspect.CO_ITERABLE_COROUTINE, of generators that types.coroutine has marked
 
 
