@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class State(StrEnum):
-    """How far a language is on this node."""
+    """The state of a language on a node."""
 
     READY = "ready"
     PREPARING = "preparing"
@@ -18,7 +18,7 @@ class Preparation(Protocol):
 
     @property
     def state(self) -> State:
-        """How far it is."""
+        """The state of the preparation."""
 
     def as_json(self) -> dict[str, object]:
         """Return `state`, and with it the progress (0 to 1) and the seconds left, or the reason."""

@@ -18,7 +18,7 @@ WORKS = "works"
 
 
 class Form(StrEnum):
-    """What a build makes of a source, and how a run gets it."""
+    """The form in which a run gets what a build made of a source."""
 
     SOURCE = "source"
     """Nothing: a build only checks. The job has the source itself."""

@@ -49,7 +49,7 @@ class StandardLibrary:
 
     @property
     def state(self) -> State:
-        """How far it is."""
+        """The state of the preparation."""
         return State.READY if self._is_ready else State.BROKEN if self._problem else State.PREPARING
 
     def as_json(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The engine: what a Python code gets as the argument of `Run`.
+"""The engine: the argument that `Run` of a Python code gets.
 
 Imported in the zygote and used inside runs; needs the standard library alone, and result.py.
 """
@@ -100,7 +100,7 @@ class Log:
 
 
 class Request:
-    """The call as it came in."""
+    """The HTTP request that the run answers."""
 
     def __init__(self, method: str, path: str, params: Params, header: Headers, content: bytes) -> None:
         self.method = method

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class OutputLimitError(BaseException):
-    """A limit on what a run may put out was crossed. Not an `Exception`: `except Exception` must not hide it."""
+    """A limit on a run's output was crossed. Not an `Exception`: `except Exception` must not hide it."""
 
 
 class Output:
@@ -63,7 +63,7 @@ class Output:
             raise OutputLimitError("the run wrote more to its log than may be read")
 
     def stream(self, level: str) -> io.TextIOWrapper:
-        """A text stream whose lines become log lines; stands in for sys.stdout and sys.stderr."""
+        """Return a text stream whose lines become log lines, to stand in for sys.stdout and sys.stderr."""
         raw = _LineWriter(lambda line: self.line(level, line.decode("utf-8", "backslashreplace")), self.spend)
         return io.TextIOWrapper(
             io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
@@ -71,7 +71,7 @@ class Output:
 
 
 def finish(stream: Any) -> None:
-    """Send what a stream still holds, a last line without its line feed included."""
+    """Send the lines that a stream still holds, a last line without its line feed included."""
     try:
         stream.flush()
         stream.buffer.raw.finish()

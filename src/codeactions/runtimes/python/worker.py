@@ -60,7 +60,7 @@ def preload(_limits: Limits, _places: dict[str, str]) -> None:
 
 
 def _rehearse(times: int) -> None:
-    """Go through a whole run, to nowhere."""
+    """Go through a whole run some times, with its output thrown away."""
     global _output
     real, nowhere = _output, os.open("/dev/null", os.O_WRONLY)
     streams = sys.stdout, sys.stderr
