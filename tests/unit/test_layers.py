@@ -124,6 +124,7 @@ def test_the_domain_does_no_input_or_output() -> None:
         "dataclasses",
         "datetime",
         "enum",
+        "functools",
         "hashlib",
         "hmac",
         "json",

@@ -10,6 +10,7 @@ import typer.core
 from codeactions import __version__
 from codeactions.cli import manage_commands
 from codeactions.domain.errors import Error
+from codeactions.runtimes.registry import endings
 
 app = typer.Typer(
     add_completion=False,
@@ -127,7 +128,7 @@ def doctor() -> None:
 
 @app.command()
 def run(
-    file: Annotated[Path, typer.Argument(help="The source; its suffix determines the language: .py, .js, .ts or .go.")],
+    file: Annotated[Path, typer.Argument(help=f"The source. Its suffix tells the language: {', '.join(endings())}.")],
     param: Annotated[list[str] | None, typer.Option(help="A query parameter as name=value; may be repeated.")] = None,
     header: Annotated[list[str] | None, typer.Option(help="A header as 'Name: value'; may be repeated.")] = None,
     body: Annotated[str, typer.Option(help="The body: text, @FILE, or - for standard input.")] = "",

@@ -18,10 +18,9 @@ from codeactions.execution.builds import SourceRefused
 from codeactions.execution.languages import Languages
 from codeactions.execution.local import LocalExecutor
 from codeactions.node.settings import Settings, read_settings
+from codeactions.runtimes.registry import endings, language_of_ending
 from codeactions.sandbox.server.pool import SandboxPool
 
-LANGUAGES = {".py": "python", ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".ts": "javascript"}
-LANGUAGES |= {".mts": "javascript", ".go": "go"}
 _PREPARING_SECONDS = 600.0
 _ENDING_SECONDS = 10.0
 
@@ -29,9 +28,9 @@ _ENDING_SECONDS = 10.0
 def run_file(file: Path, *, params: list[str], headers: list[str], body: str, method: str, timeout: int) -> int:
     """Run it and print; 0 when it completed, 1 when it failed. Raises `Error` for what cannot be run."""
     settings = read_settings()
-    source, language = _read_source(file), LANGUAGES.get(file.suffix.lower())
+    source, language = _read_source(file), language_of_ending(file.suffix)
     if language is None:
-        raise invalid(f"{file}: the language is told by the ending, which must be one of {', '.join(LANGUAGES)}")
+        raise invalid(f"{file}: the language is told by the ending, which must be one of {', '.join(endings())}")
     call = Call(
         method=method.upper(),
         params=tuple(_split(param, "=", "--param", "name=value") for param in params),

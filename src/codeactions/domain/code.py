@@ -1,8 +1,9 @@
 """A code: a stored function of a project that runs as a step of a flow or as an HTTP endpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -11,7 +12,6 @@ from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.text import require_storable, require_text
 
 TYPES = ("flow", "endpoint")
-LANGUAGES = ("python", "go", "javascript")
 SOURCE_LIMIT = 1024 * 1024  # bytes of UTF-8
 TIMEOUT_DEFAULT, TIMEOUT_LEAST, TIMEOUT_MOST = 60, 5, 300  # seconds
 _FIELDS = ("name", "type", "source", "language", "url", "project_uuid", "timeout")
@@ -37,33 +37,43 @@ class Code:
     updated_at: datetime
 
 
-def new_code(fields: Mapping[str, Any], *, id: UUID, now: datetime) -> Code:  # noqa: A002
+def new_code(
+    fields: Mapping[str, Any],
+    *,
+    languages: Collection[str],
+    id: UUID,  # noqa: A002
+    now: datetime,
+) -> Code:
     """Make a code from the fields of a request.
 
-    Raises `Error` (invalid, too_large); its message names the first wrong field.
+    languages: the names of all languages. Raises `Error` (invalid, too_large); its message names the first wrong field.
     """
     for name in _REQUIRED:
         if fields.get(name) is None:
             raise invalid(f"{name} is missing")
-    values = _checked({"timeout": TIMEOUT_DEFAULT, "url": None, **fields})
+    values = _checked({"timeout": TIMEOUT_DEFAULT, "url": None, **fields}, languages)
     return Code(id=id, created_at=now, updated_at=now, **values)
 
 
-def changed_code(code: Code, fields: Mapping[str, Any], *, now: datetime) -> Code:
+def changed_code(code: Code, fields: Mapping[str, Any], *, languages: Collection[str], now: datetime) -> Code:
     """Return the code with only the given fields changed. `url` may be None, which removes it.
 
     Raises `Error` as `new_code` does, and (invalid) if no field is given.
     """
     if not fields:
         raise invalid(f"nothing to change: give one or more of {', '.join(_FIELDS)}, or a source as the body")
-    return replace(code, updated_at=now, **_checked(fields))
+    return replace(code, updated_at=now, **_checked(fields, languages))
 
 
-def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(fields: Mapping[str, Any], languages: Collection[str]) -> dict[str, Any]:
     unknown = [name for name in fields if name not in _FIELDS]
     if unknown:
         raise invalid(f"unknown field {unknown[0]!r}; the fields of a code are {', '.join(_FIELDS)}")
-    return {name: _CHECKS[name](value) for name, value in fields.items()}
+    checks: dict[str, Callable[[Any], Any]] = {
+        **_CHECKS,
+        "language": partial(_one_of, name="language", allowed=languages),
+    }
+    return {name: checks[name](value) for name, value in fields.items()}
 
 
 def _name(value: Any) -> str:
@@ -72,10 +82,6 @@ def _name(value: Any) -> str:
 
 def _type(value: Any) -> str:
     return _one_of(value, "type", TYPES)
-
-
-def _language(value: Any) -> str:
-    return _one_of(value, "language", LANGUAGES)
 
 
 def _project_uuid(value: Any) -> str:
@@ -111,16 +117,15 @@ def _source(value: Any) -> str:
     return value
 
 
-def _one_of(value: Any, name: str, allowed: tuple[str, ...]) -> str:
+def _one_of(value: Any, name: str, allowed: Collection[str]) -> str:
     if value not in allowed:
         raise invalid(f"{name} must be one of {', '.join(allowed)}")
     return str(value)
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[Any], Any]] = {
     "name": _name,
     "type": _type,
-    "language": _language,
     "project_uuid": _project_uuid,
     "url": _url,
     "timeout": _timeout,

@@ -1,4 +1,4 @@
-"""What builds made, by a hash of all that went in: on disk, bounded, and made anew when it is needed and not there."""
+"""Artefacts: what builds made, by a hash of all that went in. On disk, bounded, and built again if missing."""
 
 import collections
 import contextlib
@@ -20,10 +20,10 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 
 
 class ArtifactStore:
-    """A folder of artefacts. When they are over `most_bytes` in all, those used longest ago go.
+    """A folder of artefacts. When they are over `most_bytes` in all, those that were used longest ago are deleted.
 
-    `clock` gives seconds since 1970. Several servers may share a folder: a file is complete when it has its name.
-    Any thread may call it: large programs are read and sealed beside the event loop.
+    clock: gives seconds since 1970. Several servers may share a folder: a file is complete when it has its name.
+    Methods may be called in any thread: large programs are read and sealed beside the event loop.
     """
 
     def __init__(self, folder: Path, most_bytes: int, clock: Callable[[], float] = time.time) -> None:
@@ -41,11 +41,11 @@ class ArtifactStore:
 
     @staticmethod
     def key(fingerprint: str, source: str) -> str:
-        """The name of what a runtime with this fingerprint makes of a source: 64 hexadecimal digits."""
+        """Return the name of what a runtime with this fingerprint makes of a source: 64 hexadecimal digits."""
         return hashlib.sha256(f"{fingerprint}\0{source}".encode()).hexdigest()
 
     def read(self, key: str) -> bytes | None:
-        """An artefact's bytes; None if it is not there."""
+        """Return an artefact's bytes; None if it is not there. Blocks while it reads the file."""
         with self._lock:
             content = self._kept.get(key)
             if content is not None:
@@ -66,10 +66,11 @@ class ArtifactStore:
         return content
 
     def program(self, key: str) -> int | None:
-        """A descriptor of an artefact to be executed, which the caller closes; None if it is not there.
+        """Return a descriptor of an artefact to be executed, which the caller closes; None if it is not there.
 
-        It is of a copy in memory that is sealed: without root a run has the server's own user id, and could write to
-        the file that all later runs become. Nor does it tell where the file is. Blocks, unless `has_program`.
+        The descriptor is of a sealed copy in memory. Without root a run has the server's own user id, and could
+        otherwise write to the file that all later runs become. Nor does the copy tell where the file is. Blocks, unless
+        `has_program`.
         """
         with self._lock:
             if key in self._programs:
@@ -79,7 +80,7 @@ class ArtifactStore:
             return None
         sealed = _sealed(content)
         with self._lock:
-            if key in self._programs:  # of somebody who read it at the same time
+            if key in self._programs:  # another thread has read it at the same time
                 os.close(sealed)
             else:
                 self._programs[key] = sealed, len(content)
@@ -93,18 +94,18 @@ class ArtifactStore:
         return key in self._kept or key in self._programs or (self._folder / key).exists()
 
     def has_program(self, key: str) -> bool:
-        """Whether `program` need not read anything."""
+        """Return whether `program` need not read anything."""
         return key in self._programs
 
     def close(self) -> None:
-        """Let go of the programs."""
+        """Close the programs."""
         with self._lock:
             while self._programs:
                 _, (descriptor, _) = self._programs.popitem()
                 os.close(descriptor)
 
     def put(self, key: str, content: bytes) -> None:
-        """Keep an artefact, and let others go for it. Blocks. Raises `Error` (internal) if it cannot."""
+        """Keep an artefact, and delete others to make room. Blocks. Raises `Error` (internal) if it cannot be kept."""
         path = self._folder / (key + _SUFFIX + os.urandom(4).hex())
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -124,21 +125,21 @@ class ArtifactStore:
         now = self._clock()
         found: list[tuple[float, int, str]] = []
         for entry in os.scandir(self._folder):
-            with contextlib.suppress(FileNotFoundError):  # somebody else's put has just renamed or collected it
+            with contextlib.suppress(FileNotFoundError):  # another put has just renamed or deleted it
                 found.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
         size = coming + sum(bytes_ for _, bytes_, _ in found)
         for used, bytes_, path in sorted(found):
-            # A young one that has no name yet is on its way to it; an old one was left by a server that was killed.
+            # A young file without its name will soon get it. An old one was left by a server that was killed.
             half_made = _SUFFIX in os.path.basename(path)
             if now - used > _USED_EVERY if half_made else size > self._most_bytes:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
                 size -= bytes_
-        with self._lock:  # what was noted that long ago would be noted again in any case
+        with self._lock:  # a use noted that long ago would be noted again in any case
             self._noted = {key: used for key, used in self._noted.items() if now - used <= _USED_EVERY}
 
     def _note_use(self, key: str) -> None:
-        """Tell its file, every now and then, for `_collect`; the lock is held."""
+        """Set the time of an artefact's file, for `_collect`, at most once an hour. The lock is held."""
         now = self._clock()
         if now - self._noted.get(key, 0.0) > _USED_EVERY:
             self._noted[key] = now
@@ -156,8 +157,11 @@ class ArtifactStore:
                 self._kept_bytes -= len(dropped)
 
     def _take(self, key: str) -> int:
-        """Its descriptor for one more run, without what an earlier one has made of it: in spite of the seals its
-        owner may change these, which without root every run is."""
+        """Return a program's descriptor for one more run, as it was at first.
+
+        In spite of the seals the owner of a file may change its mode, times and attributes, and without root every run
+        is the owner.
+        """
         self._programs.move_to_end(key)
         self._note_use(key)
         descriptor, _ = self._programs[key]
@@ -169,7 +173,7 @@ class ArtifactStore:
 
 
 def _sealed(content: bytes) -> int:
-    """A descriptor, for reading, of a file in memory that nobody can change any more."""
+    """Return a descriptor, for reading, of a file in memory that cannot be changed any more."""
     writing = os.memfd_create("program", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         with open(writing, "wb", closefd=False) as file:

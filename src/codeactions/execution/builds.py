@@ -1,4 +1,4 @@
-"""From a source to what its language runs: checked and built in a sandbox of its own, once for each content."""
+"""Builds: each source is checked and built in a sandbox of its own, once for each content."""
 
 import asyncio
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from codeactions.domain.job import Admission, Job, JobKind, OutputLimits
 from codeactions.domain.run import ErrorType, Outcome, RunError
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.executor import Executor
-from codeactions.runtimes.go.standard_library import StandardLibrary
 from codeactions.runtimes.registry import Registry
 from codeactions.runtimes.runtime import Form, Runtime
 
 _MB = 1024 * 1024
-# A large program is some 20 MB, a bundle with everything in it some 5; yet a line of source can ask for hundreds.
+# Bytes of what is built. A large program is some 20 MB, a bundle with everything in it some 5; yet a line of source can
+# ask for hundreds.
 _MOST_BYTES = {Form.SOURCE: _MB, Form.TEXT: 16 * _MB, Form.PROGRAM: 64 * _MB}
 _MOST_WAITING = 64
-_LIBRARY_SECONDS = 10.0  # that a deploy waits for the standard library, before it says how long it takes
+_PREPARING_SECONDS = 10.0  # that a deploy waits for its language to be prepared, before it says how long that takes
 
 
 class SourceRefused(Exception):
-    """The language does not take the source; `error` is how a run of it fails."""
+    """The server's side of `InvalidSource`: the build refused the source. `error` is how a run of it fails."""
 
     def __init__(self, error: RunError) -> None:
         super().__init__(error.message)
@@ -38,7 +38,7 @@ class Prepared:
 
 
 class Builds:
-    """The builds of this node. seconds: how long one may take, and how long it may wait for its turn."""
+    """The builds of this node. seconds: how long a build may take, and how long it may wait for its turn."""
 
     def __init__(
         self,
@@ -46,13 +46,11 @@ class Builds:
         executor: Executor,
         store: ArtifactStore,
         *,
-        library: StandardLibrary | None = None,
         seconds: float = 20.0,
     ) -> None:
         self._catalogue = catalogue
         self._executor = executor
         self._store = store
-        self._library = library
         self._seconds = seconds
         self._building: dict[str, asyncio.Task[bytes]] = {}
 
@@ -60,8 +58,11 @@ class Builds:
         return f"<Builds {len(self._building)} building>"
 
     async def check(self, language: str, source: str) -> None:
-        """Build a source, so that its first run need not. Raises `Error`: invalid with `error_type`, `line`, `column`
-        when the language does not take it; busy when this node has no such runtime, or not yet."""
+        """Build a source, so that its first run need not.
+
+        Raises `Error`: invalid, with `error_type`, `line` and `column`, when the language does not accept it; busy when
+        this node has no such runtime, or not yet.
+        """
         runtime = self._catalogue.get(language)
         try:
             if runtime.form is Form.SOURCE:
@@ -75,7 +76,7 @@ class Builds:
             raise invalid(f"the source is not valid {language}: {error.message}{place}", **details) from None
 
     async def prepare(self, code: Code) -> Prepared:
-        """Return what a run of the code needs; mostly it was built when the code was deployed.
+        """Return what a run of the code needs. Mostly it was built when the code was deployed.
 
         Raises `SourceRefused`, and `Error` (busy) as `check` does.
         """
@@ -88,7 +89,7 @@ class Builds:
         return Prepared(artifact=key)
 
     async def _built(self, runtime: Runtime, source: str, key: str) -> bytes:
-        """Build and keep it. Callers who want the same at the same time wait for the same build."""
+        """Build a source and keep the result. Calls for the same source at the same time wait for the same build."""
         task = self._building.get(key)
         if task is None:
             task = self._building[key] = asyncio.create_task(self._build(runtime, source, key))
@@ -103,8 +104,7 @@ class Builds:
         return content
 
     async def _run(self, runtime: Runtime, source: str) -> bytes:
-        if runtime.language == "go" and self._library is not None:
-            await self._library.wait(_LIBRARY_SECONDS)
+        await runtime.preparation.wait(_PREPARING_SECONDS)
         job = Job(
             id=new_id(),
             kind=JobKind.BUILD,
@@ -125,7 +125,7 @@ class Builds:
         raise SourceRefused(outcome.error)
 
     def _too_much(self, outcome: Outcome) -> str:
-        """What a source asked of its compiler that no source may, or a mistake of the compiler itself."""
+        """Return the message for a build that ended by a limit, or by a mistake of the compiler itself."""
         assert outcome.error is not None
         match outcome.error.type:
             case ErrorType.TIMEOUT:

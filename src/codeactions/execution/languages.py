@@ -14,39 +14,19 @@ from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.builds import Builds, SourceRefused
 from codeactions.execution.executor import Executor
 from codeactions.execution.local import LocalExecutor
-from codeactions.runtimes.go.standard_library import StandardLibrary
+from codeactions.runtimes.preparation import State
 from codeactions.runtimes.registry import Registry
+from codeactions.runtimes.runtime import WORKS, Runtime
 from codeactions.sandbox.config import LauncherConfig
 from codeactions.sandbox.server.pool import SandboxPool
 
 _TRY_SECONDS = 20.0
 _TRY_AGAIN_SECONDS = 2.0
 _PATIENT_TRIES = 3
-# Each answers "works". JavaScript also sees whether a hot loop is compiled: the reservation for it has a setting that
-# Bun does not promise to keep (runtimes/javascript/paths.py).
-_TRIALS = {
-    "javascript": """
-import { numberOfDFGCompiles } from "bun:jsc";
-function hot(n: number) { let s = 0; for (let i = 0; i < n; i++) s += i % 7; return s; }
-export function Run() {
-  // It is compiled in another thread, which may have to wait for a core.
-  const end = Date.now() + 10_000;
-  while (numberOfDFGCompiles(hot) === 0 && Date.now() < end) hot(1000);
-  return numberOfDFGCompiles(hot) > 0 ? "works" : "hot loops are not compiled";
-}
-""",
-    "go": """
-package action
-
-import "codeactions"
-
-func Run(engine *codeactions.Engine) error { return engine.Result.Set("works") }
-""",
-}
 
 
 class Languages:
-    """Builds and runtimes of a node. `start` is quick: what takes long goes on in the background."""
+    """The builds and runtimes of a node. `start` is quick: preparations and trials go on in the background."""
 
     def __init__(
         self,
@@ -57,16 +37,14 @@ class Languages:
         say: Callable[[str], None],
         seconds: float = 20.0,
     ) -> None:
-        """config: the launcher of builds. say: gets a line about what takes long, and what does not work."""
+        """Take the launcher of builds (`config`); `say` gets a line about what takes long, and what does not work."""
         self._catalogue = catalogue
+        self._runtimes = tuple(catalogue.found.values())
         self._say = say
         self._pool = SandboxPool(config)
         self._store = store
-        go = catalogue.found.get("go")
-        self._library = StandardLibrary(go, say) if go else None
-        executor = LocalExecutor(self._pool, catalogue, store)
-        self.builds = Builds(catalogue, executor, store, library=self._library, seconds=seconds)
-        self._tried: set[str] = {"python"}
+        self.builds = Builds(catalogue, LocalExecutor(self._pool, catalogue, store), store, seconds=seconds)
+        self._tried = {runtime.language for runtime in self._runtimes if not runtime.trial}
         self._trying: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -77,68 +55,69 @@ class Languages:
         for problem in self._catalogue.problems.values():
             self._say(problem.message)
         await self._pool.start()
-        if self._library and prepare:
-            self._library.start()
+        if prepare:
+            for runtime in self._runtimes:
+                runtime.preparation.start(self._say)
 
     async def prepared(self, seconds: float) -> None:
-        """Wait for what is being prepared, so long. Raises `Error` (busy) if it does not come about."""
-        if self._library:
-            await self._library.wait(seconds)
+        """Wait until all languages are prepared, at most `seconds`. Raises `Error` (busy) if one is not."""
+        await asyncio.gather(*(runtime.preparation.wait(seconds) for runtime in self._runtimes))
 
     def try_in(self, executor: Executor) -> None:
-        """Begin to try each language in the sandboxes of runs: what does not work there is taken down."""
+        """Begin to try each language in the sandboxes of runs. A language that does not work there is taken down."""
         self._trying = asyncio.create_task(self._try_all(executor), name="trying the languages")
 
     async def tried(self, executor: Executor) -> dict[str, dict[str, object]]:
-        """Try those that are prepared, and tell of all as `as_json` does."""
-        for language in self._to_try():
-            if language != "go" or self._library is None or self._library.state == "ready":
-                await self._judge(language, executor)
+        """Try the languages that are prepared, and return the state of all as `as_json` does."""
+        for runtime in self._to_try():
+            if runtime.preparation.state is State.READY:
+                await self._judge(runtime, executor)
         return self.as_json()
 
     async def stop(self) -> None:
-        """End all builds."""
+        """End all builds and preparations."""
         if self._trying:
             self._trying.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._trying
-        if self._library:
-            await self._library.stop()
+        for runtime in self._runtimes:
+            await runtime.preparation.stop()
         await self._pool.stop()
         self._store.close()
 
     def as_json(self) -> dict[str, dict[str, object]]:
-        """By language: `state` (`ready`, `preparing`, `broken`), with the version, the progress or the reason."""
+        """Return each language's `state` (`ready`, `preparing`, `broken`) with its version, progress or reason."""
         found: dict[str, dict[str, object]] = {}
         for language, runtime in self._catalogue.found.items():
-            state: dict[str, object] = {"state": "ready" if language in self._tried else "preparing"}
-            if language == "go" and self._library:
-                state |= self._library.as_json() if self._library.state != "ready" else {}
+            state: dict[str, object] = {"state": State.READY if language in self._tried else State.PREPARING}
+            if runtime.preparation.state is not State.READY:
+                state = runtime.preparation.as_json()
             found[language] = {**state, "version": runtime.version}
         for language, problem in self._catalogue.problems.items():
-            found[language] = {"state": "broken", "reason": problem.message}
+            found[language] = {"state": State.BROKEN, "reason": problem.message}
         return found
 
     async def _try_all(self, executor: Executor) -> None:
-        for language in self._to_try():
-            if language == "go" and self._library:
-                await self._library.settled()
-                if self._library.state != "ready":
-                    continue  # which says why by itself
-            await self._judge(language, executor, patient=True)
+        for runtime in self._to_try():
+            await runtime.preparation.settled()
+            if runtime.preparation.state is State.READY:  # else the preparation says why it is not
+                await self._judge(runtime, executor, patient=True)
 
-    def _to_try(self) -> list[str]:
-        return [language for language in _TRIALS if language in self._catalogue.found]
+    def _to_try(self) -> list[Runtime]:
+        """Return the languages that have a trial; first those that are prepared, so that none waits for another."""
+        found = [runtime for runtime in self._catalogue.found.values() if runtime.trial]
+        return sorted(found, key=lambda runtime: runtime.preparation.state is not State.READY)
 
-    async def _judge(self, language: str, executor: Executor, *, patient: bool = False) -> None:
-        """Try it, and take it down if it does not work.
+    async def _judge(self, runtime: Runtime, executor: Executor, *, patient: bool = False) -> None:
+        """Try a language, and take it down if it does not work.
 
-        patient: a few times, and until there is a slot: what goes wrong on a busy node may pass.
+        patient: try a few times, and wait for a slot: on a busy node, a failure may pass.
         """
+        language = runtime.language
         tries = _PATIENT_TRIES if patient else 1
         while True:
             try:
-                problem = await self._try(language, executor)
+                problem = await self._try(runtime, executor)
                 tries -= 1
             except Error as busy:
                 problem = busy.message
@@ -152,13 +131,13 @@ class Languages:
                 return
             await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
-    async def _try(self, language: str, executor: Executor) -> str:
-        """What is wrong; "" if nothing is. Raises `Error` (busy) when there was no slot to try it in."""
+    async def _try(self, runtime: Runtime, executor: Executor) -> str:
+        """Return what is wrong; "" if nothing is. Raises `Error` (busy) when there was no slot to try it in."""
         try:
-            prepared = await self.builds.prepare(_trial(language))
+            prepared = await self.builds.prepare(_trial(runtime))
             job = Job(
                 id=new_id(),
-                language=language,
+                language=runtime.language,
                 source=prepared.source,
                 artifact=prepared.artifact,
                 timeout=_TRY_SECONDS,
@@ -176,17 +155,17 @@ class Languages:
             assert outcome.error is not None
             return " ".join([outcome.error.message, *(line.content for line in outcome.logs[-3:])])
         answer = outcome.answer.body.decode(errors="replace")
-        return "" if answer == "works" else answer
+        return "" if answer == WORKS else answer
 
 
-def _trial(language: str) -> Code:
+def _trial(runtime: Runtime) -> Code:
     now = datetime.now(UTC)
     return Code(
         id=UUID(int=0),
         name="trial",
         type="flow",
-        source=_TRIALS[language],
-        language=language,
+        source=runtime.trial,
+        language=runtime.language,
         url=None,
         project_uuid="",
         timeout=60,

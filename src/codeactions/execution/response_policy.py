@@ -5,11 +5,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from codeactions.domain.run import Answer
-from codeactions.runtimes.protocol import Malformed
+from codeactions.runtimes.protocol import MOST_HEADERS, NAME_LIMIT, VALUE_LIMIT, Malformed
 
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
-_MOST_HEADERS = 100
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]" + f"{{1,{NAME_LIMIT}}}")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]" + f"{{0,{VALUE_LIMIT}}}")
 # Headers that a run may not set. Framing and connection headers are the HTTP server's. A cookie would be set for the
 # API's host as well, since endpoints share it; NEL, Report-To and the like hold for the whole host too. Date and Server
 # are the server's own. X-Run-Id must be true. A first X-Content-Type-Options would undo the server's. X-Sendfile, and
@@ -55,8 +54,8 @@ def read_answer(meta: dict[str, Any], body: bytes) -> Answer:
         raise Malformed("its status code is not one from 200 to 599")
     if not isinstance(content_type, str) or not _VALUE.fullmatch(content_type):
         raise Malformed("its content type is not valid in HTTP")
-    if not isinstance(headers, list) or len(headers) > _MOST_HEADERS:
-        raise Malformed(f"its headers are not a list of at most {_MOST_HEADERS}")
+    if not isinstance(headers, list) or len(headers) > MOST_HEADERS:
+        raise Malformed(f"its headers are not a list of at most {MOST_HEADERS}")
     kept = []
     for pair in headers:
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):

@@ -19,14 +19,13 @@ from codeactions.domain.run import Answer, ErrorType, Outcome, RunError
 from codeactions.execution.executor import Event
 from codeactions.execution.log_collector import LogCollector
 from codeactions.execution.response_policy import read_answer
-from codeactions.runtimes.protocol import LOG_LEVELS, META_LIMIT, Kind, Malformed, Reader, unpack_described
+from codeactions.runtimes.protocol import LOG_LEVELS, META_LIMIT, TEXT_LIMIT, Kind, Malformed, Reader, unpack_described
 from codeactions.runtimes.runtime import Explain
 from codeactions.sandbox.server.pool import Ended, Sandbox
 
 _READ_SIZE = 64 * 1024
 _EXIT_GRACE = 0.02  # seconds from a run's answer to its exit
 _END_GRACE = 0.25  # seconds between a run's pipe closing and the kernel's word of how it ended
-_ROOM = META_LIMIT // 40  # characters of a crash's message, as the engines have it
 _FROM_RUNS = {name: ErrorType(name) for name in ("exception", "invalid_source", "memory", "output_limit")}
 
 
@@ -240,7 +239,7 @@ class SandboxRun:
         if self._explain is None or ended.memory_kills or ended.status is None:
             return None
         error = self._explain(ended.status, [line.content for line in self._logs.lines if line.level == "error"])
-        return error and replace(error, message=error.message[:_ROOM], traceback=error.traceback[: 2 * _ROOM])
+        return error and replace(error, message=error.message[:TEXT_LIMIT], traceback=error.traceback[: 2 * TEXT_LIMIT])
 
     def _detach(self) -> None:
         self._loop.remove_reader(self._sandbox.frames)

@@ -30,7 +30,7 @@ from codeactions.postgres.database import Database
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 from codeactions.postgres.recording.reaper import Reaper
 from codeactions.postgres.recording.recorder import Recorder
-from codeactions.runtimes.registry import Registry
+from codeactions.runtimes.registry import Registry, language_of_ending, names
 from codeactions.sandbox.server.pool import SandboxPool
 
 _WATCH_INTERVAL = 0.5  # seconds between two checks of the embedded database
@@ -204,8 +204,13 @@ async def _check_sandbox(pool: SandboxPool) -> dict[str, Any]:
 
 async def _deploy_examples(codes: CodeStore) -> None:
     for example in examples():
-        fields = {"name": example.name, "type": example.type, "source": example.source, "language": "python"}
-        code = new_code({**fields, "project_uuid": PROJECT}, id=example.id, now=datetime.now(UTC))
+        fields = {"name": example.name, "type": example.type, "source": example.source, "project_uuid": PROJECT}
+        code = new_code(
+            {**fields, "language": language_of_ending(example.ending)},
+            languages=names(),
+            id=example.id,
+            now=datetime.now(UTC),
+        )
         await codes.create(code)
 
 

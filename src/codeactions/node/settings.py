@@ -12,7 +12,7 @@ from codeactions.domain.errors import invalid
 from codeactions.domain.job import Admission, OutputLimits
 from codeactions.events.config import EventsConfig
 from codeactions.execution.local import BUILD_ZYGOTE
-from codeactions.runtimes.registry import Registry, find
+from codeactions.runtimes.registry import DEFAULT_SETTING, Registry, find
 from codeactions.sandbox.config import LauncherConfig, Limits
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     events_routing_key: str = Field("#", min_length=1, description="Routing key with which both queues are bound")
     node: str = Field(socket.gethostname(), min_length=1, max_length=255, description="This node's name in records")
     examples: bool = Field(True, description="Deploy the examples when the database is new")
-    languages: str = Field("python,javascript,go", description="Languages that this node runs, separated by commas")
+    languages: str = Field(DEFAULT_SETTING, description="Languages that this node runs, separated by commas")
     cache_dir: Path | None = Field(
         None,
         description="Folder of the runtimes' own compiled parts; by default `cache` in the data folder",
@@ -167,6 +167,7 @@ class Settings(BaseSettings):
             hidden=tuple(path for runtime in runtimes for path in runtime.hidden),
             mounts={place: path for runtime in runtimes for place, path in runtime.mounts.items()},
             zygotes={runtime.language: runtime.zygote for runtime in runtimes},
+            modules_in=tuple(dict.fromkeys(folder for runtime in runtimes for folder in runtime.modules_in)),
             insecure=insecure,
         )
 
@@ -180,6 +181,7 @@ class Settings(BaseSettings):
         runtimes = catalogue.found.values()
         config.mounts = {place: path for runtime in runtimes for place, path in runtime.build_mounts.items()}
         config.zygotes = {BUILD_ZYGOTE: "codeactions.runtimes.build_worker"}
+        config.modules = tuple(runtime.build for runtime in runtimes)
         return config
 
     def oidc(self) -> "OidcConfig | None":

@@ -1,1 +1,1 @@
-"""How each language is started inside the walls, and the engine its code gets."""
+"""The languages: how each is found, prepared, built, tried and started, and the engine that its codes get."""

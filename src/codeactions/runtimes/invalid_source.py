@@ -1,10 +1,13 @@
-"""A source that its language does not take."""
+"""The error for a source that its language does not accept."""
 
 from __future__ import annotations
 
 
 class InvalidSource(Exception):
-    """`message` is one line; `listing` is all that the compiler said. Line and column count from 1, None: unknown."""
+    """The language does not accept the source. Raised inside the sandbox, by a build or at the start of a run.
+
+    message: one line. listing: all that the compiler printed. line, column: count from 1; None where unknown.
+    """
 
     def __init__(self, message: str, *, line: int | None = None, column: int | None = None, listing: str = "") -> None:
         super().__init__(message)

@@ -1,21 +1,18 @@
-"""Taking the one job that a run gets, for the runs that are Python."""
+"""How a run that is Python takes its one job."""
 
 from __future__ import annotations
 
 import os
 
-from codeactions.runtimes.protocol import HEADER, unpack_described
+from codeactions.runtimes.protocol import HEADER, JOB_FD, unpack_described
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
 
-JOB_FD = 3
-FRAMES_FD = 4
-
 
 def receive() -> tuple[dict[str, Any], bytes]:
-    """Wait for the job: its description and its body. Ends the process if none comes any more."""
+    """Wait for the job and return its description and its body. Ends the process if no job comes any more."""
     try:
         _, length = HEADER.unpack(_receive(HEADER.size))
         return unpack_described(_receive(length))

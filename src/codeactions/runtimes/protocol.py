@@ -1,8 +1,10 @@
-"""What server and run say to each other over the run's pipes.
+"""The protocol between the server and a run, over the run's pipes.
 
-One frame is a kind (1 byte), a length (4 bytes, big endian) and that many bytes. The server sends one JOB; the
-run sends LOG frames and ends with one RESULT or one FAILURE. Both sides use this module; the server treats every
-byte that comes from a run as hostile, so each kind has a bound and anything else ends the run.
+One frame is a kind (1 byte), a length (4 bytes, big endian) and that many bytes. The server sends one JOB. The run
+sends LOG frames, and ends with one RESULT or one FAILURE. The server treats every byte that comes from a run as
+hostile: each kind has a bound, and anything else ends the run.
+
+The engines that are not written in Python repeat these constants; tests/unit/test_protocol_constants.py compares them.
 """
 
 from __future__ import annotations
@@ -11,14 +13,49 @@ import json
 import struct
 from enum import IntEnum
 
+from codeactions.sandbox.descriptors import FRAMES_FD, JOB_FD, PROGRAM_FD
+
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+__all__ = [
+    "FRAMES_FD",
+    "HEADER",
+    "JOB_FD",
+    "LOG_LEVELS",
+    "LONGEST_PARTIAL",
+    "META_LIMIT",
+    "MOST_HEADERS",
+    "NAME_LIMIT",
+    "PROGRAM_FD",
+    "TEXT_LIMIT",
+    "VALUE_LIMIT",
+    "Kind",
+    "Malformed",
+    "Reader",
+    "pack",
+    "pack_described",
+    "unpack_described",
+]
+
 HEADER = struct.Struct("!BI")
 _PART = struct.Struct("!I")
-META_LIMIT = 64 * 1024  # bytes of a RESULT's description, or of a whole FAILURE
+LOG_LEVELS = ("debug", "info", "error")
+"""The first byte of a LOG frame is an index into these."""
+META_LIMIT = 64 * 1024
+"""Bytes of a RESULT's description, or of a whole FAILURE."""
+TEXT_LIMIT = META_LIMIT // 40
+"""Characters of a FAILURE's message, and of either end of its traceback: JSON turns each into up to 12 bytes."""
+LONGEST_PARTIAL = 400_004
+"""Bytes that an engine keeps of a line without an end. No setting keeps more of a line."""
+MOST_HEADERS = 100
+"""Headers of a RESULT."""
+NAME_LIMIT = 256
+"""Characters of a header's name."""
+VALUE_LIMIT = 8192
+"""Characters of a header's value, and of a content type."""
 
 
 class Kind(IntEnum):
@@ -31,27 +68,25 @@ class Kind(IntEnum):
 
 
 class Malformed(Exception):
-    """A run sent something that is no frame, or one over its bound."""
-
-
-LOG_LEVELS = ("debug", "info", "error")
+    """A run sent something that is not a frame, or a frame over its bound."""
 
 
 def pack(kind: Kind, *parts: bytes) -> bytes:
-    """A whole frame."""
+    """Return a whole frame."""
     return b"".join((HEADER.pack(kind, sum(map(len, parts))), *parts))
 
 
 def pack_described(kind: Kind, meta: dict[str, Any], body: bytes) -> bytes:
-    """A frame of a JSON description and raw bytes (JOB and RESULT)."""
+    """Return a frame of a JSON description and raw bytes (JOB, RESULT and FAILURE)."""
     description = json.dumps(meta).encode()
     return pack(kind, _PART.pack(len(description)), description, body)
 
 
 def unpack_described(payload: bytes, limit: int | None = None) -> tuple[dict[str, Any], bytes]:
-    """The reverse of `pack_described`, without the header. Raises `Malformed`, also if the description is over `limit`.
+    """Undo `pack_described`, without the header.
 
-    What a run describes always needs a limit: megabytes of JSON would take the server seconds and far more memory.
+    Raises `Malformed`, also for a description of more than `limit` bytes. What comes from a run always needs a limit:
+    megabytes of JSON would take the server seconds and far more memory.
     """
     try:
         (length,) = _PART.unpack_from(payload)
@@ -69,9 +104,9 @@ def unpack_described(payload: bytes, limit: int | None = None) -> tuple[dict[str
 
 
 class Reader:
-    """Cuts a run's byte stream into frames, without ever holding more than the largest frame allowed.
+    """Cuts a run's byte stream into frames, and never holds more than the largest frame allowed.
 
-    bounds: largest payload of each kind that may come; a kind that is not in it is malformed.
+    bounds: the largest payload, in bytes, of each kind that may come. A kind without a bound is malformed.
     """
 
     def __init__(self, bounds: dict[Kind, int]) -> None:
@@ -79,9 +114,9 @@ class Reader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
-        """Take more bytes and yield the frames now complete. Raises `Malformed` when it comes to what is none.
+        """Take more bytes and yield the frames that are complete. Raises `Malformed` at the first that is not one.
 
-        Nothing is taken until the caller iterates; who stops early leaves the rest unread.
+        Nothing is taken until the caller iterates; a caller that stops early leaves the rest unread.
         """
         self._buffer += data
         while len(self._buffer) >= HEADER.size:

@@ -1,37 +1,58 @@
-"""The runtimes of this node: those that are there, and what is wrong with those that are not."""
+"""The list of languages, and the runtimes of this node: those that are there, and what is wrong with the others.
 
-from collections.abc import Callable, Iterable
+A further language is one package beside this module, and one entry in `LANGUAGES`.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from codeactions.domain.errors import Error, invalid
-from codeactions.runtimes.go import runtime as go
-from codeactions.runtimes.javascript import runtime as javascript
-from codeactions.runtimes.python import runtime as python
+from codeactions.runtimes.go.language import GO
+from codeactions.runtimes.javascript.language import JAVASCRIPT
+from codeactions.runtimes.python.language import PYTHON
 from codeactions.runtimes.runtime import Runtime, missing
 
-_FINDERS: dict[str, Callable[[Path], Runtime]] = {
-    "python": lambda _: python.find(),
-    "javascript": javascript.find,
-    "go": go.find,
-}
+LANGUAGES = {language.name: language for language in (PYTHON, GO, JAVASCRIPT)}
+OWN = PYTHON
+"""The language that this server is written in: every node has it, and with it the walls are tested."""
+DEFAULT_SETTING = "python,javascript,go"
+"""`CODEACTIONS_LANGUAGES` when it is absent."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the name of every language, in the order in which people are told."""
+    return tuple(LANGUAGES)
+
+
+def endings() -> tuple[str, ...]:
+    """Return every file ending that tells a language, with the dot."""
+    return tuple(ending for language in LANGUAGES.values() for ending in language.endings)
+
+
+def language_of_ending(ending: str) -> str | None:
+    """Return the name of the language that a file's ending tells, in any case; None if it tells none."""
+    for language in LANGUAGES.values():
+        if ending.lower() in language.endings:
+            return language.name
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """By language, its runtime or why there is none. `get` raises what a caller is to be told."""
+    """By language, the runtime of this node or why there is none."""
 
     found: dict[str, Runtime]
     problems: dict[str, Error] = field(default_factory=dict)
 
     def get(self, language: str) -> Runtime:
-        """The runtime of a language. Raises `Error` (busy) that says what is missing on this node."""
+        """Return the runtime of a language. Raises `Error` (busy) that says what is missing on this node."""
         if language in self.found:
             return self.found[language]
         raise self.problems.get(language) or missing(language, "it is not switched on", "see CODEACTIONS_LANGUAGES")
 
     def give_up(self, language: str, reason: str) -> None:
-        """Take a language down, and say why to whoever asks for it."""
+        """Take a language down; from now on `get` tells the reason."""
         self.problems[language] = missing(language, reason, "the server's log says more")
         del self.found[language]
 
@@ -39,16 +60,16 @@ class Registry:
 def find(languages: Iterable[str], cache_dir: Path) -> Registry:
     """Look for the runtimes of these languages. A missing one takes only its language down.
 
-    Python, the server's own, is always there. `cache_dir` is where the others keep what is compiled of themselves.
+    The server's own language is always there. `cache_dir` is where the others keep what is compiled of themselves.
     Raises `Error` (invalid) for a language that does not exist.
     """
     found: dict[str, Runtime] = {}
     problems: dict[str, Error] = {}
-    for language in dict.fromkeys(("python", *languages)):
-        if language not in _FINDERS:
-            raise invalid(f"there is no language {language!r}; there are {', '.join(_FINDERS)}")
+    for name in dict.fromkeys((OWN.name, *languages)):
+        if name not in LANGUAGES:
+            raise invalid(f"there is no language {name!r}; there are {', '.join(LANGUAGES)}")
         try:
-            found[language] = _FINDERS[language](cache_dir)
+            found[name] = LANGUAGES[name].find(cache_dir)
         except Error as error:
-            problems[language] = error
+            problems[name] = error
     return Registry(found, problems)

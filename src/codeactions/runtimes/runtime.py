@@ -1,4 +1,4 @@
-"""A runtime: what sandbox and execution have to know of one language."""
+"""A runtime: all that sandbox and execution have to know of one language on this node."""
 
 import os
 import subprocess
@@ -8,14 +8,17 @@ from enum import StrEnum
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.run import RunError
+from codeactions.runtimes.preparation import NothingToPrepare, Preparation
 
 _SECONDS = 30.0
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "GOTOOLCHAIN": "local", "GOTELEMETRY": "off"}
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
 Explain = Callable[[int, list[str]], RunError | None]
+WORKS = "works"
+"""The answer of a trial on a node where the language works."""
 
 
 class Form(StrEnum):
-    """What a build makes of a source, and how a run gets it."""
+    """The form in which a run gets what a build made of a source."""
 
     SOURCE = "source"
     """Nothing: a build only checks. The job has the source itself."""
@@ -27,40 +30,54 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """One language of this node.
+    """One language as this node has it.
 
-    zygote: the module whose `preload()` and `run()` a zygote calls. warm: whether a sandbox can wait for its job.
-    exposed, hidden, mounts: what runs see of the host, as `LauncherConfig` has them.
-    build_mounts: the same for builds. fingerprint: what decides, beside the source, what a build makes.
-    explain: from an exit status and the lines on standard error to how a run crashed; None where engines tell it all.
+    language: its name. detail: where the runtime is, for people.
+
+    How it is built: build, the module in which the language's build is (builds.py), imported by the build zygote;
+    build_mounts, what builds see of the host; form; fingerprint, what decides, beside the source, what a build makes.
+
+    How it is started: zygote, the module whose `preload()` and `run()` a zygote calls; exposed, hidden and mounts, what
+    runs see of the host, as `LauncherConfig` has them; warm, whether a sandbox can wait for its job.
+
+    How it is seen to work: trial, a source that returns `WORKS`; "" for a language that needs no trial.
+
+    modules_in: folders in which zygote and build are found, where that is not the folder of this package.
+    preparation: what has to be made before it can be used.
+    explain: returns how a run crashed, from its exit status and the lines on its standard error, or None if it did not;
+        None in its place where the engine itself tells every end.
     """
 
     language: str
     version: str
     detail: str
     zygote: str
+    build: str
     form: Form
     fingerprint: str
+    trial: str = ""
     warm: bool = True
     exposed: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     mounts: Mapping[str, str] = field(default_factory=dict)
     build_mounts: Mapping[str, str] = field(default_factory=dict)
+    modules_in: tuple[str, ...] = ()
+    preparation: Preparation = field(default_factory=NothingToPrepare)
     explain: Explain | None = None
 
 
 def missing(language: str, reason: str, help_text: str) -> Error:
-    """The error for a language that this node cannot run: `busy`, since the code itself may be right."""
+    """Return the error for a language that this node cannot run: `busy`, since the code itself may be right."""
     return Error(ErrorCode.BUSY, f"this node has no runtime for {language}: {reason}; {help_text}")
 
 
 def output_of(command: list[str], environment: Mapping[str, str] = _ENVIRONMENT) -> str:
-    """What a program of a runtime prints. Raises `OSError` or `ValueError` if it cannot be started or fails."""
+    """Return what a program of a runtime prints. Raises `OSError` or `ValueError` if it cannot be started or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=_SECONDS, cwd=os.sep)
     except subprocess.TimeoutExpired:
         raise ValueError(f"{command[0]} does not answer") from None
     if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
-        raise ValueError(f"{command[0]} does not work: {said}")
+        printed = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        raise ValueError(f"{command[0]} does not work: {printed}")
     return done.stdout.strip()

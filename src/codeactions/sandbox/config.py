@@ -32,10 +32,12 @@ class LauncherConfig:
     zygotes: name → module with `preload(limits, places)`, called once, and `run()`, called in each run. `places`
         says where mounts really are that are not at their place. What the module's
         programs need of their own before a user's code has anything it says in `DATA_BYTES`.
+    modules: further modules that the zygotes use, imported with the zygotes' own while their files can be seen.
+    modules_in: folders that the modules may be in, beside the one that this package is in.
     insecure: no walls at all; for hosts that offer none, and only when asked for.
     """
 
-    __slots__ = ("exposed", "hidden", "insecure", "limits", "mounts", "slots", "zygotes")
+    __slots__ = ("exposed", "hidden", "insecure", "limits", "modules", "modules_in", "mounts", "slots", "zygotes")
 
     def __init__(
         self,
@@ -46,6 +48,8 @@ class LauncherConfig:
         hidden: tuple[str, ...] = (),
         mounts: dict[str, str] | None = None,
         zygotes: dict[str, str] | None = None,
+        modules: tuple[str, ...] = (),
+        modules_in: tuple[str, ...] = (),
         insecure: bool = False,
     ) -> None:
         self.slots = slots
@@ -54,6 +58,8 @@ class LauncherConfig:
         self.hidden = hidden
         self.mounts = mounts or {}
         self.zygotes = zygotes or {}
+        self.modules = modules
+        self.modules_in = modules_in
         self.insecure = insecure
 
     def to_json(self) -> bytes:
@@ -67,7 +73,8 @@ class LauncherConfig:
         """The reverse of `to_json`."""
         values = json.loads(data)
         values["limits"] = Limits(**values["limits"])
-        values["exposed"], values["hidden"] = tuple(values["exposed"]), tuple(values["hidden"])
+        for name in ("exposed", "hidden", "modules", "modules_in"):
+            values[name] = tuple(values[name])
         return cls(**values)
 
 

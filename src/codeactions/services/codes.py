@@ -14,6 +14,7 @@ from codeactions.postgres.codes import CodeStore, CodesWithProtection, ListedCod
 from codeactions.postgres.permissions import PermissionStore
 from codeactions.postgres.projects import ProjectStore
 from codeactions.postgres.projects import missing as missing_project
+from codeactions.runtimes import registry
 from codeactions.services.audited import AuditedDatabase, AuditedTransaction
 
 _SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout")
@@ -33,7 +34,7 @@ class CodeService:
 
         Raises `Error`: invalid (with `error_type`, `line`, `column` for a source), too_large, busy.
         """
-        code = new_code(fields, id=self._desk.new_id(), now=self._desk.now())
+        code = new_code(fields, languages=registry.names(), id=self._desk.new_id(), now=self._desk.now())
         require(caller, Action.CHANGE, code.project_uuid, missing_project(code.project_uuid))
         if check:
             await self._builds.check(code.language, code.source)
@@ -65,7 +66,7 @@ class CodeService:
         Moving a code, with its history, takes it away from where it was: that needs the right to delete it there.
         """
         read = await self._get(caller, Action.CHANGE, code_id)
-        code = changed_code(read, fields, now=self._desk.now())
+        code = changed_code(read, fields, languages=registry.names(), now=self._desk.now())
         if code.project_uuid != read.project_uuid:
             require(caller, Action.DELETE, read.project_uuid, missing(code_id))
             require(caller, Action.CHANGE, code.project_uuid, missing_project(code.project_uuid))

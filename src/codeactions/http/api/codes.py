@@ -1,24 +1,28 @@
 """`/code`: codes are made, read, changed and deleted."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from codeactions.domain.code import LANGUAGES, SOURCE_LIMIT, TIMEOUT_LEAST, TIMEOUT_MOST, TYPES
+from codeactions.domain.code import SOURCE_LIMIT, TIMEOUT_LEAST, TIMEOUT_MOST, TYPES
 from codeactions.domain.errors import invalid
 from codeactions.http.authentication import Authenticated
 from codeactions.http.context import Services
 from codeactions.http.parameters import Id, PageNumber
 from codeactions.http.requests import parse_object, read_body
 from codeactions.http.response_models import CodeShape, ListedCodeShape, errors
+from codeactions.runtimes import registry
 
 router = APIRouter(tags=["codes"])
 
 _Text = Annotated[str | None, Query(max_length=255)]
 _Url = Annotated[str | None, Query(max_length=512, description="http:// or https://; kept as a note")]
 _Type = Literal["flow", "endpoint"]
-_Language = Literal["python", "go", "javascript"]
+if TYPE_CHECKING:
+    _Language = str
+else:
+    _Language = Literal[registry.names()]
 _Timeout = Annotated[int | None, Query(ge=TIMEOUT_LEAST, le=TIMEOUT_MOST, description="Seconds")]
 _Check = Annotated[bool, Query(description="false saves the source even if its language does not take it")]
 # The list is a plain array, as clients know it: what other lists say in their object is said in a header.
@@ -28,7 +32,7 @@ _PAGE_OF_CODES: dict[str, Any] = {
 }
 _FIELDS = {
     "name": {"type": "string", "minLength": 1, "maxLength": 255},
-    "language": {"type": "string", "enum": list(LANGUAGES)},
+    "language": {"type": "string", "enum": list(registry.names())},
     "type": {"type": "string", "enum": list(TYPES)},
     "project_uuid": {"type": "string", "minLength": 1, "maxLength": 255},
     "timeout": {"type": "integer", "minimum": TIMEOUT_LEAST, "maximum": TIMEOUT_MOST},

@@ -1,6 +1,6 @@
-"""From a Go source to a program of its own, with nothing but the standard library.
+"""The build of a Go source: a program of its own, with nothing but the standard library and the engine.
 
-The compiler and the linker are called directly: `go build` would find out anew each time what is compiled already.
+The compiler and the linker are called directly: `go build` would find out each time what is compiled already.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from codeactions.runtimes import compiler
+from codeactions.runtimes.builds import build_of
 from codeactions.runtimes.go.paths import IMPORTS, LANGUAGE, LIBRARY, LINKS, MAIN, TOOLS
 from codeactions.runtimes.invalid_source import InvalidSource
 
@@ -16,11 +17,9 @@ _MISTAKE = re.compile(r"^action\.go:(?P<line>\d+)(?::(?P<column>\d+))?: (?P<mess
 _NO_RUN = "the source must have func Run(engine *codeactions.Engine) error"
 
 
+@build_of("go")
 def build(source: bytes, folder: str, places: dict[str, str]) -> bytes:
-    """The program. Raises `InvalidSource`: with the place in the source, where the compiler names one.
-
-    It is made in the empty `folder`; `places` is what `preload` gets.
-    """
+    """Return the program. Raises `InvalidSource`, with the place in the source where the compiler names one."""
     tools, library = places.get(TOOLS, TOOLS), places.get(LIBRARY, LIBRARY)
     own = f"packagefile run/action={folder}/action.a\n"
     for name, config in (("imports", IMPORTS), ("links", LINKS)):
@@ -31,7 +30,7 @@ def build(source: bytes, folder: str, places: dict[str, str]) -> bytes:
     _write(f"{folder}/main.go", MAIN)
     _call(tools, folder, "compile", *_compiling("action", "run/action", "imports"))
     _call(tools, folder, "compile", *_compiling("main", "main", "links"))
-    # The engine adds a hook to the runtime (exit.go), which the linker allows nobody otherwise.
+    # The engine adds a hook to the runtime (exit.go), which the linker otherwise refuses.
     flags = ["-importcfg", "links", "-buildmode=exe", "-checklinkname=0", "-s", "-w"]
     _call(tools, folder, "link", "-o", "made", *flags, "main.a")
     with open(f"{folder}/made", "rb") as file:
@@ -45,24 +44,24 @@ def _compiling(name: str, package: str, config: str) -> list[str]:
 
 def _call(tools: str, folder: str, tool: str, *words: str) -> None:
     command = [f"{tools}/{tool}", *(word.replace("$FOLDER", folder) for word in words)]
-    code, said = compiler.run(command, folder=folder, environment=_ENVIRONMENT)
+    code, output = compiler.run(command, folder=folder, environment=_ENVIRONMENT)
     if code != 0:
-        raise _invalid(code, said)
+        raise _invalid(code, output)
 
 
-def _invalid(code: int, said: str) -> InvalidSource:
-    found = _MISTAKE.search(said)
+def _invalid(code: int, output: str) -> InvalidSource:
+    found = _MISTAKE.search(output)
     if found:
         message = " ".join(found["message"].split())
         if message.startswith("could not import "):
             message = f"{message.partition(' (')[0]}: only the standard library and codeactions can be imported"
         column = int(found["column"]) if found["column"] else None
-        return InvalidSource(message, line=int(found["line"]), column=column, listing=said)
-    # What is wrong with the program around the action is what the action lacks: a Run, or the right one.
-    if "main.go:" in said:
-        return InvalidSource(_NO_RUN, listing=said)
-    last = compiler.last_words("compiler", code, said)
-    return InvalidSource(f"the source cannot be compiled: {last}", listing=said)
+        return InvalidSource(message, line=int(found["line"]), column=column, listing=output)
+    # A mistake in the program around the action means that the action has no Run, or one of another type.
+    if "main.go:" in output:
+        return InvalidSource(_NO_RUN, listing=output)
+    last = compiler.last_words("compiler", code, output)
+    return InvalidSource(f"the source cannot be compiled: {last}", listing=output)
 
 
 def _write(path: str, text: str) -> None:

@@ -2,13 +2,13 @@
 
 from codeactions.domain.run import ErrorType, RunError
 
-_STATUS = 2  # which an action may exit with as well, but not after such words
+_STATUS = 2  # an action may exit with it as well, but not after such words
 _BEGINNINGS = ("panic: ", "fatal error: ", "runtime: goroutine stack exceeds")
 _NO_MEMORY = ("fatal error: runtime: out of memory", "fatal error: runtime: cannot allocate memory")
 
 
 def explain(status: int, lines: list[str]) -> RunError | None:
-    """What Go said on standard error when it crashed; None if it did not crash."""
+    """Return the crash that Go printed on standard error; None if it did not crash."""
     begin = next((number for number, line in enumerate(lines) if line.startswith(_BEGINNINGS)), None)
     if status != _STATUS or begin is None:
         return None

@@ -4,8 +4,8 @@ import platform
 
 TOOLS = "/runtimes/go/tools"
 LIBRARY = "/runtimes/go/library"
-# In the library: each package compiled, and by import path where it is. An action may import what is in IMPORTS,
-# the linker needs what is in LINKS: the packages that are internal to the standard library as well.
+# In the library: the compiled packages, and two lists that tell by import path where each is. An action may import what
+# IMPORTS lists. The linker needs what LINKS lists: also the packages that are internal to the standard library.
 PACKAGES, IMPORTS, LINKS = "packages", "imports.cfg", "links.cfg"
 LANGUAGE = "go1.27"
 # The program around an action.
@@ -23,6 +23,6 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def tools_folder(root: str) -> str:
-    """The compiler and the linker of a toolchain for this machine."""
+    """Return the folder of a toolchain's compiler and linker for this machine."""
     machine = platform.machine()
     return f"{root}/pkg/tool/linux_{_ARCHITECTURES.get(machine, machine)}"

@@ -1,4 +1,4 @@
-"""The compiled standard library, and the engine: prepared once for a toolchain, read by every build, written by none.
+"""The compiled standard library, and the engine: prepared once for a toolchain, then read by every build.
 
 With it a build takes a sixth of a second, without it half a minute. Only the toolchain's own sources and the engine go
 into it, so it is made outside of the walls, at the lowest priority, and ends with the server.
@@ -10,38 +10,31 @@ import fcntl
 import math
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.runtimes.go import paths
-from codeactions.runtimes.go.runtime import ENGINE
+from codeactions.runtimes.go.toolchain import Toolchain
 from codeactions.runtimes.go.unused_libraries import READY, drop_unused
-from codeactions.runtimes.runtime import Runtime
+from codeactions.runtimes.preparation import State
 
 _LOCK, _WORK = "lock", "work"
 _POLL = 0.2  # seconds between two looks at a library that another server prepares
-_FLAGS = ("-trimpath", "-ldflags=-s -w")
-_LISTING = "{{.ImportPath}} {{.Export}}"
-# Dies with the server, whatever ends that; gives way to everybody; makes files that a run's user can read.
-_WRAPPER = (
-    "import ctypes, os, signal, sys; ctypes.CDLL(None).prctl(1, signal.SIGKILL); os.nice(19); os.umask(0o022); "
-    "os.getppid() == int(sys.argv[1]) or sys.exit(1); os.execv(sys.argv[2], sys.argv[2:])"
-)
 
 
 class StandardLibrary:
-    """The cache of one runtime. `say` gets a line now and then while it is being prepared."""
+    """The preparation of Go (`preparation.Preparation`): the library of a toolchain in `folder`.
 
-    def __init__(
-        self, runtime: Runtime, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._root = runtime.detail
-        self._folder = Path(runtime.build_mounts[paths.LIBRARY])
-        self._say = say
+    clock: seconds, for telling how long it will still take.
+    """
+
+    def __init__(self, toolchain: Toolchain, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._toolchain = toolchain
+        self._folder = folder
         self._clock = clock
+        self._say: Callable[[str], None] = lambda line: None
         self._began = 0.0
         self._done = self._total = 0
         self._problem = ""
@@ -55,25 +48,27 @@ class StandardLibrary:
         return f"<StandardLibrary {self.state}, {self._done} of {self._total}>"
 
     @property
-    def state(self) -> str:
-        """`ready`, `preparing` or `broken`."""
-        return "ready" if self._is_ready else "broken" if self._problem else "preparing"
+    def state(self) -> State:
+        """The state of the preparation."""
+        return State.READY if self._is_ready else State.BROKEN if self._problem else State.PREPARING
 
     def as_json(self) -> dict[str, object]:
-        """The state with its progress (0 to 1) and the seconds left, or its reason."""
-        if self.state == "ready":
-            return {"state": "ready"}
-        if self.state == "broken":
-            return {"state": "broken", "reason": self._problem}
-        return {"state": "preparing", "progress": round(self._progress(), 2), "seconds_left": self._seconds_left()}
+        """Return the state with its progress (0 to 1) and the seconds left, or its reason."""
+        match self.state:
+            case State.READY:
+                return {"state": State.READY}
+            case State.BROKEN:
+                return {"state": State.BROKEN, "reason": self._problem}
+        progress = round(self._progress(), 2)
+        return {"state": State.PREPARING, "progress": progress, "seconds_left": self._seconds_left()}
 
-    def start(self) -> None:
-        """Begin to prepare it, if it is not there yet; and drop those that nobody uses any more."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._keep(), name="Go's standard library")
+    def start(self, say: Callable[[str], None]) -> None:
+        """Begin to prepare it, if it is not there yet, and drop the libraries that are not used any more."""
+        self._say = say
+        self._begin()
 
     async def stop(self) -> None:
-        """Give up preparing; what is done of it stays, for the next start."""
+        """Give up. What is done stays, for the next start."""
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -84,14 +79,14 @@ class StandardLibrary:
         await self._settled.wait()
 
     async def wait(self, seconds: float) -> None:
-        """Wait for it, so long, to use it.
+        """Wait for it, at most `seconds`, in order to use it.
 
         Raises `Error` (busy) that says how long it will still take, or what went wrong.
         """
         if self._is_ready:
             self._use()
-        if self.state == "preparing":
-            self.start()
+        if self.state is State.PREPARING:
+            self._begin()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.settled()
@@ -103,14 +98,19 @@ class StandardLibrary:
             message = f"Go's standard library is being compiled ({self._progress():.0%}, {about}); then try again"
             raise Error(ErrorCode.BUSY, message, retry_after=left or 10)
 
+    def _begin(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._keep(), name="Go's standard library")
+
     def _use(self) -> None:
+        """Tell the folder that it was used, or notice that it is gone."""
         try:
             os.utime(self._folder / READY)
         except FileNotFoundError:  # dropped by another server, as unused, or by hand
             self._is_ready = False
             self._settled.clear()
         except PermissionError:
-            pass  # somebody else's file: it can be read, and that is enough
+            pass  # another user's file: it can be read, and that is enough
 
     def _progress(self) -> float:
         return self._done / self._total if self._total else 0.0
@@ -127,7 +127,7 @@ class StandardLibrary:
         if not self._is_ready:
             await self._prepare()
         if self._is_ready:
-            with contextlib.suppress(OSError):  # what cannot be dropped is somebody else's
+            with contextlib.suppress(OSError):  # another user's, which cannot be dropped
                 await asyncio.to_thread(drop_unused, self._folder, time.time())
 
     async def _prepare(self) -> None:
@@ -153,9 +153,8 @@ class StandardLibrary:
     async def _compile(self) -> None:
         self._say("compiling Go's standard library, once, in the background")
         self._began = self._clock()
-        listed: list[str] = []
-        await self._go(["list", "std"], os.sep, listed.append)
-        self._total = len(listed) + 1
+        work = self._folder / _WORK
+        self._total = len(await self._toolchain.list_packages(work)) + 1
         shown = 0
 
         def compiled(_: str) -> None:
@@ -166,18 +165,15 @@ class StandardLibrary:
                 shown = quarter
                 self._say(f"Go's standard library: {quarter * 25} % compiled")
 
-        await self._go(["build", "-v", *_FLAGS, "std"], os.sep, compiled)
-        found: list[str] = []
-        await self._go(["list", *_FLAGS, "-export", "-f", _LISTING, "std"], os.sep, found.append)
-        await self._go(["list", *_FLAGS, "-export", "-f", _LISTING, "."], str(ENGINE), found.append)
-        await asyncio.to_thread(self._collect, [line.split() for line in found])
+        await self._toolchain.compile(work, compiled)
+        await asyncio.to_thread(self._collect, await self._toolchain.list_compiled(work))
         self._say(f"Go is ready, after {self._clock() - self._began:.0f} s")
 
     def _collect(self, found: list[list[str]]) -> None:
         """Put the compiled packages where builds look for them, and drop what else the toolchain left."""
         lines = {paths.IMPORTS: "", paths.LINKS: ""}
         for path, *files in found:
-            if not files:  # nothing to compile: unsafe, and those with tests alone
+            if not files:  # nothing to compile: unsafe, and packages that have tests alone
                 continue
             name = f"{paths.PACKAGES}/{path}.a"
             (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -195,60 +191,11 @@ class StandardLibrary:
         (self._folder / READY).touch()
         shutil.rmtree(self._folder / _WORK, ignore_errors=True)
 
-    def _environment(self) -> dict[str, str]:
-        """For the toolchain: offline, without C, and with nothing of the server's."""
-        return {
-            "CGO_ENABLED": "0",
-            "GO111MODULE": "on",
-            "GOCACHE": str(self._folder / _WORK),
-            "GOENV": "off",
-            "GOFLAGS": "-mod=mod",
-            "GOPROXY": "off",
-            "GOROOT": self._root,
-            "GOSUMDB": "off",
-            "GOTELEMETRY": "off",
-            "GOTOOLCHAIN": "local",
-            "GOWORK": "off",
-            "HOME": "/nonexistent",
-            "LANG": "C.UTF-8",
-            "PATH": "/usr/bin:/bin",
-        }
-
-    async def _go(self, words: list[str], folder: str, on_line: Callable[[str], None]) -> None:
-        """Run the toolchain. Raises `Error` (internal) with its last line if it fails."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", "-c", _WRAPPER, str(os.getpid()), f"{self._root}/bin/go", *words),
-            cwd=folder,
-            env=self._environment(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        last = ""
-        try:
-            async for line in process.stdout:
-                last = line.decode(errors="replace").strip()
-                on_line(last)
-            code = await process.wait()
-        except BaseException:  # a cancellation above all: nothing of the toolchain may stay
-            _kill_all(process)
-            await process.wait()
-            raise
-        if code != 0:
-            raise Error(ErrorCode.INTERNAL, f"`go {words[0]}` failed: {last or f'it ended with {code}'}")
-
 
 def _locked(descriptor: int) -> bool:
+    """Take the lock, and return whether that was possible."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
-
-
-def _kill_all(process: asyncio.subprocess.Process) -> None:
-    """The toolchain with the compilers that it started, which are in its process group."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, 9)

@@ -1,4 +1,4 @@
-"""Compiled libraries of toolchains that are not used any more: each takes some 170 MB."""
+"""Compiled libraries of toolchains that are not used any more. Each takes some 170 MB."""
 
 import shutil
 from pathlib import Path
@@ -9,15 +9,15 @@ KEPT_SECONDS = 30 * 86400.0
 
 
 def drop_unused(own: Path, now: float) -> list[str]:
-    """Empty the folders beside `own` that nobody has used for 30 days; their names. Blocks. `now`: since 1970.
+    """Empty the folders beside `own` that were not used for 30 days, and return their names. Blocks.
 
-    The folders stay: they may be mounted somewhere, and a server that does use one still finds `READY` gone and
-    compiles it again. Raises `OSError`.
+    now: seconds since 1970. The folders themselves stay: they may be mounted somewhere, and a server that does use one
+    finds `READY` gone and compiles it again. Raises `OSError`.
     """
     dropped = []
     for ready in own.parent.glob(f"go-*/{READY}"):
         if ready.parent != own and now - ready.stat().st_mtime > KEPT_SECONDS:
-            ready.unlink()  # first: from now on nobody takes the rest for a library
+            ready.unlink()  # first: without it, no server takes the rest for a library
             for path in ready.parent.iterdir():
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)

@@ -1,13 +1,13 @@
-// The engine: what a JavaScript code gets as the argument of `Run`. Runs inside the walls, in Bun.
+// The engine: the argument that `Run` of a JavaScript code gets. Runs inside the walls, in Bun.
 "use strict";
 
 const SHORT_TYPES = { text: "text/plain; charset=utf-8", html: "text/html; charset=utf-8", json: "application/json" };
 const OCTETS = "application/octet-stream";
-// What the server takes (execution/response_policy.py): told here, so that the code learns of it by an exception.
+// The server refuses what is over these limits (runtimes/protocol.py); told here, the code learns of it by an exception.
 const MOST_HEADERS = 100, NAME_LIMIT = 256, VALUE_LIMIT = 8192;
 const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/, VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** Query parameters, in order. A repeated one counts with its first value; `all()` has every value. */
+/** Query parameters, in order. Of a repeated one the first value counts; `all()` returns every value. */
 class Params {
   #pairs;
   #first = new Map();
@@ -20,7 +20,7 @@ class Params {
 
   _fold(name) { return String(name); }
 
-  /** The first value of `name`, or `otherwise`: null, for headers "". */
+  /** Returns the first value of `name`, or `otherwise`, which is null (for headers "") if it is not given. */
   get(name, otherwise = this._absent()) {
     const value = this.#first.get(this._fold(name));
     return value === undefined ? otherwise : value;
@@ -30,10 +30,10 @@ class Params {
 
   has(name) { return this.#first.has(this._fold(name)); }
 
-  /** Every value of `name`, in order. */
+  /** Returns every value of `name`, in order. */
   all(name) { return this.#pairs.filter(([key]) => this._fold(key) === this._fold(name)).map(([, value]) => value); }
 
-  /** [name, first value] of each. */
+  /** Returns [name, first value] of each. */
   items() { return [...this.#first]; }
 
   entries() { return this.items().values(); }
@@ -49,7 +49,7 @@ class Params {
   [Symbol.iterator]() { return this.entries(); }
 }
 
-/** Request headers; names are looked up in any case, and an absent one is the empty string. */
+/** Request headers. Names are looked up in any case; an absent header is the empty string. */
 class Headers extends Params {
   _fold(name) { return String(name).toLowerCase(); }
 
@@ -69,7 +69,7 @@ class Log {
   error(...values) { this.#write("error", format(values)); }
 }
 
-/** The answer of the run. Set once or more often; the last one counts. */
+/** The answer of the run. It may be set more than once; the last one counts. */
 class Result {
   isSet = false;
   statusCode = 200;
@@ -107,7 +107,7 @@ class Result {
 }
 
 function encode(value, contentType) {
-  // JSON would make {} of it, without a word.
+  // JSON would silently make {} of either.
   if (value instanceof Promise) throw new TypeError("the value is a Promise; await it first");
   if (value instanceof Response) throw new TypeError("the value is a Response; return it from Run");
   if (contentType !== "json") {
@@ -144,13 +144,13 @@ function shown(value) {
   return text.length <= 100 ? text : `${text.slice(0, 100)}…`;
 }
 
-/** As console.log puts its arguments together. */
+/** Puts values together as console.log does. */
 function format(values) {
   if (values.length === 1 && typeof values[0] === "string") return values[0];
   return require("node:util").format(...values);
 }
 
-/** The call as it came in. */
+/** The HTTP request that the run answers. */
 class Request {
   constructor(method, path, params, header, content) {
     this.method = method;
@@ -165,11 +165,11 @@ class Request {
   /** The body as text; bytes that are not UTF-8 become U+FFFD. */
   get body() { return this.content.toString("utf8"); }
 
-  /** The body read as JSON. */
+  /** Reads the body as JSON. */
   json() { return JSON.parse(this.body); }
 }
 
-/** Everything a code needs to know of its call, and how it answers. */
+/** All that a code needs to know of its call, and the means to answer. */
 class Engine {
   constructor(request, log) {
     this.request = request;

@@ -1,4 +1,4 @@
-// What a JavaScript run writes: log lines through the engine, printed lines, and the frame that ends it.
+// The output of a JavaScript run: log lines through the engine, printed lines, and the frame that ends it.
 "use strict";
 
 const fs = require("node:fs");
@@ -8,8 +8,11 @@ const { format } = require("./engine.cjs");
 const LOG = 2, RESULT = 3, FAILURE = 4;
 const LEVELS = { debug: 0, info: 1, error: 2 };
 const META_LIMIT = 64 * 1024;
-const LONGEST_PARTIAL = 400_004; // of a line without end; no setting keeps more of one
-// Taken now: a code may put something else in their place.
+// Characters of a failure's message, and of either end of its trace: JSON turns each into up to 6 bytes, and one that is
+// two of them into 12.
+const TEXT_LIMIT = Math.floor(META_LIMIT / 40);
+const LONGEST_PARTIAL = 400_004; // of a line without an end; no setting keeps more of a line
+// Taken now, because a code may replace them.
 const { writeSync } = fs;
 const { exit } = process;
 const { stringify } = JSON;
@@ -35,7 +38,7 @@ class Output {
     this.#resultBytes = limits.result_bytes;
   }
 
-  /** Send a log line, or hold it back when enough are sent. */
+  /** Sends a log line, or holds it back when enough are sent. */
   line(level, text) {
     this.#spend(text.length + 1);
     if (this.#lines <= 0) {
@@ -48,7 +51,7 @@ class Output {
     this.#send(LOG, Buffer.from([LEVELS[level]]), bytes(kept));
   }
 
-  /** Lines that come in pieces. */
+  /** Takes text that need not be whole lines. */
   print(level, text) {
     const lines = (this.#partial[level] + text).split("\n");
     let partial = lines.pop();
@@ -60,7 +63,7 @@ class Output {
     this.#partial[level] = partial;
   }
 
-  /** End the run with its answer. */
+  /** Ends the run with its answer. */
   result({ statusCode, contentType, headers, body }) {
     this.#finish();
     if (body.length > this.#resultBytes) {
@@ -72,19 +75,18 @@ class Output {
     exit(0);
   }
 
-  /** End the run with an error. */
+  /** Ends the run with an error. */
   failure(type, message, trace = "") {
     this.#finish();
     this.fail(type, message, trace);
   }
 
   fail(type, message, trace = "") {
-    // JSON turns a character into up to 6 bytes; the beginning and the end tell the most.
-    const room = META_LIMIT / 40;
-    if (trace.length > 2 * room) {
-      trace = `${trace.slice(0, room)}\n… ${trace.length - 2 * room} characters left out …\n${trace.slice(-room)}`;
+    // Of a long trace, the beginning and the end tell the most.
+    if (trace.length > 2 * TEXT_LIMIT) {
+      trace = `${trace.slice(0, TEXT_LIMIT)}\n… ${trace.length - 2 * TEXT_LIMIT} characters left out …\n${trace.slice(-TEXT_LIMIT)}`;
     }
-    const meta = bytes(stringify({ type, message: message.slice(0, room), traceback: trace, held_back: this.heldBack }));
+    const meta = bytes(stringify({ type, message: message.slice(0, TEXT_LIMIT), traceback: trace, held_back: this.heldBack }));
     this.#send(FAILURE, sized(meta), meta);
     exit(0);
   }
@@ -117,7 +119,7 @@ function sized(meta) {
   return length;
 }
 
-/** Let console, process.stdout and process.stderr write to the log, in order with the engine's own lines. */
+/** Makes console, process.stdout and process.stderr write to the log, in order with the engine's own lines. */
 function capture(output) {
   const levels = { log: "info", info: "info", debug: "debug", trace: "error", warn: "error", error: "error" };
   let indent = "";
@@ -125,7 +127,7 @@ function capture(output) {
     for (const line of text.split("\n")) output.line(level, indent + line);
   };
   for (const [name, level] of Object.entries(levels)) console[name] = (...values) => print(level, format(values));
-  // Bun's own would write past the log, to be read some time later.
+  // Bun's own methods would write past the log, and the lines would be read some time later.
   const counts = new Map(), timers = new Map();
   const passed = (label) => `${label}: ${(now() - (timers.get(label) ?? now())).toFixed(2)}ms`;
   Object.assign(console, {
@@ -153,7 +155,7 @@ function capture(output) {
   for (const [name, level] of [["stdout", "info"], ["stderr", "error"]]) {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     let stream;
-    process[name] = null; // or Bun would make its own first, to take its place: 5 ms
+    process[name] = null; // or Bun would first make its own stream, only to have it replaced: 5 ms
     // Made when it is asked for: node:stream takes a millisecond to load.
     Object.defineProperty(process, name, {
       configurable: true,

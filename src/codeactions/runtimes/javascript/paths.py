@@ -4,7 +4,7 @@ PROGRAM = "/runtimes/bun"
 ENGINE = "/runtimes/javascript"
 WORKER = f"{ENGINE}/worker.js"
 # Bun reserves a gigabyte for compiled code; where memory is limited by an rlimit alone, that switches its compiler
-# off. Not an interface that Bun promises to keep: the self-test sees whether a hot loop is still fast.
+# off. Bun does not promise to keep this setting: the trial (runtime.py) sees whether a hot loop is still compiled.
 ENVIRONMENT = {
     "BUN_JSC_jitMemoryReservationSize": str(64 * 1024 * 1024),
     "BUN_RUNTIME_TRANSPILER_CACHE_PATH": "0",  # it would write one into the home folder

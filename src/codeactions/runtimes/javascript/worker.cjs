@@ -1,7 +1,7 @@
 // One JavaScript run, inside the walls: take the job, execute the module, send logs and the end.
 //
-// Started before a call comes, and used for one. Everything here may be tampered with by the user's code once that has
-// begun, so nothing the server relies on is decided here; the server bounds what it reads.
+// Started before a call comes, and used for one. Once the user's code has begun, it may tamper with everything here. So
+// nothing that the server relies on is decided here; the server bounds what it reads.
 "use strict";
 
 const fs = require("node:fs");
@@ -9,7 +9,7 @@ const { Engine, Headers, Log, Params, Request } = require("./engine.cjs");
 const { Output, capture } = require("./output.cjs");
 
 const JOB_DESCRIPTOR = 3, FRAMES_DESCRIPTOR = 4;
-// Without walls, there are others in this folder.
+// Without walls, the folder has the modules of other runs as well.
 const MODULE = process.pid === 1 ? "/tmp/action.js" : `/tmp/action-${crypto.randomUUID()}.js`;
 const OURS = /\n[^\n]*\/runtimes\/javascript\/[^\n]*/g;
 const { readSync } = fs;
@@ -25,14 +25,14 @@ function receive(length) {
   return buffer;
 }
 
-/** The job: its description, the module's text and the body. */
+/** Waits for the job and returns its description, which has the module's text, and the body. */
 function receiveJob() {
   const payload = receive(receive(5).readUInt32BE(1));
   const end = 4 + payload.readUInt32BE(0);
   return [JSON.parse(payload.toString("utf8", 4, end)), payload.subarray(end)];
 }
 
-/** The module's exports. `require` is four times as fast as `import`, and takes every module but one that awaits. */
+/** Returns the module's exports. `require` is four times as fast as `import`, but does not load a module that awaits. */
 async function loaded() {
   try {
     return require(MODULE);
@@ -43,7 +43,7 @@ async function loaded() {
   }
 }
 
-/** The function to call. The module is in a file only while it is loaded. */
+/** Returns the function to call. The module is in a file only while it is loaded. */
 async function load(text) {
   fs.writeFileSync(MODULE, text);
   let found;
@@ -58,12 +58,12 @@ async function load(text) {
   return main;
 }
 
-/** What a code returned, as its result. */
+/** Makes the value that a code returned its result. */
 async function take(engine, value) {
   if (value instanceof Response) {
     const headers = Object.fromEntries(value.headers);
     const content = Buffer.from(await value.arrayBuffer());
-    // Bun gives a Response that is made of a text no type, so that it looks like one of bytes.
+    // A Response that is made of text gets no type from Bun, so it looks like one that is made of bytes.
     const contentType = headers["content-type"] ?? (require("node:buffer").isUtf8(content) ? "text" : null);
     delete headers["content-type"];
     engine.result.set(content, { statusCode: value.status, contentType, headers });
@@ -72,7 +72,7 @@ async function take(engine, value) {
   }
 }
 
-/** Message and stack of what was thrown, with those of its causes: not many, for they may go in a circle. */
+/** Returns message and stack of a thrown value, with those of its causes: not many, for they may form a circle. */
 function describe(thrown, causesLeft = 8) {
   try {
     if (!(thrown instanceof Error)) return [`thrown: ${typeof thrown === "string" ? thrown : Bun.inspect(thrown)}`, ""];
@@ -97,16 +97,16 @@ async function main() {
   process.argv = ["bun", MODULE];
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
-  // Bun would end the process when nothing is left that could happen; a promise that never settles is a time-out.
+  // Bun would end the process when nothing is left to happen. A promise that never settles has to be a time-out.
   setInterval(() => {}, 2 ** 30);
-  const [job, body] = receiveJob(); // all that a call need not wait for is done
+  const [job, body] = receiveJob(); // nothing before this makes a call wait
   fs.closeSync(JOB_DESCRIPTOR);
   output.limit(job.limits);
   const request = new Request(job.method, job.path, new Params(job.params), new Headers(job.headers), body);
   const engine = new Engine(request, new Log((level, text) => output.line(level, text)));
   try {
     const run = await load(job.source);
-    // Called by the promise and not from here, so that no frame of ours is in the user's stacks.
+    // Called by the promise and not from here, so that the user's stacks have no frame of the engine.
     const value = await Promise.resolve(engine).then(run);
     if (!engine.result.isSet && value !== undefined) await take(engine, value);
     output.result(engine.result);

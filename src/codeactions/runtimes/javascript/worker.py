@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
     from codeactions.sandbox.config import Limits
 
-# What Bun needs of its own under RLIMIT_DATA before a code has anything: measured, with the reservation of paths.py.
+# Bytes that Bun itself needs under RLIMIT_DATA, before any code: measured, with the reservation of paths.py.
 DATA_BYTES = 336 * 1024 * 1024
 _program, _worker = PROGRAM, WORKER
 
 
 def preload(_limits: Limits, places: dict[str, str]) -> None:
-    """Nothing to warm up: the zygote only forks."""
+    """Keep where Bun and the engine are. There is nothing to warm up: the zygote only forks."""
     global _program, _worker
     _program, _worker = places.get(_program, _program), places.get(_worker, _worker)
 
 
 def run() -> NoReturn:
-    """Become Bun. It looks for nothing to install, whatever a code imports."""
+    """Become Bun, which installs nothing, whatever a code imports."""
     os.execve(_program, ["bun", "--no-install", _worker], ENVIRONMENT)  # noqa: S606 - no shell is wanted

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import warnings
 
-from codeactions.runtimes.invalid_source import InvalidSource
-from codeactions.runtimes.python.source import FILE, format_exception
+from codeactions.runtimes.builds import build_of
+from codeactions.runtimes.python.source import compiled
 
 
+@build_of("python")
 def build(source: bytes, _folder: str, _places: dict[str, str]) -> bytes:
-    """Nothing, if the source can be compiled. Raises `InvalidSource`, `MemoryError` and `RecursionError`."""
-    text = source.decode().removeprefix("\ufeff")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an invalid escape is no mistake yet
-            compile(text, FILE, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        listing = format_exception(error, with_frames=False)
-        raise InvalidSource(error.msg, line=error.lineno, column=error.offset, listing=listing) from None
-    except ValueError as error:  # a NUL in the source
-        raise InvalidSource(str(error)) from None
+    """Return nothing if the source can be compiled. Raises `InvalidSource` and `MemoryError`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an invalid escape is no mistake yet
+        compiled(source.decode())
     return b""

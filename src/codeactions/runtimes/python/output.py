@@ -1,4 +1,4 @@
-"""What a Python run writes: log lines through the engine, printed lines, and the frame that ends it."""
+"""The output of a Python run: log lines through the engine, printed lines, and the frame that ends it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import io
 import os
 from collections.abc import Callable
 
-from codeactions.runtimes.protocol import LOG_LEVELS, Kind, pack
+from codeactions.runtimes.protocol import LOG_LEVELS, LONGEST_PARTIAL, Kind, pack
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
 
-_LONGEST_PARTIAL = 400_004  # bytes kept of a line without end; no setting keeps more of one
-
 
 class OutputLimitError(BaseException):
-    """A limit on what a run may put out was crossed. Not an `Exception`: `except Exception` must not hide it."""
+    """A limit on a run's output was crossed. Not an `Exception`: `except Exception` must not hide it."""
 
 
 class Output:
@@ -26,7 +24,7 @@ class Output:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._unlock()
-        os.register_at_fork(after_in_child=self._unlock)  # whoever held it in the parent is not there
+        os.register_at_fork(after_in_child=self._unlock)  # the thread that held it in the parent is not there
         self.set_limits(lines=0, characters=0, size=0)
 
     def set_limits(self, *, lines: int, characters: int, size: int) -> None:
@@ -65,7 +63,7 @@ class Output:
             raise OutputLimitError("the run wrote more to its log than may be read")
 
     def stream(self, level: str) -> io.TextIOWrapper:
-        """A text stream whose lines become log lines; stands in for sys.stdout and sys.stderr."""
+        """Return a text stream whose lines become log lines, to stand in for sys.stdout and sys.stderr."""
         raw = _LineWriter(lambda line: self.line(level, line.decode("utf-8", "backslashreplace")), self.spend)
         return io.TextIOWrapper(
             io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
@@ -73,7 +71,7 @@ class Output:
 
 
 def finish(stream: Any) -> None:
-    """Send what a stream still holds, a last line without its line feed included."""
+    """Send the lines that a stream still holds, a last line without its line feed included."""
     try:
         stream.flush()
         stream.buffer.raw.finish()
@@ -94,9 +92,9 @@ class _LineWriter(io.RawIOBase):
         *lines, self._partial = (self._partial + bytes(data)).split(b"\n")
         for line in lines:
             self._emit(line)
-        if len(self._partial) > _LONGEST_PARTIAL:
-            self._spend(len(self._partial) - _LONGEST_PARTIAL)
-            self._partial = self._partial[:_LONGEST_PARTIAL]
+        if len(self._partial) > LONGEST_PARTIAL:
+            self._spend(len(self._partial) - LONGEST_PARTIAL)
+            self._partial = self._partial[:LONGEST_PARTIAL]
         return len(data)
 
     def finish(self) -> None:

@@ -1,4 +1,4 @@
-"""What the sandbox has to know to run Python: the zygote's module, and the interpreter's files."""
+"""Python on this node: the interpreter that runs the server, and which of its files runs see."""
 
 import glob
 import os
@@ -9,13 +9,14 @@ from codeactions.runtimes.runtime import Form, Runtime
 
 
 def find() -> Runtime:
-    """The interpreter that runs this server."""
+    """Return the interpreter that runs this server. It needs no trial: the test of the walls is a run in it."""
     version = sys.version.split()[0]
     return Runtime(
         language="python",
         version=version,
         detail=sys.executable,
         zygote="codeactions.runtimes.python.worker",
+        build="codeactions.runtimes.python.build",
         form=Form.SOURCE,
         fingerprint=f"python {version}",
         exposed=exposed_paths(),
@@ -24,9 +25,9 @@ def find() -> Runtime:
 
 
 def exposed_paths() -> tuple[str, ...]:
-    """Folders and files of the interpreter that runs may read: its standard library and libraries, and itself.
+    """Return the folders and files that runs may read: the interpreter, its standard library and its libraries.
 
-    Not those of the server's virtual environment: its packages are none of a run's business.
+    Those of the server's virtual environment are not among them: its packages are none of a run's business.
     """
     interpreter = os.path.realpath(sys.executable)
     base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
@@ -37,7 +38,7 @@ def exposed_paths() -> tuple[str, ...]:
 
 
 def hidden_paths() -> tuple[str, ...]:
-    """Folders among those where installed packages are, this one perhaps included: none of a run's business."""
+    """Return the folders among those in which packages are installed. They may hold this very package."""
     prefixes = {sys.base_prefix, "/usr"}
     return tuple(
         sorted(

@@ -6,6 +6,8 @@ import sys
 import types
 from collections.abc import Callable
 
+from codeactions.runtimes.invalid_source import InvalidSource
+
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
@@ -14,16 +16,6 @@ MODULE = "action"
 FILE = "action.py"
 _NO_LINE_ENDS = dict.fromkeys(map(ord, "\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 _MOST_FRAMES = 50  # of a traceback, the innermost
-
-
-class InvalidSourceError(Exception):
-    """The source cannot be run; `trace`, `line` and `column` point at the place where the compiler can tell."""
-
-    def __init__(self, message: str, trace: str = "", line: int | None = None, column: int | None = None) -> None:
-        super().__init__(message)
-        self.trace = trace
-        self.line = line
-        self.column = column
 
 
 class _Loader:
@@ -36,57 +28,44 @@ class _Loader:
         self._source = source.translate(_NO_LINE_ENDS)
 
     def get_source(self, name: str) -> str:
-        """The source of the one module there is."""
+        """Return the source of the one module there is."""
         return self._source
 
 
-def load(source: str) -> Callable[..., Any]:
-    """Execute the source as a module and return its `Run`.
-
-    Raises `InvalidSourceError`, and whatever the source's own top level raises.
-    """
-    source = source.removeprefix("\ufeff")
+def compiled(source: str) -> types.CodeType:
+    """Compile a source. Raises `InvalidSource` that points at the mistake, and `MemoryError`."""
     try:
-        compiled = compile(source, FILE, "exec", dont_inherit=True)
+        return compile(source.removeprefix("\ufeff"), FILE, "exec", dont_inherit=True)
     except SyntaxError as error:
-        trace = format_exception(error, with_frames=False)
-        raise InvalidSourceError(error.msg, trace, error.lineno, error.offset) from None
+        listing = format_exception(error, with_frames=False)
+        raise InvalidSource(error.msg, line=error.lineno, column=error.offset, listing=listing) from None
     except ValueError as error:  # a NUL in the source
-        raise InvalidSourceError(str(error), format_exception(error, with_frames=False)) from None
+        raise InvalidSource(str(error), listing=format_exception(error, with_frames=False)) from None
     except RecursionError:
-        raise InvalidSourceError("the source is nested too deeply") from None
+        raise InvalidSource("the source is nested too deeply") from None
+
+
+def load(source: str) -> Callable[..., Any]:
+    """Execute a source as a module and return its `Run`.
+
+    Raises `InvalidSource`, and whatever the source's own top level raises.
+    """
+    code = compiled(source)
     module = types.ModuleType(MODULE)
     module.__file__ = FILE
-    module.__loader__ = _Loader(source)  # type: ignore[assignment]
+    module.__loader__ = _Loader(source.removeprefix("\ufeff"))  # type: ignore[assignment]
     sys.modules[MODULE] = module
-    exec(compiled, module.__dict__)  # noqa: S102 - what this program is for, behind the walls
+    exec(code, module.__dict__)  # noqa: S102 - what this program is for, inside the walls
     function = module.__dict__.get("Run")
     if function is None:
-        raise InvalidSourceError("the source defines no function Run(engine)")
+        raise InvalidSource("the source defines no function Run(engine)")
     if not callable(function):
-        raise InvalidSourceError(f"Run must be a function, not {type(function).__name__}")
+        raise InvalidSource(f"Run must be a function, not {type(function).__name__}")
     return function  # type: ignore[no-any-return]
 
 
-def finish_async(value: Any, source: str) -> Any:
-    """Finish an async `Run`. Importing asyncio costs 35 ms; a coroutine that can never wait needs no loop."""
-    words = ("await", "async for", "async with", "asyncio")  # the last: what it offers asks for a loop by itself
-    if not hasattr(value, "send") or any(word in source for word in words):
-        import asyncio
-
-        async def main() -> Any:
-            return await value
-
-        return asyncio.run(main())
-    try:
-        value.send(None)
-    except StopIteration as stop:
-        return stop.value
-    raise RuntimeError("Run waits for something although its source has no await")
-
-
 def describe(error: BaseException) -> tuple[str, str]:
-    """Message and traceback of what the user's code raised, from its own first frame on."""
+    """Return message and traceback of what the user's code raised, from its own first frame on."""
     try:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename != FILE:
@@ -99,7 +78,7 @@ def describe(error: BaseException) -> tuple[str, str]:
 
 
 def format_exception(error: BaseException, *, with_frames: bool = True) -> str:
-    """The text that Python itself would print."""
+    """Return the text that Python itself would print."""
     import traceback  # costs every fork half a megabyte, and only failing runs need it
 
     if not with_frames:

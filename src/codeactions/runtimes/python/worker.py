@@ -1,7 +1,7 @@
 """One Python run, inside the walls: take the job, execute the source, send logs and the end.
 
-`preload` is called once in the zygote, `run` in each run. Everything here may be tampered with by the user's
-code once that has begun, so nothing the server relies on is decided here; the server bounds what it reads.
+`preload` is called once in the zygote, `run` in each run. Once the user's code has begun, it may tamper with everything
+here. So nothing that the server relies on is decided here; the server bounds what it reads.
 """
 
 from __future__ import annotations
@@ -10,9 +10,19 @@ import os
 import select
 import sys
 
-from codeactions.runtimes.job_input import FRAMES_FD, JOB_FD, receive
-from codeactions.runtimes.protocol import HEADER, META_LIMIT, Kind, pack_described, unpack_described
-from codeactions.runtimes.python import source
+from codeactions.runtimes.invalid_source import InvalidSource
+from codeactions.runtimes.job_input import receive
+from codeactions.runtimes.protocol import (
+    FRAMES_FD,
+    HEADER,
+    JOB_FD,
+    META_LIMIT,
+    TEXT_LIMIT,
+    Kind,
+    pack_described,
+    unpack_described,
+)
+from codeactions.runtimes.python import awaitable, source
 from codeactions.runtimes.python.engine import Engine, Headers, Log, Params, Request
 from codeactions.runtimes.python.output import Output, OutputLimitError, finish
 
@@ -37,7 +47,7 @@ _output = Output(FRAMES_FD)
 
 
 def preload(_limits: Limits, _places: dict[str, str]) -> None:
-    """Warm the zygote up and make it look like a plain interpreter to what runs in it."""
+    """Warm the zygote up, and make it look like a plain interpreter to the code that runs in it."""
     for name in _PRELOADED:
         __import__(name)
     standard_library = os.path.dirname(os.__file__)
@@ -50,7 +60,7 @@ def preload(_limits: Limits, _places: dict[str, str]) -> None:
 
 
 def _rehearse(times: int) -> None:
-    """Go through a whole run, to nowhere."""
+    """Go through a whole run some times, with its output thrown away."""
     global _output
     real, nowhere = _output, os.open("/dev/null", os.O_WRONLY)
     streams = sys.stdout, sys.stderr
@@ -69,15 +79,15 @@ def _rehearse(times: int) -> None:
 def run() -> NoReturn:
     """Be one run, from its job to its end."""
     if not select.select([JOB_FD], [], [], 0)[0]:
-        # A warm sandbox has time: what a run is the first to write to in this process is copied now, not when
-        # somebody waits for it. It takes half a millisecond out of a call.
+        # A warm sandbox has time. The pages that a run is the first to write to in this process are copied now, before
+        # a caller waits for them. It takes half a millisecond out of a call.
         _rehearse(1)
     _output.send(_perform(*receive()))
     os._exit(0)  # not sys.exit: threads, atexit hooks and __del__ have no say in when a run is over
 
 
 def _perform(job: dict[str, Any], body: bytes) -> bytes:
-    """Execute a job; returns the frame that ends the run."""
+    """Execute a job and return the frame that ends the run."""
     limits = job["limits"]
     _output.set_limits(lines=limits["log_lines"], characters=limits["log_characters"], size=limits["log_bytes"])
     request = Request(job["method"], job["path"], Params(job["params"]), Headers(job["headers"]), body)
@@ -95,13 +105,13 @@ def _execute(text: str, engine: Engine, result_bytes: int) -> bytes:
     try:
         function = source.load(text)
         value = function(engine)
-        if hasattr(value, "__await__"):
-            value = source.finish_async(value, text)
+        if awaitable.is_awaitable(value):
+            value = awaitable.finish(value, text)
         if not engine.result.is_set and value is not None:
             engine.result.set(value)
         return _result(engine, result_bytes)
-    except source.InvalidSourceError as error:
-        return _failure("invalid_source", str(error), error.trace, line=error.line, column=error.column)
+    except InvalidSource as error:
+        return _failure("invalid_source", error.message, error.listing, line=error.line, column=error.column)
     except MemoryError:
         return _failure("memory", "the code ran out of memory")
     except OutputLimitError:
@@ -127,9 +137,9 @@ def _result(engine: Engine, limit: int) -> bytes:
 
 
 def _failure(kind: str, message: str, trace: str = "", **place: int | None) -> bytes:
-    # json turns each non-ASCII character into up to 12 bytes; the beginning and the end tell the most.
-    room = META_LIMIT // 40
-    if len(trace) > 2 * room:
-        trace = f"{trace[:room]}\n… {len(trace) - 2 * room} characters left out …\n{trace[-room:]}"
-    meta = {"type": kind, "message": message[:room], "traceback": trace, "held_back": _output.held_back}
+    # Of a long traceback, the beginning and the end tell the most.
+    if len(trace) > 2 * TEXT_LIMIT:
+        left_out = len(trace) - 2 * TEXT_LIMIT
+        trace = f"{trace[:TEXT_LIMIT]}\n… {left_out} characters left out …\n{trace[-TEXT_LIMIT:]}"
+    meta = {"type": kind, "message": message[:TEXT_LIMIT], "traceback": trace, "held_back": _output.held_back}
     return pack_described(Kind.FAILURE, meta | place, b"")

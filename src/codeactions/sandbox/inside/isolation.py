@@ -11,15 +11,11 @@ import resource
 import signal
 
 from codeactions.sandbox.config import Limits
+from codeactions.sandbox.descriptors import PROGRAM_FD
 from codeactions.sandbox.inside import seccomp, syscalls
 from codeactions.sandbox.inside.cgroups import SlotGroup
 from codeactions.sandbox.inside.rootfs import RUN_UID, SLOT_DEVICES
 
-# The pipe a run reads its job from, the one it answers on, and the program that it is to become, where its runtime
-# needs one; 0, 1, 2 are /dev/null and the two output pipes.
-JOB_FD = 3
-FRAMES_FD = 4
-PROGRAM_FD = 5
 _RUN_FLAGS = (
     syscalls.CLONE_PARENT | syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
 )
@@ -133,7 +129,7 @@ class Isolation:
 def wire(descriptors: list[int], open_files: int) -> None:
     """Put a run's descriptors where it expects them, close every other one, and bound how many it may open.
 
-    descriptors: stdout, stderr, job, frames and, for some, the program.
+    descriptors: stdout, stderr, job, frames and, for some, the program; descriptors.py has their numbers.
     """
     null = os.open("/dev/null", os.O_RDONLY)
     # Above the places first: a descriptor that is to be moved may sit where another has to go.

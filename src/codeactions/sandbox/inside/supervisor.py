@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 
 from codeactions.sandbox import channel
 from codeactions.sandbox.config import LauncherConfig, Level
@@ -49,7 +50,8 @@ def main(descriptor: int) -> None:
 def _serve(server: socket.socket, config: LauncherConfig) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    for module in config.zygotes.values():
+    sys.path.extend(config.modules_in)
+    for module in (*config.zygotes.values(), *config.modules):
         importlib.import_module(module)  # now, while its file can still be seen
     as_root = os.geteuid() == 0
     tree = cgroups.create(config.limits, config.slots)

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// What the runtime calls, if it is set, for each piece of text that it writes: of println, and of a crash.
+// overrideWrite is called by the runtime, if it is set, for each piece of text that println or a crash writes.
 //
 //go:linkname overrideWrite runtime.overrideWrite
 var overrideWrite func(to uintptr, text unsafe.Pointer, size int32) int32
@@ -19,14 +19,15 @@ var (
 	rescued   [readSize]byte // nothing can be allocated in a crash
 )
 
-// atCrash has what was printed just before a crash sent: no hook of the runtime's is called in one, and the lines would
-// be lost with the pipes. They go to where the crash goes, past the engine, whose goroutines are stopped by then.
+// atCrash makes a crash send the lines that were printed just before it. The runtime calls no hook in a crash, and the
+// lines would be lost with the pipes. They go to where the crash is written, past the engine, whose goroutines are
+// stopped by then.
 func atCrash(printed []*stream) {
 	unsent = printed
 	overrideWrite = writeLast
 }
 
-// writeLast runs on whatever stack the runtime is on: it may not grow it, allocate, or wait for a lock.
+// writeLast runs on the stack that the runtime is on, whichever that is: it may not grow it, allocate, or wait for a lock.
 //
 //go:nosplit
 func writeLast(to uintptr, text unsafe.Pointer, size int32) int32 {

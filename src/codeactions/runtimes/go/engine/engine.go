@@ -1,4 +1,4 @@
-// Package codeactions is what an action is written against: the engine that its Run is given.
+// Package codeactions is the engine: an action is written against it, and its Run is given one.
 //
 //	package action
 //
@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// Engine is everything that an action needs to know of its call, and how it answers.
+// Engine tells an action all about its call, and takes its answer.
 type Engine struct {
 	// Params are the query parameters.
 	Params Params
@@ -28,7 +28,7 @@ type Engine struct {
 	Result  *Result
 }
 
-// Request is the call as it came in.
+// Request is the HTTP request that the run answers.
 type Request struct {
 	Method  string
 	Path    string
@@ -42,7 +42,7 @@ func (request *Request) JSON(target any) error {
 	return json.Unmarshal(request.Content, target)
 }
 
-// Params are names with values, in order. A repeated one counts with its first value; All has every value.
+// Params are names with values, in order. Of a repeated name the first value counts; All returns every value.
 type Params struct{ pairs [][2]string }
 
 // Get returns the first value of name, or "".
@@ -65,7 +65,7 @@ func (params Params) Items() [][2]string { return items(params.pairs, equal) }
 // Len counts the names.
 func (params Params) Len() int { return len(params.Items()) }
 
-// Header holds the request's headers. It is looked up as Params are, but in any case.
+// Header holds the request's headers. It is looked up as Params are, but a name may be in any case.
 type Header struct{ pairs [][2]string }
 
 // Get returns the first value of the header, or "".

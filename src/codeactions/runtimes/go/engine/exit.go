@@ -5,7 +5,7 @@ import (
 	_ "unsafe" // for go:linkname
 )
 
-// exithook is internal to the runtime; the linker is told to let it pass (build.py).
+// exitHook has the layout of a type that is internal to the runtime. The linker is told to allow its use (build.py).
 type exitHook struct {
 	call      func()
 	onFailure bool
@@ -14,8 +14,8 @@ type exitHook struct {
 //go:linkname addExitHook internal/runtime/exithook.Add
 func addExitHook(hook exitHook)
 
-// atExit has something called when the action ends the process by os.Exit or log.Fatal.
+// atExit makes the runtime call a function when the action ends the process by os.Exit or log.Fatal.
 func atExit(call func()) { addExitHook(exitHook{call, true}) }
 
-// exit ends the process at once: what atExit was given is for the action's own exits.
+// exit ends the process at once, without the function that atExit was given: that is for the action's own exits.
 func exit(code int) { syscall.Exit(code) }

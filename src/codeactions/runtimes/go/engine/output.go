@@ -18,7 +18,9 @@ const (
 	resultFrame  = 3
 	failureFrame = 4
 	metaLimit    = 64 * 1024
-	// Bytes kept of a line without end; no setting keeps more of one.
+	// Characters of a failure's message, and of either end of its trace: JSON turns each into up to 12 bytes.
+	textLimit = metaLimit / 40
+	// Bytes kept of a line without an end; no setting keeps more of a line.
 	longestPartial = 400_004
 	readSize       = 64 * 1024
 )
@@ -32,8 +34,8 @@ type limits struct {
 	LogBytes      int `json:"log_bytes"`
 }
 
-// output sends frames to the server, and stops sending log lines at the limits. What is printed comes through pipes
-// that are emptied before each line of the log and before the end, so that all lines stay in their order.
+// output sends frames to the server, and stops sending log lines at the limits. Printed text comes through pipes that
+// are emptied before each line of the log and before the end, so that all lines stay in their order.
 type output struct {
 	mutex    sync.Mutex
 	frames   int
@@ -46,8 +48,8 @@ type output struct {
 
 type stream struct {
 	level   string
-	before  *os.File // if nobody held it, it would be closed, and with it what a crash writes to
-	waiting *os.File // likewise: its number would be another file's
+	before  *os.File // held, or the collector would close it, and a crash writes to it
+	waiting *os.File // held, or the collector would close it, and its number would become another file's
 	reading int
 	partial []byte
 }
@@ -56,7 +58,7 @@ func newOutput(frames int, bounds limits) *output {
 	return &output{frames: frames, limits: bounds, left: bounds.LogBytes, lines: bounds.LogLines}
 }
 
-// capture returns a file in another's place, whose lines become log lines.
+// capture returns a file to take another's place. The lines that are written to it become log lines.
 func (out *output) capture(level string, before *os.File) (*os.File, error) {
 	var ends [2]int
 	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {
@@ -90,10 +92,10 @@ func (out *output) capture(level string, before *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(ends[1]), before.Name()), nil
 }
 
-// empty takes what is in the pipe: how many bytes, -1 at its end.
+// empty reads all that is in the pipe, and returns how many bytes that was; -1 at the pipe's end.
 //
 // A crash may stop this goroutine anywhere, above all where a system call ends that the runtime knows of. So that
-// nothing is lost or sent twice (crash.go), what is read is in `partial` at once, until it is about to be sent.
+// nothing is lost or sent twice (crash.go), bytes are in `partial` from the moment they are read until they are sent.
 func (out *output) empty(captured *stream) int {
 	total := 0
 	for {
@@ -128,7 +130,7 @@ func (out *output) empty(captured *stream) int {
 	}
 }
 
-// line sends a line of the log, behind what was printed before it.
+// line sends a line of the log, after the lines that were printed before it.
 func (out *output) line(level, content string) {
 	out.mutex.Lock()
 	defer out.mutex.Unlock()
@@ -144,7 +146,7 @@ func (out *output) emptyAll() {
 
 func (out *output) write(level, content string) { out.put(out.logLine(level, content)) }
 
-// logLine is a line as it is sent; nothing, if it is held back.
+// logLine returns the frame of a line; nothing, if the line is held back.
 func (out *output) logLine(level, content string) []byte {
 	out.spend(len(content) + 1)
 	if out.lines <= 0 {
@@ -162,7 +164,7 @@ func (out *output) spend(size int) {
 	}
 }
 
-// finish empties the pipes, lines without their end included.
+// finish empties the pipes, last lines without an end included.
 func (out *output) finish() {
 	out.emptyAll()
 	for _, captured := range out.printed {
@@ -173,7 +175,7 @@ func (out *output) finish() {
 	}
 }
 
-// rescue sends what was printed just before the action's own os.Exit: it would be lost with the pipes.
+// rescue sends the lines that were printed just before the action's own os.Exit. They would be lost with the pipes.
 func (out *output) rescue() {
 	out.mutex.Lock()
 	out.finish()
@@ -205,15 +207,14 @@ func (out *output) failure(kind, message, trace string) {
 }
 
 func (out *output) fail(kind, message, trace string) {
-	// JSON turns a character into up to 12 bytes; the beginning and the end tell the most.
-	room := metaLimit / 40
+	// Of a long trace, the beginning and the end tell the most.
 	letters := []rune(trace)
-	if len(letters) > 2*room {
+	if len(letters) > 2*textLimit {
 		trace = fmt.Sprintf("%s\n… %d characters left out …\n%s",
-			string(letters[:room]), len(letters)-2*room, string(letters[len(letters)-room:]))
+			string(letters[:textLimit]), len(letters)-2*textLimit, string(letters[len(letters)-textLimit:]))
 	}
 	meta, _ := json.Marshal(map[string]any{
-		"type": kind, "message": cut(message, room), "traceback": trace, "held_back": out.heldBack,
+		"type": kind, "message": cut(message, textLimit), "traceback": trace, "held_back": out.heldBack,
 	})
 	out.put(frame(failureFrame, size(meta), meta))
 	exit(0)

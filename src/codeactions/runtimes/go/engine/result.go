@@ -12,7 +12,7 @@ import (
 const (
 	text   = "text/plain; charset=utf-8"
 	octets = "application/octet-stream"
-	// What the server takes: told here, so that the action learns of it by an error.
+	// The server refuses what is over these limits; told here, the action learns of it by an error.
 	mostHeaders = 100
 	nameLimit   = 256
 	valueLimit  = 8192
@@ -20,7 +20,7 @@ const (
 
 var shortTypes = map[string]string{"text": text, "html": "text/html; charset=utf-8", "json": "application/json"}
 
-// Result is the answer of the run. Set once or more often; the last one counts.
+// Result is the answer of the run. It may be set more than once; the last one counts.
 type Result struct {
 	isSet  bool
 	answer answer
@@ -52,7 +52,9 @@ func ContentType(name string) Option {
 }
 
 // Headers are further headers of the answer.
-func Headers(headers map[string]string) Option { return func(given *options) { given.headers = headers } }
+func Headers(headers map[string]string) Option {
+	return func(given *options) { given.headers = headers }
+}
 
 // Set sets the result. A string is text, a []byte an octet stream, anything else JSON, unless ContentType says
 // otherwise. With "json" strings are encoded too; with "application/json" a string goes out as it is. It returns an

@@ -47,24 +47,24 @@ type job struct {
 	Limits  limits      `json:"limits"`
 }
 
-// Action is what Run may be.
+// Action lists the types that Run may have.
 type Action interface {
 	func(*Engine) | func(*Engine) error | func(*Engine) (any, error)
 }
 
-// Serve takes one job, runs it and ends the process. The program around an action calls it; actions have no use for it.
+// Serve takes one job, runs it and ends the process. The program around an action calls it; actions need not.
 func Serve[Run Action](run Run) {
 	syscall.CloseOnExec(jobDescriptor)
 	syscall.CloseOnExec(framesDescriptor)
 	given, body := receive()
 	out := newOutput(framesDescriptor, given.Limits)
-	// In this order, always: it is the order in which last lines without their end are written.
+	// Always in this order: it is the order in which last lines without an end are written.
 	os.Stdout = replaced(out, "info", os.Stdout)
 	os.Stderr = replaced(out, "error", os.Stderr)
-	log.SetOutput(os.Stderr) // it still has the one from before
+	log.SetOutput(os.Stderr) // it still has the earlier one
 	atExit(out.rescue)
 	atCrash(out.printed)
-	// Endless recursion is an error of its own while there is memory for saying so.
+	// Endless recursion has an error of its own, as long as there is memory left to report it.
 	if memory := debug.SetMemoryLimit(-1); memory < math.MaxInt64 {
 		debug.SetMaxStack(int(memory / 4))
 	}
@@ -120,8 +120,8 @@ func describe(err error) string {
 	return fmt.Sprintf("%T", err)
 }
 
-// decode replaces what is no UTF-8 as Unicode recommends and the other engines do: the beginning of a character as a
-// whole, and any other byte by itself. Go's own ways replace each byte, or each run of them.
+// decode replaces bytes that are not UTF-8 as Unicode recommends and as the other engines do: the beginning of a
+// character as a whole, and any other byte by itself. Go's own functions replace each byte, or each run of them.
 func decode(body []byte) string {
 	if utf8.Valid(body) {
 		return string(body)
@@ -130,7 +130,7 @@ func decode(body []byte) string {
 	for len(body) > 0 {
 		letter, size := utf8.DecodeRune(body)
 		if letter == utf8.RuneError {
-			// Not full is only what could still become a character.
+			// Only bytes that could still become a character are "not full".
 			for size < len(body) && !utf8.FullRune(body[:size+1]) {
 				size++
 			}
@@ -160,7 +160,7 @@ func receive() (job, []byte) {
 	return given, payload[end:]
 }
 
-// trace is a stack from the place of the panic to the action's Run, without the frames of the engine.
+// trace returns a stack from the place of the panic to the action's Run, without the frames of the engine.
 func trace(stack []byte) string {
 	lines := strings.Split(strings.TrimRight(string(stack), "\n"), "\n")
 	begin, end := 0, len(lines)

@@ -1,0 +1,21 @@
+"""Go as a language."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codeactions.runtimes.language import Language
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from codeactions.runtimes.runtime import Runtime
+
+
+def _find(cache_dir: Path) -> Runtime:
+    from codeactions.runtimes.go.runtime import find  # the command line needs the rest of this module alone
+
+    return find(cache_dir)
+
+
+GO = Language(name="go", endings=(".go",), find=_find)

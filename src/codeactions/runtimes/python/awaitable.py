@@ -1,0 +1,57 @@
+"""How an async `Run` is finished: with an event loop, unless it certainly needs none."""
+
+from __future__ import annotations
+
+import opcode
+import sys
+import types
+
+from codeactions.runtimes.python.source import FILE
+
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from typing import Any
+
+# What `await`, `async for` and `async with` are compiled to: a coroutine without it cannot wait for anything.
+_SEND = opcode.opmap["SEND"]
+del opcode, sys.modules["opcode"]  # 60 kB in every fork, of which one number is needed
+_ITERABLE_COROUTINE = 0x100  # inspect.CO_ITERABLE_COROUTINE, of generators that types.coroutine has marked
+
+
+def is_awaitable(value: object) -> bool:
+    """Return whether `await` takes a value."""
+    if hasattr(value, "__await__"):
+        return True
+    return isinstance(value, types.GeneratorType) and bool(value.gi_code.co_flags & _ITERABLE_COROUTINE)
+
+
+def finish(value: Any, source: str) -> Any:
+    """Wait for an awaitable that `Run` returned, and return its result. Raises whatever it raises.
+
+    Importing asyncio costs a run 35 ms, so a coroutine that needs no event loop is finished without one.
+    """
+    if _needs_loop(value, source):
+        import asyncio
+
+        async def main() -> Any:
+            return await value
+
+        return asyncio.run(main())
+    try:
+        value.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise RuntimeError("a coroutine without an await waits for something")
+
+
+def _needs_loop(value: object, source: str) -> bool:
+    """Return whether an event loop has to be there.
+
+    A coroutine needs none if its own code waits for nothing and if nothing that it calls could ask for the running
+    loop. The second is certain enough where asyncio is not imported yet and the source, in which the coroutine is
+    defined, does not have the word.
+    """
+    if not isinstance(value, types.CoroutineType) or "asyncio" in sys.modules:
+        return True
+    code = value.cr_code
+    return _SEND in code.co_code[::2] or code.co_filename != FILE or "asyncio" in source
