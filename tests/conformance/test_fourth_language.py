@@ -15,14 +15,14 @@ import pytest
 from conformance.toy.language import toy
 from harness import TOKEN
 
-from codeactions.cli.doctor import examine
+from codeactions.cli.doctor import diagnose
 from codeactions.cli.run import run_file
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.http.app import create_app
 from codeactions.http.context import Services
 from codeactions.node.node import Node
 from codeactions.node.settings import Settings
-from codeactions.node.wiring import Secrets
+from codeactions.node.wiring import ServerSecrets
 from codeactions.runtimes import registry
 
 
@@ -31,7 +31,7 @@ async def node(folder: Path, database_url: str, said: list[str]) -> AsyncIterato
     """A node that has the toy language and its own, in this process."""
     cache = folder / "cache"
     settings = Settings(data_dir=folder, cache_dir=cache, database_url=database_url, languages="toy", slots=2, warm=1)
-    started = Node(settings, Secrets(TOKEN, "k" * 32), insecure=False, say=said.append)
+    started = Node(settings, ServerSecrets(TOKEN, "k" * 32), insecure=False, say=said.append)
     services = await started.start()
     try:
         yield services
@@ -130,7 +130,7 @@ def test_an_unknown_ending_is_told_which_there_are(command_line: Path) -> None:
 
 @pytest.mark.usefixtures("command_line")
 def test_the_doctor_finds_and_tries_it(capfd: pytest.CaptureFixture[str]) -> None:
-    assert examine()
+    assert diagnose()
     said = capfd.readouterr().out
     assert "toy runtime            4.2 (in the tests)" in said
     assert "tried:   toy: preparing (progress 0.5)" in said  # the doctor prepares nothing
