@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from integration.test_sandbox_pool import config, until
 
-from codeactions.domain.code import Code, new_code
+from codeactions.domain.code import Code, CodeDraft, new_code
 from codeactions.domain.errors import Error
 from codeactions.domain.ids import new_id
 from codeactions.domain.run import Call, ErrorType
@@ -50,7 +50,7 @@ async def test_who_waits_for_a_slot_when_the_server_stops_does_not_begin() -> No
     recorder: Any = FakeRecorder()
     builds: Any = FakeBuilds()
     fields = {"name": "n", "type": "flow", "source": SLEEPER, "language": "python", "project_uuid": "p"}
-    code = new_code(fields, id=new_id(), now=datetime.now(UTC))
+    code = new_code(CodeDraft.read(fields), id=new_id(), now=datetime.now(UTC))
     pool = SandboxPool(config(slots=1))
     await pool.start()
     try:

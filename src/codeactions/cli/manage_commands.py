@@ -42,7 +42,9 @@ def list_projects(data_dir: _DataDir = None, database_url: _Url = None, as_json:
     from codeactions.cli.manage import every
     from codeactions.services.projects import ProjectService
 
-    found = _do(data_dir, database_url, lambda desk, who: every(lambda page: ProjectService(desk).page(who, page)))
+    found = _do(
+        data_dir, database_url, lambda audited, who: every(lambda page: ProjectService(audited).page(who, page))
+    )
     rows = [
         {"uuid": one.uuid, "name": one.name, "users": len(one.authorizations), "created_at": one.created_at}
         for one in found
@@ -59,12 +61,13 @@ def create_project(
     database_url: _Url = None,
 ) -> None:
     """Make a project; prints its uuid."""
+    from codeactions.domain.project import Authorization, ProjectDraft
+    from codeactions.domain.role import Role
     from codeactions.services.projects import ProjectService
 
-    fields: dict[str, Any] = {"name": name, "authorizations": [{"email": one, "role": 3} for one in moderator or []]}
-    if uuid is not None:
-        fields["uuid"] = uuid
-    print(_do(data_dir, database_url, lambda desk, who: ProjectService(desk).create(who, fields)).uuid)
+    moderators = tuple(Authorization(email, Role.MODERATOR) for email in moderator or [])
+    draft = ProjectDraft(name=name, uuid=uuid, authorizations=moderators)
+    print(_do(data_dir, database_url, lambda audited, who: ProjectService(audited).create(who, draft)).uuid)
 
 
 @project.command("rename")
@@ -75,9 +78,11 @@ def rename_project(
     database_url: _Url = None,
 ) -> None:
     """Give a project another name."""
+    from codeactions.domain.project import ProjectChange
     from codeactions.services.projects import ProjectService
 
-    _do(data_dir, database_url, lambda desk, who: ProjectService(desk).update(who, uuid, {"name": name}))
+    change = ProjectChange(name=name)
+    _do(data_dir, database_url, lambda audited, who: ProjectService(audited).update(who, uuid, change))
 
 
 @project.command("delete")
@@ -85,7 +90,7 @@ def delete_project(uuid: _Project, data_dir: _DataDir = None, database_url: _Url
     """Delete a project without codes, with its permissions; its tokens are revoked."""
     from codeactions.services.projects import ProjectService
 
-    _do(data_dir, database_url, lambda desk, who: ProjectService(desk).delete(who, uuid))
+    _do(data_dir, database_url, lambda audited, who: ProjectService(audited).delete(who, uuid))
 
 
 @permission.command("list")
@@ -97,7 +102,9 @@ def list_permissions(
     from codeactions.services.permissions import PermissionService
 
     found = _do(
-        data_dir, database_url, lambda desk, who: every(lambda page: PermissionService(desk).page(who, uuid, page))
+        data_dir,
+        database_url,
+        lambda audited, who: every(lambda page: PermissionService(audited).page(who, uuid, page)),
     )
     _show([{"email": one.email, "role": one.role.title, "since": one.updated_at} for one in found], as_json=as_json)
 
@@ -116,7 +123,7 @@ def set_permission(
 
     number = parse_role(role)
 
-    _do(data_dir, database_url, lambda desk, who: PermissionService(desk).put(who, uuid, email, number))
+    _do(data_dir, database_url, lambda audited, who: PermissionService(audited).put(who, uuid, email, number))
 
 
 @permission.command("remove")
@@ -124,7 +131,7 @@ def remove_permission(uuid: _Project, email: _Email, data_dir: _DataDir = None, 
     """Take away what a user has in a project."""
     from codeactions.services.permissions import PermissionService
 
-    _do(data_dir, database_url, lambda desk, who: PermissionService(desk).remove(who, uuid, email))
+    _do(data_dir, database_url, lambda audited, who: PermissionService(audited).remove(who, uuid, email))
 
 
 @token.command("create")
@@ -138,11 +145,19 @@ def create_token(
     database_url: _Url = None,
 ) -> None:
     """Make an API token; prints it, the only time that it is shown."""
+    from codeactions.domain.draft import UNSET
+    from codeactions.domain.role import parse_role
+    from codeactions.domain.token import TokenDraft
     from codeactions.services.tokens import TokenService
 
-    given = {"name": name, "email": email, "project_uuid": project_uuid, "role": role, "expires_in_days": days}
-    fields = {key: value for key, value in given.items() if value is not None}
-    _, secret = _do(data_dir, database_url, lambda desk, who: TokenService(desk).create(who, fields))
+    draft = TokenDraft(
+        name=name,
+        email=email,
+        project_uuid=project_uuid,
+        role=UNSET if role is None else parse_role(role),
+        expires_in_days=days,
+    )
+    _, secret = _do(data_dir, database_url, lambda audited, who: TokenService(audited).create(who, draft))
     print(secret)
 
 
@@ -158,8 +173,8 @@ def list_tokens(
     from codeactions.cli.manage import every
     from codeactions.services.tokens import TokenService
 
-    def work(desk: Any, who: Any) -> Awaitable[list[Any]]:
-        service = TokenService(desk)
+    def work(audited: Any, who: Any) -> Awaitable[list[Any]]:
+        service = TokenService(audited)
         return every(lambda page: service.page(who, email=email, project_uuid=project_uuid, page=page))
 
     rows = [
@@ -189,7 +204,7 @@ def revoke_token(
     from codeactions.services.tokens import TokenService
 
     found: UUID = parse_id(token_id)
-    _do(data_dir, database_url, lambda desk, who: TokenService(desk).revoke(who, found))
+    _do(data_dir, database_url, lambda audited, who: TokenService(audited).revoke(who, found))
 
 
 def audit(
@@ -210,7 +225,7 @@ def audit(
     wanted = AuditFilter(
         project_uuid=project_uuid, thing_id=thing, actor=actor, after=_moment(after), before=_moment(before)
     )
-    found = _do(data_dir, database_url, lambda desk, who: AuditService(desk).page(who, wanted, page))
+    found = _do(data_dir, database_url, lambda audited, who: AuditService(audited).page(who, wanted, page))
     rows = [dataclasses.asdict(entry) for entry in found.data]
     for row in [] if as_json else rows:
         for name in ("id", "actor_kind"):

@@ -1,4 +1,4 @@
-"""The audit log: who did what to which thing, when and from where."""
+"""The audit log: each change, with its actor, time and address."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from uuid import UUID
 from codeactions.domain.caller import Caller
 
 
-class Deed(StrEnum):
-    """What was done; the closed set of `audit_log.action`."""
+class AuditAction(StrEnum):
+    """The kind of a change; the closed set of `audit_log.action`."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -19,11 +19,10 @@ class Deed(StrEnum):
     REVOKE = "revoke"
 
 
-class Thing(StrEnum):
-    """To what; the closed set of `audit_log.thing`."""
+class AuditThing(StrEnum):
+    """The kind of thing that was changed; the closed set of `audit_log.thing`."""
 
     CODE = "code"
-    LIBRARY = "library"
     PROJECT = "project"
     PERMISSION = "permission"
     TOKEN = "token"  # noqa: S105 - a kind, no secret
@@ -39,8 +38,8 @@ class AuditEntry:
     actor_kind: str
     actor: str
     address: str
-    action: Deed
-    thing: Thing
+    action: AuditAction
+    thing: AuditThing
     thing_id: str
     project_uuid: str | None
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -48,8 +47,8 @@ class AuditEntry:
 
 def entry(
     caller: Caller,
-    action: Deed,
-    thing: Thing,
+    action: AuditAction,
+    thing: AuditThing,
     thing_id: object,
     project_uuid: str | None,
     /,
@@ -58,7 +57,7 @@ def entry(
     now: datetime,
     **details: Any,
 ) -> AuditEntry:
-    """The line that tells of something a caller did."""
+    """Return the line for a change that a caller made."""
     return AuditEntry(
         id=id,
         at=now,
@@ -73,8 +72,11 @@ def entry(
     )
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any], named: tuple[str, ...]) -> dict[str, Any]:
-    """Of the fields that differ: `{"name": [old, new]}`; of those not in `named` only that they do."""
+def changed_values(before: Mapping[str, Any], after: Mapping[str, Any], named: tuple[str, ...]) -> dict[str, Any]:
+    """Return the fields that differ, as `{"name": [old, new]}`.
+
+    Those not in `named` are only listed, under "changed": their values stay out of the log.
+    """
     differing = [name for name in after if before.get(name) != after[name]]
     found: dict[str, Any] = {name: [before.get(name), after[name]] for name in differing if name in named}
     others = sorted(name for name in differing if name not in named)

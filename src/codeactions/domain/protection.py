@@ -1,29 +1,25 @@
-"""Who may call an endpoint, where that is not everybody."""
+"""Protections of endpoints: how callers are authenticated where an endpoint is not public."""
 
 import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from codeactions.domain.errors import invalid
-from codeactions.domain.text import require_text
+from codeactions.domain.errors import Error, not_found
 
 # scrypt as OWASP's Password Storage Cheat Sheet has it, the variant with 16 MB: 2^14, 8, 5.
 _SCRYPT = {"n": 2**14, "r": 8, "p": 5, "maxmem": 64 * 1024 * 1024}
 _SALT_BYTES = 16
-LEAST_SECRET = 16
 SIGNED_SECONDS = 300.0  # how far the time in a signature may be off
 DEFAULT_HEADER = "X-Signature-256"
 
 
 class ProtectionKind(StrEnum):
-    """The ways, beside none."""
+    """How a protected endpoint authenticates its callers."""
 
     TOKEN = "token"  # noqa: S105 - a kind, no secret
     """A caller whose token lets it run the code."""
@@ -46,39 +42,9 @@ class Protection:
     updated_at: datetime
 
 
-def new_protection(fields: Mapping[str, Any], *, code_id: UUID, now: datetime) -> tuple[Protection, str | None]:
-    """A protection of what a caller sent, without its secret, and the password or shared secret in clear.
-
-    A shared secret that is not given is made. Raises `Error` (invalid).
-    """
-    allowed = {"token": (), "basic": ("username", "password"), "hmac": ("secret", "header")}
-    kind = fields.get("kind")
-    if not isinstance(kind, str) or kind not in allowed:
-        raise invalid("kind must be token, basic or hmac; to make the endpoint public again, delete its protection")
-    for name in fields:
-        if name != "kind" and name not in allowed[kind]:
-            raise invalid(f"unknown field {name[:64]!r}; {kind} has {', '.join(allowed[kind]) or 'no further ones'}")
-    bare = Protection(code_id=code_id, kind=ProtectionKind(kind), created_at=now, updated_at=now)
-    if kind == "basic":
-        username = require_text(fields.get("username"), "username", 255)
-        if ":" in username:
-            raise invalid("username must not contain a colon: basic credentials end it there")
-        return replace(bare, username=username), _secret(fields.get("password"), "password")
-    if kind == "hmac":
-        header = require_text(fields.get("header") or DEFAULT_HEADER, "header", 255)
-        if not all(character.isascii() and (character.isalnum() or character == "-") for character in header):
-            raise invalid("header must be the name of a header, such as X-Hub-Signature-256")
-        given = fields.get("secret")
-        made = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=") if given is None else None
-        return replace(bare, header=header), made or _secret(given, "secret")
-    return bare, None
-
-
-def _secret(value: Any, name: str) -> str:
-    text = require_text(value, name, 1024)
-    if len(text) < LEAST_SECRET:
-        raise invalid(f"{name} must have at least {LEAST_SECRET} characters")
-    return text
+def protection_not_found(code_id: UUID) -> Error:
+    """Return the error for a code that has no protection."""
+    return not_found(f"code {code_id} has no protection")
 
 
 def hash_password(password: str) -> bytes:
@@ -95,7 +61,7 @@ def is_password(password: str, stored: bytes) -> bool:
 
 
 def basic_credentials(authorization: str) -> tuple[str, str] | None:
-    """User name and password of an Authorization header; None if it holds none."""
+    """Return the user name and password of an Authorization header; None if it holds none."""
     scheme, _, rest = authorization.strip().partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -107,7 +73,7 @@ def basic_credentials(authorization: str) -> tuple[str, str] | None:
 
 
 def is_signed(presented: str, secret: bytes, body: bytes, now: float) -> bool:
-    """Whether a signature is that of the body, in one of two forms:
+    """Return whether a signature is that of the body, in one of two forms:
 
     `sha256=HEX`, as GitHub and others send it: HMAC-SHA-256 of the body; and `t=SECONDS,v1=HEX`, as Stripe does: of the
     seconds since 1970, a dot and the body, which cannot be sent again after five minutes. A body that begins like that

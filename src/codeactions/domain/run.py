@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from codeactions.domain.errors import Error, not_found
 from codeactions.domain.log import LogLine
 
 
@@ -104,3 +105,8 @@ class Run:
     headers: dict[str, Any]
     created_at: datetime
     updated_at: datetime
+
+
+def run_not_found(run_id: UUID) -> Error:
+    """Return the error for a run that does not exist, or that the caller may not know of."""
+    return not_found(f"there is no run {run_id}")

@@ -4,6 +4,8 @@ import base64
 
 from codeactions.domain.errors import invalid
 
+SHORT_TEXT = 255  # characters of names, addresses and identifiers: they are VARCHAR(255)
+
 
 def require_text(value: object, name: str, longest: int) -> str:
     """Check a text that a caller sent. Raises `Error` (invalid) that names the field and what is wrong."""

@@ -1,32 +1,49 @@
-"""API tokens: how they look, what they stand for, and when they count."""
+"""API tokens: their text, what they stand for, and when they are valid."""
 
 import hashlib
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from codeactions.domain.errors import invalid
-from codeactions.domain.project import parse_email
-from codeactions.domain.role import Role, parse_role
-from codeactions.domain.text import require_text
+from codeactions.domain.draft import UNSET, Draft, Unset
+from codeactions.domain.errors import Error, invalid, not_found
+from codeactions.domain.project import Email
+from codeactions.domain.role import Role, RoleRule, no_role
+from codeactions.domain.rules import Text, TextRule, WholeNumber
+from codeactions.domain.text import SHORT_TEXT
 
 PREFIX = "ca_"
 _RANDOM_BYTES = 32
 SECRET_CHARACTERS = 43  # after the prefix
-_FIELDS = ("name", "email", "project_uuid", "role", "expires_in_days", "expires_at")
 _MOST_DAYS = 3650
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment(TextRule):
+    """A time with its zone, as text or as a `datetime`."""
+
+    def check(self, value: Any, name: str) -> datetime:
+        try:
+            found = datetime.fromisoformat(value) if isinstance(value, str) else value
+            if not isinstance(found, datetime) or found.tzinfo is None:
+                raise ValueError
+            return found.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise invalid(f"{name} needs a time with its zone, such as 2026-11-23T06:00:00Z") from None
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiToken:
     """A token as it is stored: everything but the token itself, of which `sha256` is kept.
 
-    Either `email`, whom it stands for, or `project_uuid`, is set. role: the most it may do, whatever the user may;
-    of a project's token, what it is there. last_used_at is true to a minute.
+    Either `email`, the user it stands for, or `project_uuid` is set. role: for a user's token the most it may do,
+    whatever the user may; for a project's token its role there. last_used_at is exact to a minute.
     """
 
     id: UUID
@@ -42,65 +59,69 @@ class ApiToken:
     revoked_at: datetime | None = None
 
     def counts_at(self, now: datetime) -> bool:
-        """Whether it is neither revoked nor expired."""
+        """Return whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenDraft(Draft):
+    """A token to be made, of a user or of a project. A project's needs a role. Without an expiry it never expires."""
+
+    noun: ClassVar[str] = "a token"
+    name: Annotated[str, Text(SHORT_TEXT)]
+    email: Annotated[str, Email("The user it stands for; without this and project_uuid: you")] | None = None
+    project_uuid: Annotated[str, Text(SHORT_TEXT, "The project it belongs to, in place of email")] | None = None
+    role: Annotated[Role, RoleRule()] | Unset = UNSET
+    expires_in_days: Annotated[int, WholeNumber(1, _MOST_DAYS)] | None = None
+    expires_at: Annotated[datetime, _Moment()] | None = None
+
+
 def make_secret() -> str:
-    """A token that nobody can guess. It is shown once and never stored."""
+    """Return the text of a new token, which cannot be guessed. It is shown once and never stored."""
     return PREFIX + urlsafe_b64encode(os.urandom(_RANDOM_BYTES)).decode().rstrip("=")
 
 
 def digest(secret: str) -> bytes:
-    """What is stored of a token. 256 random bits need no salt and no slow hash."""
+    """Return the SHA-256 of a token, which is what is stored. 256 random bits need no salt and no slow hash."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 def new_token(
-    fields: Mapping[str, Any],
+    draft: TokenDraft,
     secret: str,
     *,
     id: UUID,  # noqa: A002
     created_by: str,
     now: datetime,
 ) -> ApiToken:
-    """Make a token of what a caller sent. Raises `Error` (invalid)."""
-    for name in fields:
-        if name not in _FIELDS:
-            raise invalid(f"unknown field {name[:64]!r}; a token has {', '.join(_FIELDS)}")
-    email, project = fields.get("email"), fields.get("project_uuid")
-    if (email is None) == (project is None):
-        raise invalid("give either email, whom the token stands for, or project_uuid, whose it is")
+    """Make a token of a draft. Raises `Error` (invalid) for fields that do not go together."""
+    if (draft.email is None) == (draft.project_uuid is None):
+        raise invalid("give either email, the user it stands for, or project_uuid, the project it belongs to")
+    if draft.role is UNSET and draft.project_uuid is not None:
+        raise no_role()
     return ApiToken(
         id=id,
-        name=require_text(fields.get("name"), "name", 255),
+        name=draft.name,
         sha256=digest(secret),
-        email=None if email is None else parse_email(email),
-        project_uuid=None if project is None else require_text(project, "project_uuid", 255),
-        role=parse_role(fields.get("role", Role.MODERATOR if project is None else None)),
+        email=draft.email,
+        project_uuid=draft.project_uuid,
+        role=Role.MODERATOR if draft.role is UNSET else draft.role,
         created_by=created_by,
         created_at=now,
-        expires_at=_expiry(fields, now),
+        expires_at=_expiry(draft, now),
     )
 
 
-def _expiry(fields: Mapping[str, Any], now: datetime) -> datetime | None:
-    days, moment = fields.get("expires_in_days"), fields.get("expires_at")
-    if days is not None and moment is not None:
+def token_not_found(token_id: UUID) -> Error:
+    """Return the error for a token that does not exist, or that the caller may not know of."""
+    return not_found(f"there is no token {token_id}")
+
+
+def _expiry(draft: TokenDraft, now: datetime) -> datetime | None:
+    if draft.expires_in_days is not None and draft.expires_at is not None:
         raise invalid("give expires_in_days or expires_at, not both")
-    if days is not None:
-        if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= _MOST_DAYS:
-            raise invalid(f"expires_in_days must be a whole number from 1 to {_MOST_DAYS}")
-        return now + timedelta(days=days)
-    if moment is None:
-        return None
-    try:
-        found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-        if not isinstance(found, datetime) or found.tzinfo is None:
-            raise ValueError
-        found = found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise invalid("expires_at needs a time with its zone, such as 2026-11-23T06:00:00Z") from None
-    if found <= now:
+    if draft.expires_in_days is not None:
+        return now + timedelta(days=draft.expires_in_days)
+    if draft.expires_at is not None and draft.expires_at <= now:
         raise invalid("expires_at must be in the future")
-    return found
+    return draft.expires_at

@@ -9,14 +9,14 @@ from typing import Any
 
 import structlog
 
-from codeactions.domain.code import new_code
+from codeactions.domain.code import CodeDraft, new_code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.examples import PROJECT, examples
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.languages import Languages
 from codeactions.execution.recorded_runs import Executor
 from codeactions.execution.selftest import check_walls
-from codeactions.http.context import Services
+from codeactions.http.context import ApiContext
 from codeactions.http.metrics import Metrics
 from codeactions.migrate.apply import upgrade
 from codeactions.migrate.failure import NIL_VERSION
@@ -45,7 +45,7 @@ class Node:
         self._say = say
         self._stack = contextlib.AsyncExitStack()
 
-    async def start(self) -> Services:
+    async def start(self) -> ApiContext:
         """Bring everything up; on an error, take down again what was up."""
         try:
             return await self._start()
@@ -57,7 +57,7 @@ class Node:
         """Take everything down: runs first, the database last."""
         await self._stack.aclose()
 
-    async def _start(self) -> Services:
+    async def _start(self) -> ApiContext:
         settings = self._settings
         # The sandbox first: a host that has none must not have its database touched.
         catalogue = await asyncio.to_thread(settings.catalogue)
@@ -93,10 +93,10 @@ class Node:
         )
         self._stack.push_async_callback(executor.close, settings.stop_seconds)
         self._watch(metrics, pool)
-        services = await assemble(
+        context = await assemble(
             settings, Parts(database, executor, languages.builds, metrics), self._secrets, self._stack
         )
-        services.health_checks.update(
+        context.health_checks.update(
             database=lambda: _check_database(database),
             sandbox=lambda: _check_sandbox(pool),
             languages=lambda: _check_languages(languages),
@@ -104,7 +104,7 @@ class Node:
         if settings.examples and is_new:
             await _deploy_examples(CodeStore(database))
         languages.try_in(pool)
-        return services
+        return context
 
     async def _start_languages(self, catalogue: Registry) -> Languages:
         settings = self._settings
@@ -199,9 +199,10 @@ async def _check_sandbox(pool: SandboxPool) -> dict[str, Any]:
 
 async def _deploy_examples(codes: CodeStore) -> None:
     for example in examples():
-        fields = {"name": example.name, "type": example.type, "source": example.source, "language": "python"}
-        code = new_code({**fields, "project_uuid": PROJECT}, id=example.id, now=datetime.now(UTC))
-        await codes.create(code)
+        draft = CodeDraft(
+            name=example.name, type=example.type, source=example.source, language="python", project_uuid=PROJECT
+        )
+        await codes.create(new_code(draft, id=example.id, now=datetime.now(UTC)))
 
 
 def describe_level(pool: SandboxPool) -> str:

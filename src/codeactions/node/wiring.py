@@ -6,10 +6,11 @@ from uuid import UUID
 
 from codeactions.execution.builds import Builds
 from codeactions.execution.recorded_runs import Executor
-from codeactions.http.context import HealthChecks, Services
+from codeactions.http.context import ApiContext, HealthChecks, HttpOptions, Services
 from codeactions.http.metrics import Metrics
 from codeactions.identity.cipher import Cipher
 from codeactions.identity.identities import Identities
+from codeactions.identity.passwords import PasswordCheck
 from codeactions.identity.usage import TokenUsage
 from codeactions.limits.rate_limiter import RateLimiter
 from codeactions.node.settings import Settings
@@ -54,17 +55,17 @@ class Parts:
     metrics: Metrics
 
 
-async def assemble(settings: Settings, parts: Parts, secrets: Secrets, stack: contextlib.AsyncExitStack) -> Services:
+async def assemble(settings: Settings, parts: Parts, secrets: Secrets, stack: contextlib.AsyncExitStack) -> ApiContext:
     """Start what callers and changes of others are recognised by; `stack` stops it. Raises `Error`."""
     database, executor = parts.database, parts.executor
-    desk, vault, checks = AuditedDatabase(database), Cipher(secrets.key), HealthChecks()
-    guarded: CodesWithProtection = Cache(
+    audited, cipher, checks = AuditedDatabase(database), Cipher(secrets.key), HealthChecks()
+    codes: CodesWithProtection = Cache(
         CodeStore(database).get_with_protection, parse=UUID, most=_MOST_CODES, size=_size
     )
     roles = Cache(PermissionStore(database).roles_of, parse=str, most=_MOST_ROLES, size=lambda held: 1 + len(held))
     tokens = Cache(TokenStore(database).by_digest, parse=bytes.fromhex, most=_MOST_TOKENS)
     changes = NotificationListener(database.url)
-    for channel, cache in ((CODES, guarded), (PERMISSIONS, roles), (TOKENS, tokens)):
+    for channel, cache in ((CODES, codes), (PERMISSIONS, roles), (TOKENS, tokens)):
         changes.tell(channel, cache)
     stack.push_async_callback(changes.stop)
     await changes.start()
@@ -91,24 +92,32 @@ async def assemble(settings: Settings, parts: Parts, secrets: Secrets, stack: co
         stack.push_async_callback(consumer.stop)
         await consumer.start()
         checks["events"] = consumer.check
-    return Services(
+    return ApiContext(
+        services=Services(
+            audit=AuditService(audited),
+            codes=CodeService(audited, codes, parts.builds),
+            endpoints=EndpointService(executor, codes, identities, cipher, PasswordCheck()),
+            permissions=PermissionService(audited, roles.forget),
+            projects=ProjectService(audited, roles.forget),
+            protections=ProtectionService(audited, codes, cipher),
+            runs=RunService(executor, codes, identities, RunStore(database), LogStore(database)),
+            tokens=TokenService(audited, tokens.forget),
+        ),
         identities=identities,
         limiter=limiter,
-        codes=CodeService(desk, guarded, parts.builds),
-        endpoints=EndpointService(executor, guarded, identities, vault),
-        protections=ProtectionService(desk, guarded, vault),
-        runs=RunService(executor, guarded, RunStore(database), LogStore(database)),
-        projects=ProjectService(desk, roles.forget),
-        permissions=PermissionService(desk, roles.forget),
-        tokens=TokenService(desk, tokens.forget),
-        audit=AuditService(desk),
         metrics=parts.metrics,
+        options=_options(settings),
+        health_checks=checks,
+    )
+
+
+def _options(settings: Settings) -> HttpOptions:
+    return HttpOptions(
         body_limit=int(settings.body_mb * 1024 * 1024),
         body_timeout=settings.body_seconds,
         most_requests=settings.requests,
         endpoint_host=settings.endpoint_host.lower() if settings.endpoint_host else None,
         cors_origins=settings.origins(),
-        health_checks=checks,
     )
 
 

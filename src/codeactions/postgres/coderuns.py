@@ -11,10 +11,9 @@ import psycopg
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from codeactions.domain.errors import not_found
 from codeactions.domain.log import LogLine
 from codeactions.domain.page import PAGE_SIZE, Page
-from codeactions.domain.run import Run, RunStatus
+from codeactions.domain.run import Run, RunStatus, run_not_found
 from codeactions.domain.text import storable
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
@@ -149,7 +148,7 @@ class RunStore:
         """Read a run. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": run_id})
         if row is None:
-            raise not_found(missing(run_id))
+            raise run_not_found(run_id)
         return _run(row)
 
     async def page(
@@ -211,8 +210,3 @@ def _run(row: DictRow) -> Run:
 
 def _listed(row: DictRow) -> ListedRun:
     return ListedRun(**{**row, "status": RunStatus(row["status"]), "cut": tuple(row["cut"])})
-
-
-def missing(run_id: UUID) -> str:
-    """What is told of a run that is not there, or that the caller may not know of."""
-    return f"there is no run {run_id}"

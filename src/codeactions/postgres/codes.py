@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from codeactions.domain.code import Code
-from codeactions.domain.errors import Error, ErrorCode, not_found
+from codeactions.domain.code import Code, code_not_found
+from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.protection import Protection, ProtectionKind
 from codeactions.postgres import queries
 from codeactions.postgres.cache import Cache
@@ -51,14 +51,14 @@ class CodeStore:
         """Read a code. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": code_id})
         if row is None:
-            raise not_found(missing(code_id))
+            raise code_not_found(code_id)
         return Code(**row)
 
     async def get_with_protection(self, code_id: UUID) -> CodeWithProtection:
         """Read a code with its protection. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get_guarded"], {"id": code_id})
         if row is None:
-            raise not_found(missing(code_id))
+            raise code_not_found(code_id)
         guard = {name.removeprefix(_GUARD): value for name, value in row.items() if name.startswith(_GUARD)}
         code = Code(**{name: value for name, value in row.items() if not name.startswith(_GUARD)})
         return CodeWithProtection(code, _protection(code_id, guard))
@@ -83,17 +83,12 @@ class CodeStore:
     async def delete(self, code_id: UUID) -> None:
         """Delete a code and, with it, its runs and logs. Raises `Error` (not_found)."""
         if await self._database.fetch_one(_SQL["delete"], {"id": code_id}) is None:
-            raise not_found(missing(code_id))
+            raise code_not_found(code_id)
 
     async def is_empty(self) -> bool:
         """Whether no code was ever stored, or all were deleted."""
         row = await self._database.fetch_one(_SQL["is_empty"])
         return bool(row and row["is_empty"])
-
-
-def missing(code_id: UUID) -> str:
-    """What is told of a code that is not there, or that the caller may not know of."""
-    return f"there is no code {code_id}"
 
 
 def _protection(code_id: UUID, columns: Mapping[str, Any]) -> Protection | None:
