@@ -9,13 +9,8 @@ import pytest
 from codeactions.domain.code import CodeChange, CodeDraft
 from codeactions.domain.draft import UNSET, Draft
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.domain.project import (
-    Authorization,
-    PermissionChange,
-    PermissionDraft,
-    ProjectChange,
-    ProjectDraft,
-)
+from codeactions.domain.permission import PermissionChange, PermissionDraft
+from codeactions.domain.project import Authorization, ProjectChange, ProjectDraft
 from codeactions.domain.protection import DEFAULT_HEADER
 from codeactions.domain.protection_draft import HmacProtectionDraft, protection_schema, read_protection_draft
 from codeactions.domain.role import Role

@@ -59,9 +59,6 @@ class _Authorizations(TextRule):
 
 _Uuid = Annotated[str, Text(SHORT_TEXT, "How codes name the project; made when absent")]
 _Name = Annotated[str, Text(SHORT_TEXT)]
-_ProjectUuid = Annotated[str, Text(SHORT_TEXT)]
-_EmailText = Annotated[str, Email()]
-_RoleNumber = Annotated[Role, RoleRule()]
 _AuthorizationList = Annotated[tuple[Authorization, ...], _Authorizations()]
 
 
@@ -96,36 +93,6 @@ class ProjectChange(Draft):
     authorizations: _AuthorizationList | Unset = UNSET
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permission:
-    """A row of `user_permissions`: the one role of a user in a project."""
-
-    id: UUID
-    project_uuid: str
-    email: str
-    role: Role
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermissionDraft(Draft):
-    """A permission to be made."""
-
-    noun: ClassVar[str] = "a permission"
-    project_uuid: _ProjectUuid
-    email: _EmailText
-    role: _RoleNumber
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermissionChange(Draft):
-    """A change of a permission."""
-
-    noun: ClassVar[str] = "a change of a permission"
-    role: _RoleNumber
-
-
 def new_project(draft: ProjectDraft, *, id: UUID, now: datetime) -> Project:  # noqa: A002
     """Make a project of a draft."""
     return Project(
@@ -146,16 +113,6 @@ def changed_project(project: Project, change: ProjectChange, *, now: datetime) -
     return replace(project, updated_at=now, **values)
 
 
-def new_permission(draft: PermissionDraft, *, id: UUID, now: datetime) -> Permission:  # noqa: A002
-    """Make a permission of a draft."""
-    return Permission(id=id, created_at=now, updated_at=now, **draft.given())
-
-
-def changed_permission(permission: Permission, change: PermissionChange, *, now: datetime) -> Permission:
-    """Return the permission with another role."""
-    return replace(permission, role=change.role, updated_at=now)
-
-
 def roles_by_email(project: Project) -> dict[str, int]:
     """Return the roles of a project's users, by address."""
     return {one.email: int(one.role) for one in project.authorizations}
@@ -174,11 +131,6 @@ def project_differences(before: Project, after: Project) -> dict[str, Any]:
 def project_not_found(uuid: str) -> Error:
     """Return the error for a project that does not exist, or that the caller may not know of."""
     return not_found(f"there is no project {uuid}")
-
-
-def permission_not_found(permission_id: UUID) -> Error:
-    """Return the error for a permission that does not exist, or that the caller may not know of."""
-    return not_found(f"there is no permission {permission_id}")
 
 
 def parse_email(value: Any, name: str = "email") -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.page import PAGE_SIZE, Page
-from codeactions.domain.project import Permission, permission_not_found
+from codeactions.domain.permission import Permission, permission_not_found
 from codeactions.domain.role import Role
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements

@@ -19,14 +19,8 @@ from codeactions.domain.audit import AuditAction, AuditThing
 from codeactions.domain.caller import Caller, CallerKind
 from codeactions.domain.event import Event, PermissionEvent, ProjectEvent, fingerprint
 from codeactions.domain.ids import new_id
-from codeactions.domain.project import (
-    Authorization,
-    Permission,
-    Project,
-    as_authorizations,
-    project_differences,
-    roles_by_email,
-)
+from codeactions.domain.permission import Permission
+from codeactions.domain.project import Authorization, Project, as_authorizations, project_differences, roles_by_email
 from codeactions.domain.role import Role
 from codeactions.postgres.database import Database
 from codeactions.postgres.identityevents import IdentityEventStore, Remembered

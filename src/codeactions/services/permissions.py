@@ -14,16 +14,15 @@ from codeactions.domain.audit import AuditAction, AuditThing
 from codeactions.domain.caller import Caller
 from codeactions.domain.errors import not_found
 from codeactions.domain.page import Page
-from codeactions.domain.project import (
+from codeactions.domain.permission import (
     Permission,
     PermissionChange,
     PermissionDraft,
     changed_permission,
     new_permission,
-    parse_email,
     permission_not_found,
-    project_not_found,
 )
+from codeactions.domain.project import parse_email, project_not_found
 from codeactions.domain.role import Role
 from codeactions.postgres.permissions import PermissionStore
 from codeactions.postgres.projects import ProjectStore

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from codeactions.domain.page import Page
-from codeactions.domain.project import Permission, PermissionChange, PermissionDraft
+from codeactions.domain.permission import Permission, PermissionChange, PermissionDraft
 from codeactions.http.authentication import Authenticated
 from codeactions.http.dependencies import Permissions
 from codeactions.http.fields import fields_of
