@@ -1,13 +1,13 @@
 """The routes that the application has, as it says itself."""
 
-import inspect
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 
 from codeactions.http.app import create_app
-from codeactions.http.context import Services
+from codeactions.http.context import ApiContext, Services
 from codeactions.http.front import Front
 from codeactions.http.metrics import Metrics
 
@@ -16,12 +16,9 @@ PUBLIC = {("GET", "/health"), ("GET", "/healthz")}
 
 def application() -> FastAPI:
     """The API as the server puts it together, with nothing behind it."""
-    absent: dict[str, Any] = {
-        name: None
-        for name, parameter in inspect.signature(Services).parameters.items()
-        if parameter.default is parameter.empty
-    }
-    front = create_app(Services(**{**absent, "metrics": Metrics()}))
+    nothing: Any = None
+    services = Services(**dict.fromkeys((field.name for field in dataclasses.fields(Services)), nothing))
+    front = create_app(ApiContext(services=services, identities=nothing, limiter=nothing, metrics=Metrics()))
     assert isinstance(front, Front)
     return front.api
 

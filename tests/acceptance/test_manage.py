@@ -115,7 +115,11 @@ def test_mistakes_are_told_in_one_line(new_server: Callable[..., Server], tmp_pa
         ("permission", "set", "demo", "a@b.c", "king"): "role must be 1 (viewer), 2 (contributor) or 3 (moderator)",
         ("permission", "set", "demo", "nobody", "viewer"): "email must be an address such as ana@example.com",
         ("permission", "remove", "demo", "a@b.c"): "a@b.c has no role in project demo",
-        ("token", "create", "x"): "give either email, for a token of a user, or project_uuid, for a token of a project",
+        (
+            "token",
+            "create",
+            "x",
+        ): "give either email, the user it stands for, or project_uuid, the project it belongs to",
         ("token", "create", "x", "--project", "demo"): "role must be 1 (viewer), 2 (contributor) or 3 (moderator)",
         ("token", "revoke", "x"): "id must be a UUID such as 0190a5d8-7f3c-7cc0-8f00-3a1b2c3d4e5f",
         (

@@ -36,9 +36,22 @@ def test_a_code_is_made_of_one_json_object(server: Server) -> None:
     assert server.client.get(f"/code/{answer.json()['id']}").json() == answer.json()
 
 
-def test_parameters_and_a_json_body_go_together_and_parameters_count(server: Server) -> None:
-    answer = server.client.post("/code", params={**FIELDS, "timeout": 9}, json={"source": SOURCE, "timeout": 7})
-    assert (answer.status_code, answer.json()["timeout"]) == (201, 9)
+def test_parameters_and_a_json_body_go_together_and_a_field_in_both_has_one_value(server: Server) -> None:
+    params = {**FIELDS, "timeout": 9, "url": "https://example.com"}
+    answer = server.client.post("/code", params=params, json={"source": SOURCE, "timeout": 9, "name": "a name"})
+    assert (answer.status_code, answer.json()["timeout"], answer.json()["name"]) == (201, 9, "a name")
+    path = f"/code/{answer.json()['id']}"
+    for field, value in (("timeout", 7), ("name", "another"), ("name", None), ("url", None)):
+        message = f"{field} is given twice, with different values"
+        assert refused(server.client.post("/code", params=params, json={"source": SOURCE, field: value})) == message
+        assert refused(server.client.patch(path, params=params, json={field: value})) == message
+
+
+def test_a_parameter_may_be_repeated_with_the_same_value_only(server: Server) -> None:
+    same = server.client.post("/code?timeout=9&timeout=9", params=None, json={**FIELDS, "source": SOURCE})
+    assert (same.status_code, same.json()["timeout"]) == (201, 9)
+    other = server.client.post("/code?timeout=9&timeout=8", params=None, json={**FIELDS, "source": SOURCE})
+    assert refused(other) == "timeout is given twice, with different values"
 
 
 def test_a_json_content_type_may_have_parameters_and_any_case(server: Server) -> None:

@@ -213,7 +213,7 @@ def test_the_document_tells_of_what_may_be_cut(server: Server) -> None:
     document = server.client.get("/openapi.json").json()
     shapes = document["components"]["schemas"]
     for name, path, fields in (("Code", "/code", ["source"]), ("Run", "/coderun", ["body", "result"])):
-        listed_shape, shape = shapes[f"Listed{name}Shape"], shapes[f"{name}Shape"]
+        listed_shape, shape = shapes[f"Listed{name}Model"], shapes[f"{name}Model"]
         assert set(listed_shape["properties"]) == {*shape["properties"], "cut"}
         assert listed_shape["required"] == shape["required"]
         assert all(field in json.dumps(listed_shape["properties"]["cut"]["items"]) for field in fields)

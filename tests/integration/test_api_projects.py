@@ -55,15 +55,17 @@ def test_a_project_is_made_of_one_json_object(server: Server) -> None:
     assert server.client.get(f"/project/{uuid}").json() == project
 
 
-def test_a_project_is_made_of_parameters_too_but_of_no_field_twice(server: Server) -> None:
+def test_a_project_is_made_of_parameters_too_but_of_no_field_with_two_values(server: Server) -> None:
     uuid = str(uuid4())
     answer = server.client.post("/project", params={"name": "a", "uuid": uuid})
     assert (answer.status_code, answer.json()["authorizations"]) == (201, [])
     mixed = server.client.post("/project", params={"name": "b"}, json={"authorizations": as_list((ANA, 1))}).json()
     assert (mixed["name"], mixed["authorizations"]) == ("b", as_list((ANA, 1)))
+    same = server.client.post("/project", params={"name": "b"}, json={"name": "b"})
+    assert (same.status_code, same.json()["name"]) == (201, "b")
     for given in ({"name": "c"}, {"name": None}):
         twice = server.client.post("/project", params={"name": "b"}, json=given)
-        assert refused(twice) == "name is given twice: in the body and as a parameter"
+        assert refused(twice) == "name is given twice, with different values"
 
 
 def test_a_project_without_a_uuid_gets_one(server: Server) -> None:
@@ -97,7 +99,7 @@ def test_only_what_is_given_is_changed(server: Server) -> None:
 
 
 WRONG_PROJECTS: list[tuple[dict[str, Any], str]] = [
-    ({}, "name must be text"),
+    ({}, "name is missing"),
     ({"name": " "}, "name must not be empty"),
     ({"name": "x" * 256}, "name must have at most 255"),
     ({"name": "a\0"}, "name must not contain the character U+0000"),
@@ -213,8 +215,8 @@ def test_a_wrong_permission_is_named_and_changes_nothing(server: Server) -> None
         ({"email": "bo"}, 400, "invalid", "email must be an address"),
         ({"email": "\u212a@example.com"}, 400, "invalid", "email must be an address"),
         ({"role": 0}, 400, "invalid", "role must be"),
-        ({"role": None}, 400, "invalid", "role must be"),
-        ({"project_uuid": None}, 400, "invalid", "project_uuid must be text"),
+        ({"role": None}, 400, "invalid", "role is missing"),
+        ({"project_uuid": None}, 400, "invalid", "project_uuid is missing"),
         ({"id": "x"}, 400, "invalid", "unknown field 'id'"),
         ({"project_uuid": "nowhere"}, 404, "not_found", "there is no project nowhere"),
         ({"email": "ANA@Example.com"}, 409, "conflict", f"{ANA} has a role in this project already"),
@@ -222,6 +224,10 @@ def test_a_wrong_permission_is_named_and_changes_nothing(server: Server) -> None
         assert named in refused(server.client.post("/permission", json={**right, **change}), status, code), change
     for params in ({"role": 4}, {"role": "viewer"}, {"roles": 1}):
         refused(server.client.post("/permission", params={"project_uuid": uuid, "email": BO, **params}))
+    params = {"project_uuid": uuid, "email": BO, "role": 1}
+    for body in ({"role": True}, {"role": "1"}, {"role": 2}):
+        twice = server.client.post("/permission", params=params, json=body)
+        assert refused(twice) == "role is given twice, with different values"
     path = f"/permission/{permission_of(server, uuid, ANA)}"
     for change in ({}, {"email": BO}, {"role": 2, "project_uuid": "other"}, {"role": 9}):
         refused(server.client.patch(path, json=change))

@@ -207,7 +207,7 @@ def test_a_flow_has_nothing_to_protect(server: Server, code_id: str) -> None:
         ({"kind": "token", "secret": SECRET}, "unknown field 'secret'"),
         ({"kind": "basic", "username": "a:b", "password": PASSWORD}, "colon"),
         ({"kind": "basic", "username": "a", "password": "short"}, "password must have at least 16"),
-        ({"kind": "basic", "password": PASSWORD}, "username must be text"),
+        ({"kind": "basic", "password": PASSWORD}, "username is missing"),
         ({"kind": "hmac", "secret": "short"}, "secret must have at least 16"),
         ({"kind": "hmac", "header": "Not a header"}, "header must be the name of a header"),
         ({"kind": "hmac", "header": 1}, "header must be text"),

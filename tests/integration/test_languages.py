@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from harness import CACHE
 
-from codeactions.domain.code import Code, new_code
+from codeactions.domain.code import Code, CodeDraft, new_code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import new_id
 from codeactions.execution.artifacts import ArtifactStore
@@ -36,7 +36,7 @@ def settings(folder: Path, languages: str, cache: Path = CACHE) -> Settings:
 
 def code(language: str, source: str) -> Code:
     fields = {"name": "n", "type": "flow", "source": source, "language": language, "project_uuid": "p"}
-    return new_code(fields, languages=registry.names(), id=new_id(), now=datetime.now(UTC))
+    return new_code(CodeDraft.read(fields), id=new_id(), now=datetime.now(UTC))
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.limits import rate_limiter
+from codeactions.limits import redis_counter
 from codeactions.limits.rate_limiter import RateLimiter
 
 PASSWORD = "hunter2"
@@ -83,7 +83,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 @pytest.fixture
 def redis(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
     """It, empty, and alive again whatever the test before did; a slow machine lets no call through uncounted."""
-    monkeypatch.setattr(rate_limiter, "_REDIS_SECONDS", 30.0)
+    monkeypatch.setattr(redis_counter, "_REDIS_SECONDS", 30.0)
     server.start()
     server.client.flushall()
     return server
@@ -207,7 +207,7 @@ async def test_a_redis_that_hangs_is_given_up_and_only_one_call_waits_for_it_aga
 ) -> None:
     async with limiter(redis, clock, per_code=100) as shared:
         assert await left(shared, "c") == 99
-        monkeypatch.setattr(rate_limiter, "_REDIS_SECONDS", 0.2)
+        monkeypatch.setattr(redis_counter, "_REDIS_SECONDS", 0.2)
         redis.signal(signal.SIGSTOP)
         try:
             with capture_logs() as logs:

@@ -59,7 +59,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 404, 500]
 
 
 def mistakes(server: Server) -> list[str]:
-    """The count of answers that say the server made a mistake; failed runs are not among them."""
+    """The count of answers that say there was an internal error; failed runs are not among them."""
     lines = server.client.get("/metrics").text.splitlines()
     return [line for line in lines if line.startswith('ca_http_errors_total{code="internal"}')]
 

@@ -13,17 +13,17 @@ import pytest
 from argon2 import PasswordHasher
 
 from codeactions.domain.access import LEAST_ROLE, Action, require, require_everywhere, require_token_maker
-from codeactions.domain.audit import changes
+from codeactions.domain.audit import changed_values
 from codeactions.domain.caller import Caller, CallerKind
-from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.errors import Error, ErrorCode, not_found
 from codeactions.domain.project import MOST_AUTHORIZATIONS, Authorization, parse_authorizations, parse_email
 from codeactions.domain.protection import basic_credentials, hash_password, is_password, is_signed
 from codeactions.domain.role import Role, parse_role
-from codeactions.domain.token import ApiToken, digest, make_secret, new_token
+from codeactions.domain.token import ApiToken, TokenDraft, digest, make_secret, new_token
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 VIEWER, CONTRIBUTOR, MODERATOR = Role
-MISSING = "there is no such thing"
+MISSING = not_found("there is no such thing")
 SECRET, BODY, SECONDS = b"a shared secret", b'{"a": 1}', 1_800_000_000
 NO_TIMES = ("2027-01-01", "2027-01-01T00:00:00", datetime(2027, 1, 1), "tomorrow", "", 1_900_000_000, True)
 WORDS = ("viewer", "VIEWER", " Contributor ", "moderator", "1", " 3\n")
@@ -50,7 +50,8 @@ def wrong(*call: Any, **named: Any) -> str:
 
 def token(**fields: Any) -> ApiToken:
     given = {"name": "ci", "email": "ana@example.com", **fields}
-    return new_token({k: v for k, v in given.items() if v is not ...}, "secret", id=uuid4(), created_by="b", now=NOW)
+    draft = TokenDraft.read({name: value for name, value in given.items() if value is not ...})
+    return new_token(draft, "secret", id=uuid4(), created_by="b", now=NOW)
 
 
 def signature(body: bytes = BODY, secret: bytes = SECRET) -> str:
@@ -77,7 +78,7 @@ def test_an_action_needs_its_role_and_hides_the_thing_from_who_has_none(role: Ro
         return
     error = refusal(require, who, action, "p", MISSING)
     if role is None:
-        assert (error.code, error.message) == (ErrorCode.NOT_FOUND, MISSING)
+        assert (error.code, error.message) == (ErrorCode.NOT_FOUND, MISSING.message)
     else:
         told = f"to {action} here you need the role {Role(least).title} in the project; your role is {role.title}"
         assert (error.code, error.message) == (ErrorCode.FORBIDDEN, told)
@@ -145,7 +146,8 @@ def test_a_token_lives_as_long_as_it_was_said() -> None:
         ({"email": "ana"}, "email must be an address"),
         ({"role": 4}, "role must be"),
         ({"role": None}, "role must be"),
-        *[({"name": name}, "name must") for name in (..., "", " ", 7, "x" * 256, "a\0")],
+        ({"name": ...}, "name is missing"),
+        *[({"name": name}, "name must") for name in ("", " ", 7, "x" * 256, "a\0")],
         ({"sha256": "x"}, "unknown field 'sha256'"),
         ({"created_by": "me@example.com"}, "unknown field 'created_by'"),
     ],
@@ -309,6 +311,10 @@ def test_changes_name_both_values_of_some_fields_and_of_the_others_only_that_the
     before = {"name": "a", "source": "old", "url": "u", "timeout": 5, "same": 1}
     after = {"name": "b", "source": "new", "url": None, "timeout": 5, "same": 1, "added": 2}
     named = ("name", "url", "timeout")
-    assert changes(before, after, named) == {"name": ["a", "b"], "url": ["u", None], "changed": ["added", "source"]}
-    assert changes(before, before, named) == {}
-    assert changes(before, {"name": "c"}, named) == {"name": ["a", "c"]}
+    assert changed_values(before, after, named) == {
+        "name": ["a", "b"],
+        "url": ["u", None],
+        "changed": ["added", "source"],
+    }
+    assert changed_values(before, before, named) == {}
+    assert changed_values(before, {"name": "c"}, named) == {"name": ["a", "c"]}

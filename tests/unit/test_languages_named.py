@@ -8,15 +8,14 @@ and the English verb "go" in a string, which begins with a small letter and has 
 """
 
 import ast
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import codeactions
+from codeactions.domain.errors import Error
 from codeactions.http.api import codes
 from codeactions.runtimes import registry
 
@@ -98,11 +97,16 @@ def test_the_rule_leaves_english_alone(line: str) -> None:
 
 
 def test_the_api_has_the_registrys_languages() -> None:
-    enum = list(registry.names())
-    assert codes._FIELDS["language"]["enum"] == enum
-    for path in ("create_code", "change_code"):
-        parameter: Any = getattr(codes, path).__annotations__["language"]
-        assert json.dumps(enum)[1:-1].replace('"', "'") in str(parameter)
+    for fields in (codes._draft, codes._change):
+        assert fields.schema["properties"]["language"]["enum"] == list(registry.names())
+        parameters = {parameter["name"]: parameter["schema"] for parameter in fields.openapi["parameters"]}
+        assert parameters["language"]["enum"] == list(registry.names())
+
+
+@pytest.mark.parametrize("language", ["ruby", "Python", ""])
+def test_a_language_that_does_not_exist_is_refused(language: str) -> None:
+    with pytest.raises(Error, match=r"^language must be one of python, go, javascript$"):
+        registry.language_rule().check(language, "language")
 
 
 def test_the_database_has_the_registrys_languages() -> None:

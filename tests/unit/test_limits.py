@@ -1,6 +1,7 @@
 """Rate limits that are counted in memory, and what their storage may be."""
 
 import asyncio
+import json
 import subprocess
 import sys
 
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.http.errors import error_answer
-from codeactions.limits import rate_limiter
-from codeactions.limits.rate_limiter import Quota, RateLimiter, limited_headers
+from codeactions.http.rate_limit_headers import quota_headers, refusal_headers
+from codeactions.http.response_models import ErrorModel
+from codeactions.limits import memory_storage
+from codeactions.limits.quota import Quota
+from codeactions.limits.rate_limiter import RateLimiter
 
 
 class Clock:
@@ -166,7 +170,7 @@ async def test_of_many_calls_at_once_no_more_pass_than_the_limit(clock: Clock) -
 
 
 async def test_what_was_used_longest_ago_makes_room(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limiter, "_MOST_KEYS", 3)
+    monkeypatch.setattr(memory_storage, "_MOST_KEYS", 3)
     limiter = RateLimiter(per_code=1, per_caller=0, clock=clock)
     assert [await left(limiter, name) for name in "abc"] == [0, 0, 0]
     assert await left(limiter, "a") == -1  # a refused call is a use, too
@@ -190,13 +194,13 @@ async def test_the_answer_to_a_refused_call_has_the_headers_and_the_fields(clock
     limiter = RateLimiter(per_code=2, per_caller=0, clock=clock)
     quota = await limiter.take(code="c", caller=None)
     assert quota is not None
-    assert quota.headers() == {"RateLimit-Limit": "2", "RateLimit-Remaining": "1", "RateLimit-Reset": "60"}
+    assert quota_headers(quota) == {"RateLimit-Limit": "2", "RateLimit-Remaining": "1", "RateLimit-Reset": "60"}
     await limiter.take(code="c", caller=None)
     clock.now += 20
     error = await refused(limiter, "c")
-    answer = error_answer(error, headers=limited_headers(error))
+    answer = error_answer(error, headers=refusal_headers(error))
     assert answer.status_code == 429
-    shown = {name: answer.headers.get(name) for name in (*quota.headers(), "Retry-After")}
+    shown = {name: answer.headers.get(name) for name in (*quota_headers(quota), "Retry-After")}
     assert shown == {
         "RateLimit-Limit": "2",
         "RateLimit-Remaining": "0",
@@ -204,10 +208,11 @@ async def test_the_answer_to_a_refused_call_has_the_headers_and_the_fields(clock
         "Retry-After": "41",
     }
     assert b'"quota":{"limit":2,"remaining":0,"reset_seconds":70}' in answer.body
+    assert set(json.loads(answer.body)) <= set(ErrorModel.model_fields), "the document tells of each field"
 
 
 def test_another_error_has_no_such_headers() -> None:
-    assert limited_headers(Error(ErrorCode.BUSY, "no slot is free", retry_after=1)) == {}
+    assert refusal_headers(Error(ErrorCode.BUSY, "no slot is free", retry_after=1)) == {}
 
 
 async def test_memory_is_always_healthy(clock: Clock) -> None:

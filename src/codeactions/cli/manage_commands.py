@@ -44,9 +44,7 @@ def list_projects(data_dir: _DataDir = None, database_url: _Url = None, as_json:
     from codeactions.services.projects import ProjectService
 
     found = _run(
-        data_dir,
-        database_url,
-        lambda database, caller: all_pages(lambda page: ProjectService(database).page(caller, page)),
+        data_dir, database_url, lambda audited, who: all_pages(lambda page: ProjectService(audited).page(who, page))
     )
     rows = [
         {"uuid": one.uuid, "name": one.name, "users": len(one.authorizations), "created_at": one.created_at}
@@ -68,12 +66,13 @@ def create_project(
     database_url: _Url = None,
 ) -> None:
     """Create a project and print its uuid."""
+    from codeactions.domain.project import Authorization, ProjectDraft
+    from codeactions.domain.role import Role
     from codeactions.services.projects import ProjectService
 
-    fields: dict[str, Any] = {"name": name, "authorizations": [{"email": one, "role": 3} for one in moderator or []]}
-    if uuid is not None:
-        fields["uuid"] = uuid
-    print(_run(data_dir, database_url, lambda database, caller: ProjectService(database).create(caller, fields)).uuid)
+    moderators = tuple(Authorization(email, Role.MODERATOR) for email in moderator or [])
+    draft = ProjectDraft(name=name, uuid=uuid, authorizations=moderators)
+    print(_run(data_dir, database_url, lambda audited, who: ProjectService(audited).create(who, draft)).uuid)
 
 
 @project.command("rename")
@@ -84,9 +83,11 @@ def rename_project(
     database_url: _Url = None,
 ) -> None:
     """Rename a project."""
+    from codeactions.domain.project import ProjectChange
     from codeactions.services.projects import ProjectService
 
-    _run(data_dir, database_url, lambda database, caller: ProjectService(database).update(caller, uuid, {"name": name}))
+    change = ProjectChange(name=name)
+    _run(data_dir, database_url, lambda audited, who: ProjectService(audited).update(who, uuid, change))
 
 
 @project.command("delete")
@@ -94,7 +95,7 @@ def delete_project(uuid: _Project, data_dir: _DataDir = None, database_url: _Url
     """Delete a project that has no codes, with its permissions. Its tokens are revoked."""
     from codeactions.services.projects import ProjectService
 
-    _run(data_dir, database_url, lambda database, caller: ProjectService(database).delete(caller, uuid))
+    _run(data_dir, database_url, lambda audited, who: ProjectService(audited).delete(who, uuid))
 
 
 @permission.command("list")
@@ -108,7 +109,7 @@ def list_permissions(
     found = _run(
         data_dir,
         database_url,
-        lambda database, caller: all_pages(lambda page: PermissionService(database).page(caller, uuid, page)),
+        lambda audited, who: all_pages(lambda page: PermissionService(audited).page(who, uuid, page)),
     )
     _print([{"email": one.email, "role": one.role.title, "since": one.updated_at} for one in found], as_json=as_json)
 
@@ -127,7 +128,7 @@ def set_permission(
 
     number = parse_role(role)
 
-    _run(data_dir, database_url, lambda database, caller: PermissionService(database).put(caller, uuid, email, number))
+    _run(data_dir, database_url, lambda audited, who: PermissionService(audited).put(who, uuid, email, number))
 
 
 @permission.command("remove")
@@ -135,7 +136,7 @@ def remove_permission(uuid: _Project, email: _Email, data_dir: _DataDir = None, 
     """Remove a user from a project."""
     from codeactions.services.permissions import PermissionService
 
-    _run(data_dir, database_url, lambda database, caller: PermissionService(database).remove(caller, uuid, email))
+    _run(data_dir, database_url, lambda audited, who: PermissionService(audited).remove(who, uuid, email))
 
 
 @token.command("create")
@@ -153,11 +154,19 @@ def create_token(
     database_url: _Url = None,
 ) -> None:
     """Create an API token and print it. It cannot be shown again."""
+    from codeactions.domain.draft import UNSET
+    from codeactions.domain.role import parse_role
+    from codeactions.domain.token import TokenDraft
     from codeactions.services.tokens import TokenService
 
-    given = {"name": name, "email": email, "project_uuid": project_uuid, "role": role, "expires_in_days": days}
-    fields = {key: value for key, value in given.items() if value is not None}
-    _, secret = _run(data_dir, database_url, lambda database, caller: TokenService(database).create(caller, fields))
+    draft = TokenDraft(
+        name=name,
+        email=email,
+        project_uuid=project_uuid,
+        role=UNSET if role is None else parse_role(role),
+        expires_in_days=days,
+    )
+    _, secret = _run(data_dir, database_url, lambda audited, who: TokenService(audited).create(who, draft))
     print(secret)
 
 
@@ -173,9 +182,9 @@ def list_tokens(
     from codeactions.cli.manage import all_pages
     from codeactions.services.tokens import TokenService
 
-    def read(database: Any, caller: Any) -> Awaitable[list[Any]]:
-        service = TokenService(database)
-        return all_pages(lambda page: service.page(caller, email=email, project_uuid=project_uuid, page=page))
+    def read(audited: Any, who: Any) -> Awaitable[list[Any]]:
+        service = TokenService(audited)
+        return all_pages(lambda page: service.page(who, email=email, project_uuid=project_uuid, page=page))
 
     rows = [
         {
@@ -204,7 +213,7 @@ def revoke_token(
     from codeactions.services.tokens import TokenService
 
     found: UUID = parse_id(token_id)
-    _run(data_dir, database_url, lambda database, caller: TokenService(database).revoke(caller, found))
+    _run(data_dir, database_url, lambda audited, who: TokenService(audited).revoke(who, found))
 
 
 def audit(
@@ -229,7 +238,7 @@ def audit(
     wanted = AuditFilter(
         project_uuid=project_uuid, thing_id=thing, actor=actor, after=_moment(after), before=_moment(before)
     )
-    found = _run(data_dir, database_url, lambda database, caller: AuditService(database).page(caller, wanted, page))
+    found = _run(data_dir, database_url, lambda audited, who: AuditService(audited).page(who, wanted, page))
     rows = [dataclasses.asdict(entry) for entry in found.data]
     for row in [] if as_json else rows:
         for name in ("id", "actor_kind"):

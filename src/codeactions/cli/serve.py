@@ -56,9 +56,9 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
         starting.cancel()
         await asyncio.wait({starting})
         return
-    services = starting.result()
+    context = starting.result()
     try:
-        app = create_app(services)
+        app = create_app(context)
         config = uvicorn.Config(
             app,
             lifespan="off",

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from codeactions.domain.caller import Caller, CallerKind
-from codeactions.domain.errors import Error, ErrorCode, not_found
+from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.role import Role
 
 
@@ -31,15 +31,15 @@ LEAST_ROLE = {
 }
 
 
-def require(caller: Caller, action: Action, project_uuid: str, missing: str) -> None:
-    """Check that a caller may perform an action in a project.
+def require(caller: Caller, action: Action, project_uuid: str, not_there: Error) -> None:
+    """Check that a caller may do something in a project.
 
-    Raises `Error`: not_found if the caller has no role there, forbidden if the role is too low. not_found carries the
-    message `missing`. It must be the same message as for a thing that does not exist, so that it gives nothing away.
+    Raises `not_there`, the error for a thing that does not exist, if the caller has no role in the project: it may not
+    learn that the thing exists. Raises `Error` (forbidden) if its role is too low.
     """
     role = caller.role_in(project_uuid)
     if role is None:
-        raise not_found(missing)
+        raise not_there
     needed = LEAST_ROLE[action]
     if role < needed:
         raise forbidden(f"to {action} here you need the role {needed.title} in the project; your role is {role.title}")
@@ -68,5 +68,5 @@ def require_token_maker(caller: Caller, email: str | None) -> None:
 
 
 def forbidden(message: str) -> Error:
-    """Make the error for a known caller that may see the thing but may not do this with it."""
+    """Return the error for a known caller that may know of the thing, but not do this with it."""
     return Error(ErrorCode.FORBIDDEN, message)

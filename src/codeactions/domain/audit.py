@@ -10,7 +10,7 @@ from uuid import UUID
 from codeactions.domain.caller import Caller
 
 
-class Deed(StrEnum):
+class AuditAction(StrEnum):
     """The action on a thing; the closed set of `audit_log.action`."""
 
     CREATE = "create"
@@ -19,7 +19,7 @@ class Deed(StrEnum):
     REVOKE = "revoke"
 
 
-class Thing(StrEnum):
+class AuditThing(StrEnum):
     """The kind of thing that was changed; the closed set of `audit_log.thing`."""
 
     CODE = "code"
@@ -41,8 +41,8 @@ class AuditEntry:
     actor_kind: str
     actor: str
     address: str
-    action: Deed
-    thing: Thing
+    action: AuditAction
+    thing: AuditThing
     thing_id: str
     project_uuid: str | None
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -50,8 +50,8 @@ class AuditEntry:
 
 def entry(
     caller: Caller,
-    action: Deed,
-    thing: Thing,
+    action: AuditAction,
+    thing: AuditThing,
     thing_id: object,
     project_uuid: str | None,
     /,
@@ -60,7 +60,7 @@ def entry(
     now: datetime,
     **details: Any,
 ) -> AuditEntry:
-    """Make the audit line for an action of a caller. `details` must be JSON values."""
+    """Return the line for a change that a caller made."""
     return AuditEntry(
         id=id,
         at=now,
@@ -75,10 +75,10 @@ def entry(
     )
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any], named: tuple[str, ...]) -> dict[str, Any]:
-    """Describe how two versions of a thing differ.
+def changed_values(before: Mapping[str, Any], after: Mapping[str, Any], named: tuple[str, ...]) -> dict[str, Any]:
+    """Return the fields that differ, as `{"name": [old, new]}`.
 
-    A field in `named` is given as `{"name": [old, new]}`. Other fields are only listed by name, under "changed".
+    Those not in `named` are only listed, under "changed": their values stay out of the log.
     """
     differing = [name for name in after if before.get(name) != after[name]]
     found: dict[str, Any] = {name: [before.get(name), after[name]] for name in differing if name in named}

@@ -1,21 +1,68 @@
 """A code: a stored function of a project that runs as a step of a flow or as an HTTP endpoint."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from functools import partial
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal, get_args
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from codeactions.domain.errors import Error, ErrorCode, invalid
-from codeactions.domain.text import require_storable, require_text
+from codeactions.domain.draft import UNSET, Draft, Unset
+from codeactions.domain.errors import Error, ErrorCode, invalid, not_found
+from codeactions.domain.rules import OneOf, Text, TextRule, WholeNumber
+from codeactions.domain.text import SHORT_TEXT, require_storable, require_text
 
-TYPES = ("flow", "endpoint")
+CodeType = Literal["flow", "endpoint"]
+TYPES: tuple[str, ...] = get_args(CodeType)
 SOURCE_LIMIT = 1024 * 1024  # bytes of UTF-8
 TIMEOUT_DEFAULT, TIMEOUT_LEAST, TIMEOUT_MOST = 60, 5, 300  # seconds
-_FIELDS = ("name", "type", "source", "language", "url", "project_uuid", "timeout")
-_REQUIRED = ("name", "type", "source", "language", "project_uuid")
+_LONGEST_URL = 512
+
+
+@dataclass(frozen=True, slots=True)
+class _Url(TextRule):
+    """An address of the web; an empty one is none."""
+
+    def check(self, value: Any, name: str) -> str | None:
+        if value == "":
+            return None
+        text = require_text(value, name, _LONGEST_URL)
+        try:
+            scheme = urlsplit(text).scheme
+        except ValueError:
+            scheme = ""
+        if scheme not in ("http", "https"):
+            raise invalid(f"{name} must begin with http:// or https://")
+        return text
+
+    def json_schema(self) -> dict[str, Any]:
+        description = "http:// or https://; kept as a note. Empty takes it away"
+        return {"type": "string", "maxLength": _LONGEST_URL, "description": description}
+
+
+@dataclass(frozen=True, slots=True)
+class _Source(TextRule):
+    """The text of a function."""
+
+    def check(self, value: Any, name: str) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise invalid(f"{name} must not be empty: send the function's source as the body")
+        require_storable(value, name)
+        size = len(value.encode())
+        if size > SOURCE_LIMIT:
+            raise Error(ErrorCode.TOO_LARGE, f"{name} must have at most {SOURCE_LIMIT} bytes, not {size}")
+        return value
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "description": f"At most {SOURCE_LIMIT} bytes of UTF-8"}
+
+
+_Name = Annotated[str, Text(SHORT_TEXT)]
+_Type = Annotated[str, OneOf(TYPES)]
+_Language = Annotated[str, Text(50, "Name of a language")]  # which there are, the runtimes know
+_SourceText = Annotated[str, _Source()]
+_ProjectUuid = Annotated[str, Text(SHORT_TEXT)]
+_UrlText = Annotated[str, _Url()]
+_Timeout = Annotated[int, WholeNumber(TIMEOUT_LEAST, TIMEOUT_MOST, " of seconds", "Seconds")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,97 +84,53 @@ class Code:
     updated_at: datetime
 
 
-def new_code(
-    fields: Mapping[str, Any],
-    *,
-    languages: Collection[str],
-    id: UUID,  # noqa: A002
-    now: datetime,
-) -> Code:
-    """Make a code from the fields of a request.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeDraft(Draft):
+    """A code to be made."""
 
-    languages: the names of all languages. Raises `Error` (invalid, too_large); its message names the first wrong field.
-    """
-    for name in _REQUIRED:
-        if fields.get(name) is None:
-            raise invalid(f"{name} is missing")
-    values = _checked({"timeout": TIMEOUT_DEFAULT, "url": None, **fields}, languages)
-    return Code(id=id, created_at=now, updated_at=now, **values)
+    noun: ClassVar[str] = "a code"
+    name: _Name
+    type: _Type
+    source: _SourceText
+    language: _Language
+    url: _UrlText | None = None
+    project_uuid: _ProjectUuid
+    timeout: _Timeout = TIMEOUT_DEFAULT
 
 
-def changed_code(code: Code, fields: Mapping[str, Any], *, languages: Collection[str], now: datetime) -> Code:
-    """Return the code with only the given fields changed. `url` may be None, which removes it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeChange(Draft):
+    """A change of a code. `url` None takes the URL away."""
 
-    Raises `Error` as `new_code` does, and (invalid) if no field is given.
-    """
-    if not fields:
-        raise invalid(f"nothing to change: give one or more of {', '.join(_FIELDS)}, or a source as the body")
-    return replace(code, updated_at=now, **_checked(fields, languages))
-
-
-def _checked(fields: Mapping[str, Any], languages: Collection[str]) -> dict[str, Any]:
-    unknown = [name for name in fields if name not in _FIELDS]
-    if unknown:
-        raise invalid(f"unknown field {unknown[0]!r}; the fields of a code are {', '.join(_FIELDS)}")
-    checks: dict[str, Callable[[Any], Any]] = {
-        **_CHECKS,
-        "language": partial(_one_of, name="language", allowed=languages),
-    }
-    return {name: checks[name](value) for name, value in fields.items()}
+    noun: ClassVar[str] = "a code"
+    name: _Name | Unset = UNSET
+    type: _Type | Unset = UNSET
+    source: _SourceText | Unset = UNSET
+    language: _Language | Unset = UNSET
+    url: _UrlText | Unset | None = UNSET
+    project_uuid: _ProjectUuid | Unset = UNSET
+    timeout: _Timeout | Unset = UNSET
 
 
-def _name(value: Any) -> str:
-    return require_text(value, "name", 255)
+def new_code(draft: CodeDraft, *, id: UUID, now: datetime) -> Code:  # noqa: A002
+    """Make a code of a draft."""
+    return Code(id=id, created_at=now, updated_at=now, **draft.given())
 
 
-def _type(value: Any) -> str:
-    return _one_of(value, "type", TYPES)
+def changed_code(code: Code, change: CodeChange, *, now: datetime) -> Code:
+    """Return the code with only the given fields changed. Raises `Error` (invalid) when no field is given."""
+    values = change.given()
+    if not values:
+        names = ", ".join(field.name for field in fields(change))
+        raise invalid(f"nothing to change: give one or more of {names}, or a source as the body")
+    return replace(code, updated_at=now, **values)
 
 
-def _project_uuid(value: Any) -> str:
-    return require_text(value, "project_uuid", 255)
+def code_not_found(code_id: UUID) -> Error:
+    """Return the error for a code that does not exist, or that the caller may not know of."""
+    return not_found(f"there is no code {code_id}")
 
 
-def _url(value: Any) -> str | None:
-    if value is None or value == "":
-        return None
-    text = require_text(value, "url", 512)
-    try:
-        scheme = urlsplit(text).scheme
-    except ValueError:
-        scheme = ""
-    if scheme not in ("http", "https"):
-        raise invalid("url must begin with http:// or https://")
-    return text
-
-
-def _timeout(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not TIMEOUT_LEAST <= value <= TIMEOUT_MOST:
-        raise invalid(f"timeout must be a whole number of seconds from {TIMEOUT_LEAST} to {TIMEOUT_MOST}")
-    return value
-
-
-def _source(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise invalid("source must not be empty: send the function's source as the body")
-    require_storable(value, "source")
-    size = len(value.encode())
-    if size > SOURCE_LIMIT:
-        raise Error(ErrorCode.TOO_LARGE, f"source must have at most {SOURCE_LIMIT} bytes, not {size}")
-    return value
-
-
-def _one_of(value: Any, name: str, allowed: Collection[str]) -> str:
-    if value not in allowed:
-        raise invalid(f"{name} must be one of {', '.join(allowed)}")
-    return str(value)
-
-
-_CHECKS: dict[str, Callable[[Any], Any]] = {
-    "name": _name,
-    "type": _type,
-    "project_uuid": _project_uuid,
-    "url": _url,
-    "timeout": _timeout,
-    "source": _source,
-}
+def endpoint_not_found(code_id: object) -> Error:
+    """Return the error for an endpoint that does not exist; the same for a flow and for one the caller may not see."""
+    return not_found(f"there is no endpoint {code_id}")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from codeactions.domain.errors import Error, not_found
+
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
@@ -24,3 +26,8 @@ class StoredLog:
     type: str
     content: str
     created_at: datetime
+
+
+def log_not_found(log_id: UUID) -> Error:
+    """Return the error for a log line that does not exist, or that the caller may not know of."""
+    return not_found(f"there is no log {log_id}")

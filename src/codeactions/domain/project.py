@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from codeactions.domain.errors import invalid
-from codeactions.domain.role import Role, parse_role
-from codeactions.domain.text import require_text
+from codeactions.domain.draft import UNSET, Draft, Unset
+from codeactions.domain.errors import Error, invalid, not_found
+from codeactions.domain.role import Role, RoleRule, parse_role
+from codeactions.domain.rules import Text, TextRule
+from codeactions.domain.text import SHORT_TEXT, require_text
 
 MOST_AUTHORIZATIONS = 10_000
 
@@ -19,6 +21,45 @@ class Authorization:
 
     email: str
     role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Email(TextRule):
+    """A user's address, kept in small letters."""
+
+    description: str = ""
+
+    def check(self, value: Any, name: str) -> str:
+        """Return the address in small letters. Raises `Error` (invalid)."""
+        return parse_email(value, name)
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema."""
+        return Text(SHORT_TEXT, self.description).json_schema()
+
+
+@dataclass(frozen=True, slots=True)
+class _Authorizations(TextRule):
+    """The users of a project with their roles."""
+
+    def check(self, value: Any, name: str) -> tuple[Authorization, ...]:
+        if isinstance(value, tuple):
+            value = [{"email": one.email, "role": one.role} for one in value]
+        return parse_authorizations(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        item = {
+            "type": "object",
+            "required": ["email", "role"],
+            "properties": {"email": {"type": "string"}, "role": RoleRule().json_schema()},
+        }
+        description = "All users who are to have a role, in place of those who had"
+        return {"type": "array", "description": description, "items": item}
+
+
+_Uuid = Annotated[str, Text(SHORT_TEXT, "How codes name the project; made when absent")]
+_Name = Annotated[str, Text(SHORT_TEXT)]
+_AuthorizationList = Annotated[tuple[Authorization, ...], _Authorizations()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,72 +75,67 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Permission:
-    """A row of `user_permissions`: the one role that a user has in a project."""
+class ProjectDraft(Draft):
+    """A project to be made; without `uuid` it gets one."""
 
-    id: UUID
-    project_uuid: str
-    email: str
-    role: Role
-    created_at: datetime
-    updated_at: datetime
+    noun: ClassVar[str] = "a project"
+    uuid: _Uuid | None = None
+    name: _Name
+    authorizations: _AuthorizationList | None = None
 
 
-def new_project(fields: Mapping[str, Any], *, id: UUID, now: datetime) -> Project:  # noqa: A002
-    """Make a project from the fields of a request. Raises `Error` (invalid).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectChange(Draft):
+    """A change of a project."""
 
-    Without a `uuid`, the project gets its id as one.
-    """
-    _refuse_unknown(fields, ("uuid", "name", "authorizations"), "the fields of a project")
-    given = fields.get("authorizations")
+    noun: ClassVar[str] = "a change of a project"
+    name: _Name | Unset = UNSET
+    authorizations: _AuthorizationList | Unset = UNSET
+
+
+def new_project(draft: ProjectDraft, *, id: UUID, now: datetime) -> Project:  # noqa: A002
+    """Make a project of a draft."""
     return Project(
         id=id,
-        uuid=require_text(fields.get("uuid") or str(id), "uuid", 255),
-        name=require_text(fields.get("name"), "name", 255),
-        authorizations=() if given is None else parse_authorizations(given),
+        uuid=draft.uuid or str(id),
+        name=draft.name,
+        authorizations=draft.authorizations or (),
         created_at=now,
         updated_at=now,
     )
 
 
-def changed_project(project: Project, fields: Mapping[str, Any], *, now: datetime) -> Project:
-    """Return the project with only the given fields changed. Raises `Error` (invalid), also if no field is given."""
-    _refuse_unknown(fields, ("name", "authorizations"), "the fields of a project that can be changed")
-    if not fields:
+def changed_project(project: Project, change: ProjectChange, *, now: datetime) -> Project:
+    """Return the project with only the given fields changed. Raises `Error` (invalid) when none is given."""
+    values = change.given()
+    if not values:
         raise invalid("nothing to change: give name, authorizations, or both")
-    values: dict[str, Any] = {}
-    if "name" in fields:
-        values["name"] = require_text(fields["name"], "name", 255)
-    if "authorizations" in fields:
-        values["authorizations"] = parse_authorizations(fields["authorizations"])
     return replace(project, updated_at=now, **values)
 
 
-def new_permission(fields: Mapping[str, Any], *, id: UUID, now: datetime) -> Permission:  # noqa: A002
-    """Make a permission from the fields of a request. Raises `Error` (invalid)."""
-    _refuse_unknown(fields, ("project_uuid", "email", "role"), "the fields of a permission")
-    return Permission(
-        id=id,
-        project_uuid=require_text(fields.get("project_uuid"), "project_uuid", 255),
-        email=parse_email(fields.get("email")),
-        role=parse_role(fields.get("role")),
-        created_at=now,
-        updated_at=now,
-    )
+def roles_by_email(project: Project) -> dict[str, int]:
+    """Return the roles of a project's users, by address."""
+    return {one.email: int(one.role) for one in project.authorizations}
 
 
-def changed_permission(permission: Permission, fields: Mapping[str, Any], *, now: datetime) -> Permission:
-    """Return the permission with another role. Raises `Error` (invalid)."""
-    _refuse_unknown(fields, ("role",), "the fields of a permission that can be changed")
-    return replace(permission, role=parse_role(fields.get("role")), updated_at=now)
+def project_differences(before: Project, after: Project) -> dict[str, Any]:
+    """Return what differs, as [before, after]: "name", and of "authorizations" the roles that differ, by address."""
+    found: dict[str, Any] = {"name": [before.name, after.name]} if before.name != after.name else {}
+    old, new = roles_by_email(before), roles_by_email(after)
+    differing = sorted(email for email in {*old, *new} if old.get(email) != new.get(email))
+    if differing:
+        found["authorizations"] = {email: [old.get(email), new.get(email)] for email in differing}
+    return found
+
+
+def project_not_found(uuid: str) -> Error:
+    """Return the error for a project that does not exist, or that the caller may not know of."""
+    return not_found(f"there is no project {uuid}")
 
 
 def parse_email(value: Any, name: str = "email") -> str:
-    """Return an email address in lower case. Raises `Error` (invalid).
-
-    Lower case, because two spellings of one address must not become two users.
-    """
-    text = require_text(value, name, 255).strip().lower()
+    """Return an address in small letters, so that two spellings are not two users. Raises `Error` (invalid)."""
+    text = require_text(value, name, SHORT_TEXT).strip().lower()
     before, at, after = text.rpartition("@")
     # The lower case of some letters outside ASCII is in ASCII. They would turn one user's address into another's.
     disguised = any(not letter.isascii() and any(map(str.isascii, letter.lower())) for letter in value.strip())
@@ -109,9 +145,9 @@ def parse_email(value: Any, name: str = "email") -> str:
 
 
 def parse_authorizations(value: Any, email: str = "email") -> tuple[Authorization, ...]:
-    """Parse a list of `{email, role}` and return it sorted by address. Raises `Error` (invalid).
+    """Read a list of `{email, role}`, sorted by address; `email` is the address's name there.
 
-    email: the name of the field that holds the address.
+    Raises `Error` (invalid) that names the wrong item.
     """
     if not isinstance(value, list):
         raise invalid("authorizations must be a list of objects with email and role")
@@ -129,11 +165,5 @@ def parse_authorizations(value: Any, email: str = "email") -> tuple[Authorizatio
 
 
 def as_authorizations(pairs: Iterable[tuple[str, Role]]) -> tuple[Authorization, ...]:
-    """Make authorizations, in the order in which the table keeps them."""
+    """Return authorizations sorted by address, as the table keeps them."""
     return tuple(Authorization(email, role) for email, role in sorted(pairs))
-
-
-def _refuse_unknown(fields: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
-    for name in fields:
-        if name not in known:
-            raise invalid(f"unknown field {name[:64]!r}; {what}: {', '.join(known)}")

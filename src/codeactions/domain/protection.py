@@ -3,16 +3,12 @@
 import base64
 import hashlib
 import hmac
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from codeactions.domain.errors import invalid
-from codeactions.domain.text import require_text
+from codeactions.domain.errors import Error, not_found
 
 # Argon2id as OWASP's Password Storage Cheat Sheet has it, the variant with 19 MiB. A check takes that memory and some
 # 20 ms of a core; scrypt with 16 MiB, which that page counts as equal, takes 190 ms.
@@ -21,7 +17,6 @@ _MAX_PASSES, _MAX_KIBIBYTES, _MAX_LANES = 10, 64 * 1024, 4  # of a stored hash
 # The form without algorithm and cost that earlier versions stored: a salt and its scrypt hash.
 _SCRYPT = {"n": 2**14, "r": 8, "p": 5, "maxmem": 64 * 1024 * 1024}
 _SCRYPT_SALT_BYTES, _SCRYPT_BYTES = 16, 80
-LEAST_SECRET = 16
 SIGNED_SECONDS = 300.0  # the greatest difference between the time in a signature and the server's
 DEFAULT_HEADER = "X-Signature-256"
 
@@ -54,41 +49,9 @@ class Protection:
     updated_at: datetime
 
 
-def new_protection(fields: Mapping[str, Any], *, code_id: UUID, now: datetime) -> tuple[Protection, str | None]:
-    """Make a protection from the fields of a request. Raises `Error` (invalid).
-
-    Returns the protection without its secret, and the password or shared secret in clear (None for the kind `token`).
-    If the request gives no shared secret, a random one is made.
-    """
-    allowed = {"token": (), "basic": ("username", "password"), "hmac": ("secret", "header")}
-    kind = fields.get("kind")
-    if not isinstance(kind, str) or kind not in allowed:
-        raise invalid("kind must be token, basic or hmac; to make the endpoint public again, delete its protection")
-    for name in fields:
-        if name != "kind" and name not in allowed[kind]:
-            others = " and ".join(allowed[kind]) or "no other field"
-            raise invalid(f"unknown field {name[:64]!r}; next to kind, {kind} takes {others}")
-    bare = Protection(code_id=code_id, kind=ProtectionKind(kind), created_at=now, updated_at=now)
-    if kind == "basic":
-        username = require_text(fields.get("username"), "username", 255)
-        if ":" in username:
-            raise invalid("username must not contain a colon: in basic credentials a colon ends the user name")
-        return replace(bare, username=username), _secret(fields.get("password"), "password")
-    if kind == "hmac":
-        header = require_text(fields.get("header") or DEFAULT_HEADER, "header", 255)
-        if not all(character.isascii() and (character.isalnum() or character == "-") for character in header):
-            raise invalid("header must be the name of a header, such as X-Hub-Signature-256")
-        given = fields.get("secret")
-        made = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=") if given is None else None
-        return replace(bare, header=header), made or _secret(given, "secret")
-    return bare, None
-
-
-def _secret(value: Any, name: str) -> str:
-    text = require_text(value, name, 1024)
-    if len(text) < LEAST_SECRET:
-        raise invalid(f"{name} must have at least {LEAST_SECRET} characters")
-    return text
+def protection_not_found(code_id: UUID) -> Error:
+    """Return the error for a code that has no protection."""
+    return not_found(f"code {code_id} has no protection")
 
 
 def hash_password(password: str) -> bytes:
@@ -132,7 +95,7 @@ def _is_argon2_password(presented: bytes, stored: bytes) -> bool:
 
 
 def basic_credentials(authorization: str) -> tuple[str, str] | None:
-    """Return the user name and password of an Authorization header, or None if it holds none."""
+    """Return the user name and password of an Authorization header; None if it holds none."""
     scheme, _, rest = authorization.strip().partition(" ")
     if scheme.lower() != "basic":
         return None

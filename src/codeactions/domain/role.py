@@ -1,9 +1,11 @@
 """The roles of a project. They are ordered: each role has all the rights of the lower ones."""
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from codeactions.domain.errors import invalid
+from codeactions.domain.errors import Error, invalid
+from codeactions.domain.rules import as_whole_number
 
 
 class Role(IntEnum):
@@ -19,8 +21,29 @@ class Role(IntEnum):
         return self.name.lower()
 
 
+@dataclass(frozen=True, slots=True)
+class RoleRule:
+    """A role: in a body its number or its name, in a query parameter its number."""
+
+    def check(self, value: Any, name: str) -> Role:
+        """Return the role. Raises `Error` (invalid)."""
+        return parse_role(value)
+
+    def parse(self, text: str, name: str) -> Any:
+        """Return the role's number. Raises `Error` (invalid)."""
+        found = as_whole_number(text)
+        if found is None:
+            raise no_role()
+        return found
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema."""
+        titles = ", ".join(f"{role.value} {role.title}" for role in Role)
+        return {"type": "integer", "minimum": int(min(Role)), "maximum": int(max(Role)), "description": titles}
+
+
 def parse_role(value: Any) -> Role:
-    """Parse a role that a caller sent, by number or by name. Raises `Error` (invalid)."""
+    """Return the role of a number or a name. Raises `Error` (invalid)."""
     if isinstance(value, str):
         found = next((role for role in Role if value.strip().lower() in (role.title, str(role.value))), None)
     else:
@@ -28,5 +51,10 @@ def parse_role(value: Any) -> Role:
             (role for role in Role if isinstance(value, int) and not isinstance(value, bool) and value == role), None
         )
     if found is None:
-        raise invalid("role must be 1 (viewer), 2 (contributor) or 3 (moderator)")
+        raise no_role()
     return found
+
+
+def no_role() -> Error:
+    """Return the error for a role that is missing or wrong."""
+    return invalid("role must be 1 (viewer), 2 (contributor) or 3 (moderator)")

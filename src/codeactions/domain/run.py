@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from codeactions.domain.errors import Error, not_found
 from codeactions.domain.log import LogLine
 
 
@@ -138,3 +139,8 @@ class FinishedRun:
     run: Run
     added: dict[str, Any]
     outcome: Outcome
+
+
+def run_not_found(run_id: UUID) -> Error:
+    """Return the error for a run that does not exist, or that the caller may not know of."""
+    return not_found(f"there is no run {run_id}")

@@ -4,6 +4,8 @@ import base64
 
 from codeactions.domain.errors import invalid
 
+SHORT_TEXT = 255  # characters of names, addresses and identifiers: they are VARCHAR(255)
+
 
 def require_text(value: object, name: str, longest: int) -> str:
     """Check a text that a caller sent, and return it. It must have 1 to `longest` characters.

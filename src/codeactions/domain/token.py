@@ -3,22 +3,39 @@
 import hashlib
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from codeactions.domain.errors import invalid
-from codeactions.domain.project import parse_email
-from codeactions.domain.role import Role, parse_role
-from codeactions.domain.text import require_text
+from codeactions.domain.draft import UNSET, Draft, Unset
+from codeactions.domain.errors import Error, invalid, not_found
+from codeactions.domain.project import Email
+from codeactions.domain.role import Role, RoleRule, no_role
+from codeactions.domain.rules import Text, TextRule, WholeNumber
+from codeactions.domain.text import SHORT_TEXT
 
 PREFIX = "ca_"
 _RANDOM_BYTES = 32
 SECRET_CHARACTERS = 43  # after the prefix
-_FIELDS = ("name", "email", "project_uuid", "role", "expires_in_days", "expires_at")
 _MOST_DAYS = 3650
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment(TextRule):
+    """A time with its zone, as text or as a `datetime`."""
+
+    def check(self, value: Any, name: str) -> datetime:
+        try:
+            found = datetime.fromisoformat(value) if isinstance(value, str) else value
+            if not isinstance(found, datetime) or found.tzinfo is None:
+                raise ValueError
+            return found.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise invalid(f"{name} must be a time with a time zone, such as 2026-11-23T06:00:00Z") from None
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,61 +64,65 @@ class ApiToken:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenDraft(Draft):
+    """A token to be made, of a user or of a project. A project's needs a role. Without an expiry it never expires."""
+
+    noun: ClassVar[str] = "a token"
+    name: Annotated[str, Text(SHORT_TEXT)]
+    email: Annotated[str, Email("The user it stands for; without this and project_uuid: you")] | None = None
+    project_uuid: Annotated[str, Text(SHORT_TEXT, "The project it belongs to, in place of email")] | None = None
+    role: Annotated[Role, RoleRule()] | Unset = UNSET
+    expires_in_days: Annotated[int, WholeNumber(1, _MOST_DAYS)] | None = None
+    expires_at: Annotated[datetime, _Moment()] | None = None
+
+
 def make_secret() -> str:
-    """Make a token that cannot be guessed. It is shown once and never stored."""
+    """Return the text of a new token, which cannot be guessed. It is shown once and never stored."""
     return PREFIX + urlsafe_b64encode(os.urandom(_RANDOM_BYTES)).decode().rstrip("=")
 
 
 def digest(secret: str) -> bytes:
-    """Return the SHA-256 of a token, which is all that is stored. 256 random bits need no salt and no slow hash."""
+    """Return the SHA-256 of a token, which is what is stored. 256 random bits need no salt and no slow hash."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 def new_token(
-    fields: Mapping[str, Any],
+    draft: TokenDraft,
     secret: str,
     *,
     id: UUID,  # noqa: A002
     created_by: str,
     now: datetime,
 ) -> ApiToken:
-    """Make a token from the fields of a request. Raises `Error` (invalid)."""
-    for name in fields:
-        if name not in _FIELDS:
-            raise invalid(f"unknown field {name[:64]!r}; the fields of a token are {', '.join(_FIELDS)}")
-    email, project = fields.get("email"), fields.get("project_uuid")
-    if (email is None) == (project is None):
-        raise invalid("give either email, for a token of a user, or project_uuid, for a token of a project")
+    """Make a token of a draft. Raises `Error` (invalid) for fields that do not go together."""
+    if (draft.email is None) == (draft.project_uuid is None):
+        raise invalid("give either email, the user it stands for, or project_uuid, the project it belongs to")
+    if draft.role is UNSET and draft.project_uuid is not None:
+        raise no_role()
     return ApiToken(
         id=id,
-        name=require_text(fields.get("name"), "name", 255),
+        name=draft.name,
         sha256=digest(secret),
-        email=None if email is None else parse_email(email),
-        project_uuid=None if project is None else require_text(project, "project_uuid", 255),
-        role=parse_role(fields.get("role", Role.MODERATOR if project is None else None)),
+        email=draft.email,
+        project_uuid=draft.project_uuid,
+        role=Role.MODERATOR if draft.role is UNSET else draft.role,
         created_by=created_by,
         created_at=now,
-        expires_at=_expiry(fields, now),
+        expires_at=_expiry(draft, now),
     )
 
 
-def _expiry(fields: Mapping[str, Any], now: datetime) -> datetime | None:
-    days, moment = fields.get("expires_in_days"), fields.get("expires_at")
-    if days is not None and moment is not None:
+def token_not_found(token_id: UUID) -> Error:
+    """Return the error for a token that does not exist, or that the caller may not know of."""
+    return not_found(f"there is no token {token_id}")
+
+
+def _expiry(draft: TokenDraft, now: datetime) -> datetime | None:
+    if draft.expires_in_days is not None and draft.expires_at is not None:
         raise invalid("give expires_in_days or expires_at, not both")
-    if days is not None:
-        if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= _MOST_DAYS:
-            raise invalid(f"expires_in_days must be a whole number from 1 to {_MOST_DAYS}")
-        return now + timedelta(days=days)
-    if moment is None:
-        return None
-    try:
-        found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-        if not isinstance(found, datetime) or found.tzinfo is None:
-            raise ValueError
-        found = found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise invalid("expires_at must be a time with a time zone, such as 2026-11-23T06:00:00Z") from None
-    if found <= now:
+    if draft.expires_in_days is not None:
+        return now + timedelta(days=draft.expires_in_days)
+    if draft.expires_at is not None and draft.expires_at <= now:
         raise invalid("expires_at must be in the future")
-    return found
+    return draft.expires_at

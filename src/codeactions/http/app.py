@@ -1,4 +1,4 @@
-"""The ASGI application: which route is where, and who may call it."""
+"""The ASGI application: its routes, and what comes before each."""
 
 from fastapi import Depends, FastAPI, Security
 from starlette.middleware.cors import CORSMiddleware
@@ -19,15 +19,15 @@ from codeactions.http.api import (
     tokens,
 )
 from codeactions.http.authentication import identify, recognise, scheme
-from codeactions.http.context import Services
+from codeactions.http.context import ApiContext
 from codeactions.http.front import Front
 from codeactions.http.parameters import refuse_unknown
 
 _CLOSED = (codes, protections, runs, logs, projects, permissions, tokens, audit)  # their parameters are a closed set
 
 
-def create_app(services: Services) -> ASGIApp:
-    """Put the routes together. Nothing is started here."""
+def create_app(context: ApiContext) -> ASGIApp:
+    """Return the application with its routes. Nothing is started here."""
     api = FastAPI(
         title="codeactions",
         version=__version__,
@@ -36,10 +36,11 @@ def create_app(services: Services) -> ASGIApp:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,  # the function's name: it stays when paths change
     )
-    api.state.services = services
-    errors.install(api, services.metrics)
-    known = [Depends(identify), Security(scheme)]  # before anything is said of a request
+    api.state.context = context
+    errors.install(api, context.metrics)
+    known = [Depends(identify), Security(scheme)]  # before a request is judged in any other way
     for module in _CLOSED:
         api.include_router(module.router, dependencies=[*known, Depends(refuse_unknown)])
     api.include_router(health.metrics_router, dependencies=[*known, Depends(refuse_unknown)])
@@ -48,7 +49,7 @@ def create_app(services: Services) -> ASGIApp:
     api.include_router(health.router, dependencies=[Depends(refuse_unknown)])
     api.include_router(documentation.router)
     documentation.describe_endpoints(api)
-    return _with_cors(Front(services, api), services.cors_origins)
+    return _with_cors(Front(context, api), context.options.cors_origins)
 
 
 def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:

@@ -1,4 +1,4 @@
-"""What the routes need: handed in by the command line, so that nothing here is global."""
+"""The objects that routes work with: handed in when a node is put together, so that nothing here is global."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,29 +16,47 @@ from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService
 
-# A part's name → a check that returns what there is to say of it, or raises `Error`.
+# A part's name → a check that returns the part's details, or raises `Error`.
 HealthChecks = dict[str, Callable[[], Awaitable[dict[str, Any]]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """body_limit: bytes of a call's body. most_requests: in flight at once. endpoint_host: where endpoints are, and
-    nothing else; None: everywhere. cors_origins: who may call from a browser."""
+    """The services, one for each kind of thing that callers may ask for."""
 
-    identities: Identities
-    limiter: RateLimiter
+    audit: AuditService
     codes: CodeService
     endpoints: EndpointService
+    permissions: PermissionService
+    projects: ProjectService
     protections: ProtectionService
     runs: RunService
-    projects: ProjectService
-    permissions: PermissionService
     tokens: TokenService
-    audit: AuditService
-    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpOptions:
+    """Bounds and host names.
+
+    body_limit: bytes of a call's body. body_timeout: seconds in which a body must arrive. most_requests: in flight at
+    once. endpoint_host: the host name that serves endpoints and nothing else; None: every host serves everything.
+    cors_origins: origins of pages that may call from a browser.
+    """
+
     body_limit: int = 10 * 1024 * 1024
     body_timeout: float = 30.0
     most_requests: int = 2048
     endpoint_host: str | None = None
     cors_origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiContext:
+    """All objects that the application works with. `health_checks` may grow until the application is served."""
+
+    services: Services
+    identities: Identities
+    limiter: RateLimiter
+    metrics: Metrics
+    options: HttpOptions = field(default_factory=HttpOptions)
     health_checks: HealthChecks = field(default_factory=dict)

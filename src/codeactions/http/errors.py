@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.http.metrics import Metrics
-from codeactions.limits.rate_limiter import limited_headers
+from codeactions.http.rate_limit_headers import refusal_headers
 
 _STATUS = {
     ErrorCode.INVALID: 400,
@@ -32,20 +32,20 @@ _log = structlog.get_logger()
 
 
 def error_answer(error: Error, *, status: int | None = None, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The answer for an error: `{"error": {"code", "message"}, …its details}`."""
+    """Return the answer for an error: `{"error": {"code", "message"}, …its details}`."""
     sent = dict(headers or {})
     if error.code in (ErrorCode.BUSY, ErrorCode.RATE_LIMITED):
         sent.setdefault("Retry-After", str(error.details.get("retry_after", _RETRY_AFTER)))
     if error.code is ErrorCode.UNAUTHORIZED:
         sent.setdefault("WWW-Authenticate", _CHALLENGES[error.details.get("scheme", "Bearer")])
-    sent |= limited_headers(error)
+    sent |= refusal_headers(error)
     content: dict[str, Any] = {"error": {"code": error.code, "message": error.message}, **error.details}
     content.pop("scheme", None)
     return JSONResponse(content, status or _STATUS[error.code], sent)
 
 
 def answer_for(error: Exception, request: Request, metrics: Metrics) -> JSONResponse:
-    """The answer for any exception that a request ended with; what is a mistake of the server's goes to its log."""
+    """Return the answer for any exception that a request ended with. Internal errors go to the server's log."""
     known, status, headers = _as_error(error, request)
     metrics.count_error(known.code)
     if known.code is ErrorCode.INTERNAL:
@@ -54,7 +54,7 @@ def answer_for(error: Exception, request: Request, metrics: Metrics) -> JSONResp
 
 
 def install(app: FastAPI, metrics: Metrics) -> None:
-    """Answer every exception that a route lets through in that shape."""
+    """Make an application answer every exception of its routes in that shape."""
 
     async def on_error(request: Request, error: Exception) -> JSONResponse:
         return answer_for(error, request, metrics)
@@ -64,7 +64,7 @@ def install(app: FastAPI, metrics: Metrics) -> None:
 
 
 def _as_error(error: Exception, request: Request) -> tuple[Error, int | None, dict[str, str] | None]:
-    """What to tell of an exception, and where HTTP has a status or headers of its own for it."""
+    """Return the error to answer with; and a status and headers where HTTP has some of its own for it."""
     if isinstance(error, Error):
         return error, None, None
     if isinstance(error, RequestValidationError):
@@ -78,11 +78,11 @@ def _as_error(error: Exception, request: Request) -> tuple[Error, int | None, di
             headers |= _allowed(request)
             message = f"{request.method} is not possible at {request.url.path}"
         return Error(ErrorCode.INVALID, message), error.status_code, headers
-    return Error(ErrorCode.INTERNAL, "the server made a mistake; its log says which"), None, None
+    return Error(ErrorCode.INTERNAL, "internal error; see the server log"), None, None
 
 
 def _allowed(request: Request) -> dict[str, str]:
-    """The Allow header for a path. The router's own names the methods of the first of several routes only."""
+    """Return the Allow header for a path. The router's own names the methods of the first of several routes only."""
     for template, operations in request.app.openapi()["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), request.url.path):
             return {"Allow": ", ".join(sorted(method.upper() for method in operations))}

@@ -1,19 +1,20 @@
-"""What every request meets first: the bound on requests in flight, and the short way to the endpoints.
+"""The first stage of every request: the bound on requests in flight, the meter, and the short way to the endpoints.
 
 Endpoints skip the API's middleware, validation and models, which cost a fifth of a trivial call and have
-nothing to say there: any method, any parameters, any body are the code's own business.
+no use there: any method, any parameters and any body are for the code to judge.
 """
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from codeactions.domain.errors import Error, ErrorCode, not_found
 from codeactions.http import errors
-from codeactions.http.authentication import quota_of
-from codeactions.http.context import Services
+from codeactions.http.context import ApiContext
 from codeactions.http.endpoint.handler import call_endpoint
+from codeactions.http.rate_limit_headers import put_meter, with_quota_headers
+from codeactions.limits.call_meter import CallMeter
 
 _PREFIXES = ("/endpoint/", "/action/endpoint/")
 _LIVE = "/healthz"  # load balancers ask every host
@@ -22,28 +23,32 @@ _LIVE = "/healthz"  # load balancers ask every host
 class Front:
     """The ASGI application that is served; `api` is the rest of it."""
 
-    def __init__(self, services: Services, api: FastAPI) -> None:
-        self._services = services
+    def __init__(self, context: ApiContext, api: FastAPI) -> None:
+        self._context = context
+        self._endpoints = context.services.endpoints
+        self._options = context.options
         self.api = api
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        most = self._services.most_requests
+        most = self._options.most_requests
         if self._in_flight >= most:
             busy = Error(ErrorCode.BUSY, f"{most} requests are in flight already")
             await errors.error_answer(busy)(scope, receive, send)
             return
         self._in_flight += 1
+        meter = CallMeter(self._context.limiter)
+        put_meter(scope, meter)
         try:
-            await self._answer(scope, receive, _telling(scope, send))
+            await self._answer(scope, receive, with_quota_headers(send, meter))
         finally:
             self._in_flight -= 1
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
         prefix = next((prefix for prefix in _PREFIXES if path.startswith(prefix)), None)
-        host = self._services.endpoint_host
+        host = self._options.endpoint_host
         if host is not None and (_host(scope) == host) is (prefix is None) and path != _LIVE:
             # Pages that endpoints return have an origin without the API, and the API one without such pages.
             there = "endpoints are" if prefix else "only endpoints are"
@@ -58,30 +63,13 @@ class Front:
     async def _endpoint(self, request: Request, rest: str) -> Response:
         code_id, slash, path = rest.partition("/")
         try:
-            return await call_endpoint(self._services, request, code_id, slash + path)
+            return await call_endpoint(self._endpoints, self._options, request, code_id, slash + path)
         except Exception as error:
-            return errors.answer_for(error, request, self._services.metrics)
+            return errors.answer_for(error, request, self._context.metrics)
 
 
 def _host(scope: Scope) -> str:
-    """The name in the Host header, without the port."""
+    """Return the name in the Host header, without the port."""
     value = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
     name, _, port = value.rpartition(":")
     return name if name and port.isdigit() else value
-
-
-def _telling(scope: Scope, send: Send) -> Send:
-    """Also tell, in the answer's headers, what is left of the caller's calls."""
-
-    async def tell(message: Message) -> None:
-        if message["type"] == "http.response.start" and (quota := quota_of(scope)) is not None:
-            there = {name.lower() for name, _ in message["headers"]}  # a refusal tells of the limit that it is about
-            told = [(name, value) for name, value in _encoded(quota.headers()) if name not in there]
-            message = {**message, "headers": [*message["headers"], *told]}
-        await send(message)
-
-    return tell
-
-
-def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -1,4 +1,4 @@
-"""What Prometheus may read. Labels come from small closed sets, so the number of series is bounded."""
+"""Metrics for Prometheus. Labels come from small closed sets, so the number of series is bounded."""
 
 from collections.abc import Callable
 
@@ -43,9 +43,9 @@ class Metrics:
         self._errors.labels(code).inc()
 
     def watch(self, name: str, description: str, read: Callable[[], float]) -> None:
-        """Show a number that is read when it is asked for."""
+        """Add a gauge; `read` is called each time the metrics are read."""
         Gauge(name, description, registry=self._registry).set_function(read)
 
     def text(self) -> bytes:
-        """Everything, in Prometheus' text format."""
+        """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""The JSON shapes of the API that are not domain objects as they stand."""
+"""The JSON of answers: what each of them holds, for the OpenAPI document and for what is sent."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -7,30 +7,28 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from codeactions.domain.page import Page
-from codeactions.domain.run import Run
+from codeactions.domain.errors import ErrorCode
+from codeactions.domain.run import ErrorType, Run
 
 _Item = TypeVar("_Item")
 
 
-class ErrorBody(BaseModel):
-    """What went wrong: a code from a closed set, and a sentence for people."""
+class _Model(BaseModel):
+    """Base of the models: made of domain objects as they stand."""
 
-    code: str
+    model_config = ConfigDict(from_attributes=True)
+
+
+class ErrorBody(_Model):
+    """An error: a code from a closed set, and a sentence for people."""
+
+    code: ErrorCode
     message: str
 
 
-class ErrorShape(BaseModel):
-    """Every error answer; some carry further fields."""
-
-    model_config = ConfigDict(extra="allow")
-    error: ErrorBody
-
-
-class CodeShape(BaseModel):
+class CodeModel(_Model):
     """A code."""
 
-    model_config = ConfigDict(from_attributes=True)
     id: UUID
     name: str
     type: str
@@ -43,7 +41,7 @@ class CodeShape(BaseModel):
     updated_at: datetime
 
 
-class ListedCodeShape(CodeShape):
+class ListedCodeModel(CodeModel):
     """A code in a list."""
 
     cut: list[Literal["source"]] = Field(
@@ -51,30 +49,27 @@ class ListedCodeShape(CodeShape):
     )
 
 
-class AuthorizationShape(BaseModel):
-    """That a user has a role in a project."""
+class AuthorizationModel(_Model):
+    """A user's role in a project."""
 
-    model_config = ConfigDict(from_attributes=True)
     email: str
     role: int
 
 
-class ProjectShape(BaseModel):
-    """A project, with who is in it."""
+class ProjectModel(_Model):
+    """A project, with its users."""
 
-    model_config = ConfigDict(from_attributes=True)
     id: UUID
     uuid: str
     name: str
-    authorizations: list[AuthorizationShape]
+    authorizations: list[AuthorizationModel]
     created_at: datetime
     updated_at: datetime
 
 
-class PermissionShape(BaseModel):
+class PermissionModel(_Model):
     """The role of a user in a project."""
 
-    model_config = ConfigDict(from_attributes=True)
     id: UUID
     project_uuid: str
     email: str
@@ -83,10 +78,9 @@ class PermissionShape(BaseModel):
     updated_at: datetime
 
 
-class TokenShape(BaseModel):
-    """An API token, without the token. `last_used_at` is true to a minute or so."""
+class TokenModel(_Model):
+    """An API token, without its text. `last_used_at` is exact to a minute or so."""
 
-    model_config = ConfigDict(from_attributes=True)
     id: UUID
     name: str
     email: str | None
@@ -99,14 +93,14 @@ class TokenShape(BaseModel):
     revoked_at: datetime | None
 
 
-class TokenMade(TokenShape):
-    """A new API token: `token` is never shown again."""
+class NewTokenModel(TokenModel):
+    """A new API token: `token` is its text, which is never shown again."""
 
     token: str
 
 
-class ProtectionShape(BaseModel):
-    """Who may call an endpoint."""
+class ProtectionModel(_Model):
+    """The protection of an endpoint: its way to authenticate callers."""
 
     code_id: UUID
     kind: str
@@ -116,16 +110,15 @@ class ProtectionShape(BaseModel):
     updated_at: datetime
 
 
-class ProtectionMade(ProtectionShape):
+class NewProtectionModel(ProtectionModel):
     """A new protection; `secret` if the server made one, which is never shown again."""
 
     secret: str | None = None
 
 
-class AuditShape(BaseModel):
-    """Who did what."""
+class AuditModel(_Model):
+    """A change: its actor, what was changed, and how."""
 
-    model_config = ConfigDict(from_attributes=True)
     id: UUID
     at: datetime
     actor_kind: str
@@ -138,7 +131,7 @@ class AuditShape(BaseModel):
     details: dict[str, Any]
 
 
-class RunShape(BaseModel):
+class RunModel(_Model):
     """A run as it is recorded. `extra.result_encoding` and `extra.body_encoding` say if one is base64."""
 
     id: UUID
@@ -153,7 +146,7 @@ class RunShape(BaseModel):
     updated_at: datetime
 
 
-class ListedRunShape(RunShape):
+class ListedRunModel(RunModel):
     """A run in a list."""
 
     cut: list[Literal["body", "result"]] = Field(
@@ -161,10 +154,9 @@ class ListedRunShape(RunShape):
     )
 
 
-class LogShape(BaseModel):
+class LogModel(_Model):
     """A log line."""
 
-    model_config = ConfigDict(from_attributes=True)
     id: UUID
     run_id: UUID
     code_id: UUID
@@ -173,7 +165,7 @@ class LogShape(BaseModel):
     created_at: datetime
 
 
-class PageShape(BaseModel, Generic[_Item]):
+class PageModel(_Model, Generic[_Item]):
     """One page of a list, 20 items at the most."""
 
     data: list[_Item]
@@ -182,25 +174,70 @@ class PageShape(BaseModel, Generic[_Item]):
     last_page: int
 
 
-class RunAnswer(BaseModel):
-    """What `/run` answers."""
+class RunAnswerModel(_Model):
+    """The answer of `/run`."""
 
     code_id: UUID
-    result: RunShape
+    result: RunModel
+
+
+class QuotaModel(_Model):
+    """A limit in calls a minute, how many are left, and the seconds until all of them are."""
+
+    limit: int
+    remaining: int
+    reset_seconds: int
+
+
+class ErrorModel(_Model):
+    """Every error answer. The fields after `error` are there for some errors only."""
+
+    error: ErrorBody
+    run_id: UUID | None = Field(None, description="Of a run that failed")
+    error_type: ErrorType | None = Field(None, description="Of a run that failed, and of a source that is refused")
+    line: int | None = Field(None, description="Of the mistake in a source, from 1")
+    column: int | None = Field(None, description="Of the mistake in a source, from 1")
+    retry_after: float | None = Field(None, description="Seconds, as in Retry-After")
+    quota: QuotaModel | None = Field(None, description="Of the limit that is used up")
+    code_id: UUID | None = Field(None, description="At `/run`, of a run that failed")
+    result: RunModel | None = Field(None, description="At `/run`, of a run that failed: the run")
+
+
+class HealthPartModel(_Model):
+    """A part of the server. Further fields tell more of it."""
+
+    model_config = ConfigDict(extra="allow")
+    state: str = Field(description="`ok`, or `down`")
+    latency_ms: float
+    reason: str | None = Field(None, description="Why it is down")
+
+
+class HealthModel(_Model):
+    """The server and its parts."""
+
+    status: Literal["ok", "failing"]
+    version: str
+    parts: dict[str, HealthPartModel]
+
+
+class LiveModel(_Model):
+    """The process answers."""
+
+    status: Literal["ok"]
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorShape, "description": description}
+    status: {"model": ErrorModel, "description": description}
     for status, description in (
         (400, "Something in the request is wrong; the message says what"),
         (401, "The token, the credentials or the signature is missing or wrong"),
         (403, "Your role does not allow it"),
-        (404, "There is no such thing"),
+        (404, "It does not exist, or you may not know of it"),
         (405, "The method is not possible here"),
-        (409, "Somebody else changed it meanwhile"),
-        (413, "Something is larger than it may be"),
+        (409, "It was changed meanwhile, or does not go together with what is there"),
+        (413, "Something is larger than allowed"),
         (429, "Too many calls; Retry-After and RateLimit-* say when to come back"),
-        (500, "The run failed, or the server made a mistake"),
+        (500, "The run failed, or an internal error; see the server log"),
         (503, "No slot became free in time, or the database is away; Retry-After says when to come back"),
         (504, "The run took longer than its timeout"),
     )
@@ -208,12 +245,12 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that can fail in these ways, besides those any route can."""
+    """Return the `responses` of a route that can fail with these statuses, besides those of every route."""
     return {status: ERRORS[status] for status in sorted({400, 401, 429, 503, *statuses})}
 
 
 def run_object(run: Run, *, traceback: bool) -> dict[str, Any]:
-    """A run in plain JSON values; without the traceback where the caller is not its author."""
+    """Return a run in plain JSON values; without the traceback if the caller need not be the code's author."""
     values = asdict(run)
     for name in ("id", "code_id"):
         values[name] = str(values[name])
@@ -222,11 +259,6 @@ def run_object(run: Run, *, traceback: bool) -> dict[str, Any]:
     error = values["extra"].get("error")
     if error and not traceback:
         values["extra"] = {**values["extra"], "error": {**error, "traceback": ""}}
-    if not values.get("cut"):  # whatever is whole looks the same in a list and alone
+    if not values.get("cut"):  # a run that is whole looks the same in a list and alone
         values.pop("cut", None)
     return values
-
-
-def page_object(page: Page[Any], data: list[Any]) -> dict[str, Any]:
-    """A page in plain JSON values."""
-    return {"data": data, "total": page.total, "page": page.page, "last_page": page.last_page}

@@ -1,1 +1,1 @@
-"""How often callers may call."""
+"""Rate limits: quotas of calls a minute, and the counting of calls."""

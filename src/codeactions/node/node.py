@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from codeactions.background.task import BackgroundTask
-from codeactions.domain.code import new_code
+from codeactions.domain.code import CodeDraft, new_code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.examples import PROJECT, examples
 from codeactions.execution.artifacts import ArtifactStore
@@ -18,7 +18,7 @@ from codeactions.execution.languages import Languages
 from codeactions.execution.local import LocalExecutor
 from codeactions.execution.recorded_runs import RecordedRuns
 from codeactions.execution.selftest import check_walls
-from codeactions.http.context import Services
+from codeactions.http.context import ApiContext
 from codeactions.http.metrics import Metrics
 from codeactions.migrate.apply import upgrade
 from codeactions.migrate.failure import NIL_VERSION
@@ -30,7 +30,7 @@ from codeactions.postgres.database import Database
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 from codeactions.postgres.recording.reaper import Reaper
 from codeactions.postgres.recording.recorder import Recorder
-from codeactions.runtimes.registry import Registry, language_of_ending, names
+from codeactions.runtimes.registry import Registry, language_of_ending
 from codeactions.sandbox.server.pool import SandboxPool
 
 _WATCH_INTERVAL = 0.5  # seconds between two checks of the embedded database
@@ -52,8 +52,8 @@ class Node:
         self._say = say
         self._stack = contextlib.AsyncExitStack()
 
-    async def start(self) -> Services:
-        """Start everything and return the services. Raises `Error`, and then stops what was started."""
+    async def start(self) -> ApiContext:
+        """Start everything and return what the HTTP API works with. Raises `Error`, and then stops what was started."""
         try:
             return await self._start()
         except BaseException:  # Ctrl-C included: nothing may keep running
@@ -64,7 +64,7 @@ class Node:
         """Stop everything: runs first, the database last."""
         await self._stack.aclose()
 
-    async def _start(self) -> Services:
+    async def _start(self) -> ApiContext:
         settings = self._settings
         # The sandbox first: on a host without one, the database must stay as it is.
         catalogue = await asyncio.to_thread(settings.catalogue)
@@ -104,8 +104,8 @@ class Node:
         self._stack.push_async_callback(recorded.close, settings.stop_seconds)
         self._add_gauges(metrics, pool)
         parts = NodeParts(database, recorded, languages.builds, metrics)
-        services = await build_services(settings, parts, self._secrets, self._stack)
-        services.health_checks.update(
+        context = await build_services(settings, parts, self._secrets, self._stack)
+        context.health_checks.update(
             database=lambda: _check_database(database),
             sandbox=lambda: _check_sandbox(pool),
             languages=lambda: _check_languages(languages),
@@ -113,7 +113,7 @@ class Node:
         if settings.examples and is_new:
             await _deploy_examples(CodeStore(database))
         languages.try_in(executor)
-        return services
+        return context
 
     async def _start_languages(self, catalogue: Registry, artifacts: ArtifactStore) -> Languages:
         settings = self._settings
@@ -204,14 +204,12 @@ async def _check_sandbox(pool: SandboxPool) -> dict[str, Any]:
 
 async def _deploy_examples(codes: CodeStore) -> None:
     for example in examples():
-        fields = {"name": example.name, "type": example.type, "source": example.source, "project_uuid": PROJECT}
-        code = new_code(
-            {**fields, "language": language_of_ending(example.ending)},
-            languages=names(),
-            id=example.id,
-            now=datetime.now(UTC),
+        language = language_of_ending(example.ending)
+        assert language is not None
+        draft = CodeDraft(
+            name=example.name, type=example.type, source=example.source, language=language, project_uuid=PROJECT
         )
-        await codes.create(code)
+        await codes.create(new_code(draft, id=example.id, now=datetime.now(UTC)))
 
 
 def describe_level(pool: SandboxPool) -> str:

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from codeactions.execution.builds import Builds
 from codeactions.execution.recorded_runs import RecordedRuns
-from codeactions.http.context import HealthChecks, Services
+from codeactions.http.context import ApiContext, HealthChecks, HttpOptions, Services
 from codeactions.http.metrics import Metrics
 from codeactions.identity.cipher import Cipher
 from codeactions.identity.identities import Identities
+from codeactions.identity.passwords import PasswordCheck
 from codeactions.identity.usage import TokenUsage
 from codeactions.limits.rate_limiter import RateLimiter
 from codeactions.node.settings import Settings
@@ -56,7 +57,7 @@ class NodeParts:
 
 async def build_services(
     settings: Settings, parts: NodeParts, secrets: ServerSecrets, stack: contextlib.AsyncExitStack
-) -> Services:
+) -> ApiContext:
     """Build the services and start what they listen to. `stack` gets the callbacks that stop it. Raises `Error`."""
     database, recorded, checks = parts.database, parts.recorded, HealthChecks()
     audited, cipher = AuditedDatabase(database), Cipher(secrets.key)
@@ -95,24 +96,32 @@ async def build_services(
         stack.push_async_callback(consumer.stop)
         await consumer.start()
         checks["events"] = consumer.check
-    return Services(
+    return ApiContext(
+        services=Services(
+            audit=AuditService(audited),
+            codes=CodeService(audited, codes, parts.builds),
+            endpoints=EndpointService(recorded, codes, identities, cipher, PasswordCheck()),
+            permissions=PermissionService(audited, roles.forget),
+            projects=ProjectService(audited, roles.forget),
+            protections=ProtectionService(audited, codes, cipher),
+            runs=RunService(recorded, codes, identities, RunStore(database), LogStore(database)),
+            tokens=TokenService(audited, tokens.forget),
+        ),
         identities=identities,
         limiter=limiter,
-        codes=CodeService(audited, codes, parts.builds),
-        endpoints=EndpointService(recorded, codes, identities, cipher),
-        protections=ProtectionService(audited, codes, cipher),
-        runs=RunService(recorded, codes, RunStore(database), LogStore(database)),
-        projects=ProjectService(audited, roles.forget),
-        permissions=PermissionService(audited, roles.forget),
-        tokens=TokenService(audited, tokens.forget),
-        audit=AuditService(audited),
         metrics=parts.metrics,
+        options=_options(settings),
+        health_checks=checks,
+    )
+
+
+def _options(settings: Settings) -> HttpOptions:
+    return HttpOptions(
         body_limit=int(settings.body_mb * 1024 * 1024),
         body_timeout=settings.body_seconds,
         most_requests=settings.requests,
         endpoint_host=settings.endpoint_host.lower() if settings.endpoint_host else None,
         cors_origins=settings.origins(),
-        health_checks=checks,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from codeactions.domain.audit import AuditEntry, Deed, Thing
+from codeactions.domain.audit import AuditAction, AuditEntry, AuditThing
 from codeactions.domain.page import PAGE_SIZE, Page
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
@@ -50,4 +50,4 @@ class AuditLog:
 
 
 def _entry(row: Mapping[str, Any]) -> AuditEntry:
-    return AuditEntry(**{**row, "action": Deed(row["action"]), "thing": Thing(row["thing"])})
+    return AuditEntry(**{**row, "action": AuditAction(row["action"]), "thing": AuditThing(row["thing"])})

@@ -2,8 +2,7 @@
 
 from uuid import UUID
 
-from codeactions.domain.errors import not_found
-from codeactions.domain.log import StoredLog
+from codeactions.domain.log import StoredLog, log_not_found
 from codeactions.domain.page import PAGE_SIZE, Page
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
@@ -21,7 +20,7 @@ class LogStore:
         """Return one line. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": log_id})
         if row is None:
-            raise not_found(missing(log_id))
+            raise log_not_found(log_id)
         return StoredLog(**row)
 
     async def page_of_run(self, run_id: UUID, page: int) -> Page[StoredLog]:
@@ -37,8 +36,3 @@ class LogStore:
         bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
         rows = await self._database.fetch(_SQL[f"page_{what}"], {**values, **bounds})
         return Page([StoredLog(**row) for row in rows], total["total"] if total else 0, page)
-
-
-def missing(log_id: UUID) -> str:
-    """Return the message for a log line that does not exist, or that the caller may not see."""
-    return f"there is no log {log_id}"

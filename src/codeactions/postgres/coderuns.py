@@ -7,16 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from codeactions.domain.errors import not_found
 from codeactions.domain.page import PAGE_SIZE, Page
-from codeactions.domain.run import FinishedRun, Run, RunStatus
+from codeactions.domain.run import FinishedRun, Run, RunStatus, run_not_found
 from codeactions.domain.text import storable
 from codeactions.postgres import queries
-from codeactions.postgres.database import Statements
+from codeactions.postgres.database import Connection, Statements
 
 # Bodies and results of one page: twenty of each may be 10 MB and more. `get` returns everything. Parameters and headers
 # are never cut: the HTTP side bounds them to 64 KiB a call.
@@ -34,7 +32,7 @@ class ListedRun(Run):
     cut: tuple[str, ...] = ()
 
 
-async def start_many(connection: psycopg.AsyncConnection[DictRow], runs: Sequence[Run]) -> None:
+async def start_many(connection: Connection, runs: Sequence[Run]) -> None:
     """Insert the rows of runs that start, in one statement. Ids that exist already are left alone.
 
     Raises the driver's errors; then no row is inserted.
@@ -56,7 +54,7 @@ async def start_many(connection: psycopg.AsyncConnection[DictRow], runs: Sequenc
     )
 
 
-async def finish_many(connection: psycopg.AsyncConnection[DictRow], ended: Sequence[FinishedRun]) -> set[UUID]:
+async def finish_many(connection: Connection, ended: Sequence[FinishedRun]) -> set[UUID]:
     """Finish runs and store their logs, in one statement. Return the ids of the runs that it finished.
 
     A run whose id is missing has no row, or a row that is terminal already. Raises the driver's errors.
@@ -106,9 +104,7 @@ def _end_values(finished: FinishedRun) -> dict[str, Any]:
     }
 
 
-async def statuses(
-    connection: psycopg.AsyncConnection[DictRow], ids: Sequence[UUID]
-) -> dict[UUID, tuple[str, dict[str, Any]]]:
+async def statuses(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[str, dict[str, Any]]]:
     """Read status and `extra` of the runs that have a row. Raises the driver's errors."""
     cursor = await connection.execute(_SQL["statuses"], {"ids": list(ids)})
     return {row["id"]: (row["status"], row["extra"]) for row in await cursor.fetchall()}
@@ -124,7 +120,7 @@ class RunStore:
         """Read a run. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": run_id})
         if row is None:
-            raise not_found(missing(run_id))
+            raise run_not_found(run_id)
         return _run(row)
 
     async def page(
@@ -150,7 +146,7 @@ class RunStore:
 class InstanceLocks:
     """Advisory locks that tell which servers are alive: a lock ends with its holder's connection."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def hold(self, instance: int) -> bool:
@@ -186,8 +182,3 @@ def _run(row: DictRow) -> Run:
 
 def _listed(row: DictRow) -> ListedRun:
     return ListedRun(**{**row, "status": RunStatus(row["status"]), "cut": tuple(row["cut"])})
-
-
-def missing(run_id: UUID) -> str:
-    """What is told of a run that is not there, or that the caller may not know of."""
-    return f"there is no run {run_id}"

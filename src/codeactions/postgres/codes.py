@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from codeactions.domain.code import Code
-from codeactions.domain.errors import Error, ErrorCode, not_found
+from codeactions.domain.code import Code, code_not_found
+from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.protection import Protection, ProtectionKind
 from codeactions.postgres import queries
 from codeactions.postgres.cache import Cache
@@ -51,14 +51,14 @@ class CodeStore:
         """Return a code. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": code_id})
         if row is None:
-            raise not_found(missing(code_id))
+            raise code_not_found(code_id)
         return Code(**row)
 
     async def get_with_protection(self, code_id: UUID) -> CodeWithProtection:
         """Return a code with its protection. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get_with_protection"], {"id": code_id})
         if row is None:
-            raise not_found(missing(code_id))
+            raise code_not_found(code_id)
         columns = {name.removeprefix(_PREFIX): value for name, value in row.items() if name.startswith(_PREFIX)}
         code = Code(**{name: value for name, value in row.items() if not name.startswith(_PREFIX)})
         return CodeWithProtection(code, _protection(code_id, columns))
@@ -84,12 +84,7 @@ class CodeStore:
     async def delete(self, code_id: UUID) -> None:
         """Delete a code with its runs and logs. Raises `Error` (not_found)."""
         if await self._database.fetch_one(_SQL["delete"], {"id": code_id}) is None:
-            raise not_found(missing(code_id))
-
-
-def missing(code_id: UUID) -> str:
-    """Return the message for a code that does not exist, or that the caller may not see."""
-    return f"there is no code {code_id}"
+            raise code_not_found(code_id)
 
 
 def _protection(code_id: UUID, columns: Mapping[str, Any]) -> Protection | None:

@@ -13,6 +13,8 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.masking import masked_url
 from codeactions.postgres import queries
 
+Connection = psycopg.AsyncConnection[DictRow]
+"""A connection whose rows are dictionaries, as all of this server are."""
 _UNREACHABLE = "the database cannot be reached; try again shortly"
 _STATEMENT_TIMEOUT = 30_000  # milliseconds; every statement of the server takes a small part of it
 # Milliseconds. Shorter, so that waiting for another transaction can be told apart from a slow statement.
@@ -60,7 +62,7 @@ class Statements(Protocol):
 class Transaction:
     """Statements on one connection, which take effect together or not at all."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def fetch(self, statement: LiteralString, values: dict[str, Any] | None = None) -> list[DictRow]:
@@ -85,7 +87,7 @@ class Database:
     def __init__(self, url: str, *, connections: int = 4, timeout: float = 5.0) -> None:
         self.url = url
         self._connections = connections
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             kwargs={"autocommit": True, "row_factory": dict_row, "application_name": "codeactions"},
             min_size=connections,
@@ -115,7 +117,7 @@ class Database:
         return str(row["version"]) if row else ""
 
     @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[DictRow]]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection to the block. The driver's errors in the block become `Error`s."""
         with translated():
             async with self._pool.connection() as connection:
@@ -130,7 +132,7 @@ class Database:
         attempts = self._connections + 1 if statement.startswith("SELECT") else 1
         while True:
             attempts -= 1
-            connection: psycopg.AsyncConnection[DictRow] | None = None  # while the pool has none to give
+            connection: Connection | None = None  # while the pool has none to give
             try:
                 async with self.connection() as connection:
                     cursor = await connection.execute(statement, values)
@@ -145,7 +147,7 @@ class Database:
         return rows[0] if rows else None
 
 
-async def connect(url: str, *, durable: bool = True) -> psycopg.AsyncConnection[DictRow]:
+async def connect(url: str, *, durable: bool = True) -> Connection:
     """Return a new connection in autocommit mode. Raises the driver's errors.
 
     durable: whether its commits wait for the disk. A commit that does not wait becomes durable with the next durable

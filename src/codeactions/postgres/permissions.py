@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from codeactions.domain.errors import Error, ErrorCode, not_found
+from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.page import PAGE_SIZE, Page
-from codeactions.domain.project import Permission
+from codeactions.domain.permission import Permission, permission_not_found
 from codeactions.domain.role import Role
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
@@ -35,7 +35,7 @@ class PermissionStore:
         """Return a permission. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": permission_id})
         if row is None:
-            raise not_found(missing(permission_id))
+            raise permission_not_found(permission_id)
         return _permission(row)
 
     async def of_user(self, project_uuid: str, email: str) -> list[Permission]:
@@ -54,12 +54,12 @@ class PermissionStore:
     async def update(self, permission: Permission) -> None:
         """Change the role. Raises `Error` (not_found)."""
         if await self._database.fetch_one(_SQL["update"], _values(permission)) is None:
-            raise not_found(missing(permission.id))
+            raise permission_not_found(permission.id)
 
     async def delete(self, permission_id: UUID) -> None:
         """Delete a permission. Raises `Error` (not_found)."""
         if await self._database.fetch_one(_SQL["delete"], {"id": permission_id}) is None:
-            raise not_found(missing(permission_id))
+            raise permission_not_found(permission_id)
 
     async def remove(self, project_uuid: str, email: str) -> bool:
         """Delete a user's permissions in a project, and return whether there were any."""
@@ -70,11 +70,6 @@ class PermissionStore:
         """Return a user's roles by project uuid, however the address is spelled."""
         rows = await self._database.fetch(_SQL["roles_of"], {"email": email})
         return MappingProxyType({row["project_uuid"]: Role(row["role"]) for row in rows})
-
-
-def missing(permission_id: UUID) -> str:
-    """Return the message for a permission that does not exist, or that the caller may not see."""
-    return f"there is no permission {permission_id}"
 
 
 def _values(permission: Permission) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from codeactions.domain.errors import Error, ErrorCode, not_found
+from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.page import PAGE_SIZE, Page
-from codeactions.domain.project import Authorization, Project, as_authorizations
+from codeactions.domain.project import Authorization, Project, as_authorizations, project_not_found
 from codeactions.domain.role import Role
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
@@ -30,7 +30,7 @@ class ProjectStore:
         """Return a project. Raises `Error` (not_found)."""
         found = await self.find(uuid)
         if found is None:
-            raise not_found(missing(uuid))
+            raise project_not_found(uuid)
         return found
 
     async def find(self, uuid: str) -> Project | None:
@@ -57,7 +57,7 @@ class ProjectStore:
     async def update(self, project: Project) -> None:
         """Replace name and authorizations. Raises `Error` (not_found)."""
         if await self._database.fetch_one(_SQL["update"], _values(project)) is None:
-            raise not_found(missing(project.uuid))
+            raise project_not_found(project.uuid)
 
     async def delete(self, uuid: str) -> None:
         """Delete a project with its permissions. Raises `Error`: not_found; conflict while it has codes."""
@@ -66,12 +66,7 @@ class ProjectStore:
         if codes and codes["total"]:
             raise Error(ErrorCode.CONFLICT, f"project {uuid} has {codes['total']} codes: delete or move them first")
         if await self._database.fetch_one(_SQL["delete"], {"uuid": uuid}) is None:
-            raise not_found(missing(uuid))
-
-
-def missing(uuid: str) -> str:
-    """Return the message for a project that does not exist, or that the caller may not see."""
-    return f"there is no project {uuid}"
+            raise project_not_found(uuid)
 
 
 def _values(project: Project) -> dict[str, Any]:

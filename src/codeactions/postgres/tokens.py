@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from codeactions.domain.errors import not_found
 from codeactions.domain.page import PAGE_SIZE, Page
 from codeactions.domain.role import Role
-from codeactions.domain.token import ApiToken
+from codeactions.domain.token import ApiToken, token_not_found
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
 
@@ -30,7 +29,7 @@ class TokenStore:
         """Return a token. Raises `Error` (not_found)."""
         row = await self._database.fetch_one(_SQL["get"], {"id": token_id})
         if row is None:
-            raise not_found(missing(token_id))
+            raise token_not_found(token_id)
         return _token(row)
 
     async def by_digest(self, digest: bytes) -> ApiToken | None:
@@ -58,11 +57,6 @@ class TokenStore:
         """Store when tokens were last used."""
         values = {"ids": list(used), "times": list(used.values())}
         await self._database.fetch(_SQL["note_use"], values)
-
-
-def missing(token_id: UUID) -> str:
-    """Return the message for a token that does not exist, or that the caller may not see."""
-    return f"there is no token {token_id}"
 
 
 def _token(row: Mapping[str, Any]) -> ApiToken:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from codeactions.domain.errors import Error, invalid
+from codeactions.domain.rules import OneOf
 from codeactions.runtimes.go.language import GO
 from codeactions.runtimes.javascript.language import JAVASCRIPT
 from codeactions.runtimes.python.language import PYTHON
@@ -23,6 +24,11 @@ DEFAULT_SETTING = "python,javascript,go"
 def names() -> tuple[str, ...]:
     """Return the name of every language, in the order in which people are told."""
     return tuple(LANGUAGES)
+
+
+def language_rule() -> OneOf:
+    """Return the rule of a code's field `language`: the name of a language that there is."""
+    return OneOf(names())
 
 
 def endings() -> tuple[str, ...]:

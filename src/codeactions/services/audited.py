@@ -1,4 +1,4 @@
-"""What every service works with: the database, the clock, new ids, and the audit log in the transaction of a change."""
+"""Changes with their line in the audit log: the database of the services, with the clock and new ids."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
@@ -6,34 +6,32 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from psycopg.rows import DictRow
-
-from codeactions.domain.audit import Deed, Thing, entry
+from codeactions.domain.audit import AuditAction, AuditThing, entry
 from codeactions.domain.caller import Caller
 from codeactions.domain.ids import new_id
 from codeactions.postgres.auditlog import AuditLog
-from codeactions.postgres.database import Database, Transaction
+from codeactions.postgres.database import Connection, Database, Transaction
 
 
 class AuditedTransaction(Transaction):
-    """A transaction in which somebody changes something; stores take it as their database."""
+    """A transaction in which a caller changes something; stores take it as their database."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[DictRow], desk: "AuditedDatabase", caller: Caller) -> None:
+    def __init__(self, connection: Connection, database: "AuditedDatabase", caller: Caller) -> None:
         super().__init__(connection)
-        self._desk = desk
+        self._audited = database
         self._caller = caller
 
-    async def note(self, deed: Deed, thing: Thing, thing_id: object, project: str | None, /, **details: Any) -> None:
+    async def note(
+        self, action: AuditAction, thing: AuditThing, thing_id: object, project: str | None, /, **details: Any
+    ) -> None:
         """Write into the audit log what was done. `details` never hold a secret."""
-        line = entry(
-            self._caller, deed, thing, thing_id, project, id=self._desk.new_id(), now=self._desk.now(), **details
-        )
+        audited = self._audited
+        line = entry(self._caller, action, thing, thing_id, project, id=audited.new_id(), now=audited.now(), **details)
         await AuditLog(self).add(line)
 
 
 class AuditedDatabase:
-    """Shared by the services of one server."""
+    """The database as services use it, shared by those of one server. `database` is for what only reads."""
 
     def __init__(
         self,
@@ -47,7 +45,7 @@ class AuditedDatabase:
         self.new_id = new_id
 
     @contextlib.asynccontextmanager
-    async def change(self, caller: Caller) -> AsyncIterator[AuditedTransaction]:
-        """All that happens in the block is committed at its end, with what was noted; undone when it raises."""
+    async def transaction(self, caller: Caller) -> AsyncIterator[AuditedTransaction]:
+        """Run the block in a transaction: committed at its end with what was noted, undone when it raises."""
         async with self.database.connection() as connection, connection.transaction():
             yield AuditedTransaction(connection, self, caller)

@@ -1,4 +1,4 @@
-"""Runs: asked for, and read afterwards with their logs, by those who may."""
+"""Runs: start them, and read them with their logs, as the caller's role allows."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -7,45 +7,60 @@ from uuid import UUID
 
 from codeactions.domain.access import Action, require
 from codeactions.domain.caller import Caller
-from codeactions.domain.code import Code
-from codeactions.domain.errors import Error, ErrorCode, not_found
-from codeactions.domain.log import StoredLog
+from codeactions.domain.code import Code, code_not_found
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.log import StoredLog, log_not_found
 from codeactions.domain.page import Page
-from codeactions.domain.run import Call, FinishedRun, Run, RunStatus
-from codeactions.execution.recorded_runs import RecordedRuns
+from codeactions.domain.run import FinishedRun, Run, RunStatus, run_not_found
+from codeactions.limits.call_meter import CallMeter
 from codeactions.postgres.codelogs import LogStore
-from codeactions.postgres.codelogs import missing as missing_log
 from codeactions.postgres.coderuns import ListedRun, RunStore
-from codeactions.postgres.coderuns import missing as missing_run
-from codeactions.postgres.codes import CodesWithProtection, missing
+from codeactions.services.call_request import CallRequest, build_call
+from codeactions.services.collaborators import CodesById, Keys, ReadBody, Runs
 
 _Item = TypeVar("_Item")
+# The query parameters of /run itself, which the code does not get to see.
+_OWN_PARAMETERS = frozenset(("wait",))
 
 
 class RunService:
     """Every method raises `Error` (not_found, forbidden) as the caller's role in the code's project demands."""
 
-    def __init__(self, recorded: RecordedRuns, guarded: CodesWithProtection, runs: RunStore, logs: LogStore) -> None:
-        self._recorded = recorded
-        self._guarded = guarded
+    def __init__(self, runs: Runs, codes: CodesById, keys: Keys, store: RunStore, logs: LogStore) -> None:
+        """runs: runs codes. keys: knows the keys that no code may see. store, logs: hold what there is to read."""
         self._runs = runs
+        self._codes = codes
+        self._keys = keys
+        self._store = store
         self._logs = logs
 
-    async def code(self, caller: Caller, code_id: UUID) -> Code:
-        """The code that the caller may run."""
-        code = (await self._guarded.get(code_id)).code
-        require(caller, Action.RUN, code.project_uuid, missing(code_id))
-        return code
+    async def call(
+        self, caller: Caller, code_id: UUID, request: CallRequest, read_body: ReadBody, meter: CallMeter
+    ) -> FinishedRun:
+        """Run a code of either type. A run that failed is returned as well.
 
-    async def run(self, caller: Caller, code: Code, call: Call) -> FinishedRun:
-        """Run a code of either type. Raises `Error` as `RecordedRuns.run` does."""
-        require(caller, Action.RUN, code.project_uuid, missing(code.id))
-        return await self._recorded.run(code, call)
+        Raises `Error`: not_found, forbidden, rate_limited; what `read_body` raises; invalid and too_large for the query
+        and the headers; busy.
+        """
+        try:
+            code = await self._runnable(caller, code_id)
+        except Error:  # a caller that may not run a code takes nothing from the code's limit
+            await meter.take_for(caller)
+            raise
+        await meter.take_for(caller, code=str(code_id))
+        body = await read_body()
+        call = build_call(request, body, keys=self._keys, public=False, without=_OWN_PARAMETERS)
+        return await self._runs.run(code, call)
+
+    async def _runnable(self, caller: Caller, code_id: UUID) -> Code:
+        code = (await self._codes.get(code_id)).code
+        require(caller, Action.RUN, code.project_uuid, code_not_found(code_id))
+        return code
 
     async def get(self, caller: Caller, run_id: UUID) -> Run:
         """Read a run."""
-        run = await self._runs.get(run_id)
-        await self._require(caller, run.code_id, missing_run(run_id))
+        run = await self._store.get(run_id)
+        await self._require(caller, run.code_id, run_not_found(run_id))
         return run
 
     async def page(
@@ -58,36 +73,36 @@ class RunService:
         before: datetime | None,
         page: int,
     ) -> Page[ListedRun]:
-        """The runs of a code, newest first; none where the caller may not know of the code."""
+        """Return the runs of a code, newest first; none if the caller may not know of the code."""
 
         async def read() -> Page[ListedRun]:
-            return await self._runs.page(code_id, status=status, after=after, before=before, page=page)
+            return await self._store.page(code_id, status=status, after=after, before=before, page=page)
 
         return await self._if_visible(caller, code_id, read, page)
 
     async def log(self, caller: Caller, log_id: UUID) -> StoredLog:
         """Read one line."""
         line = await self._logs.get(log_id)
-        await self._require(caller, line.code_id, missing_log(log_id))
+        await self._require(caller, line.code_id, log_not_found(log_id))
         return line
 
     async def logs_of_run(self, caller: Caller, run_id: UUID, page: int) -> Page[StoredLog]:
-        """The lines of a run in order; none where the caller may not know of it."""
+        """Return the lines of a run in order; none if the caller may not know of it."""
         found = await self._logs.page_of_run(run_id, page)
-        # All lines of a run are of one code. Of a page past the end there is nothing to learn but the total.
+        # All lines of a run are of one code. A page past the end tells nothing but the total.
         first = found.data or (await self._logs.page_of_run(run_id, 1)).data
         if not first:
             return found
         return await self._if_visible(caller, first[0].code_id, lambda: _ready(found), page)
 
     async def logs_of_code(self, caller: Caller, code_id: UUID, page: int) -> Page[StoredLog]:
-        """The lines of all runs of a code, newest first; none where the caller may not know of it."""
+        """Return the lines of all runs of a code, newest first; none if the caller may not know of it."""
         return await self._if_visible(caller, code_id, lambda: self._logs.page_of_code(code_id, page), page)
 
-    async def _require(self, caller: Caller, code_id: UUID, told: str) -> None:
-        """Check that the caller may read what is the code's; otherwise it is as if it were not there."""
+    async def _require(self, caller: Caller, code_id: UUID, not_there: Error) -> None:
+        """Check that the caller may read what belongs to a code. Raises `not_there`."""
         if not caller.everywhere and not await self._is_visible(caller, code_id):
-            raise not_found(told)
+            raise not_there
 
     async def _if_visible(
         self, caller: Caller, code_id: UUID, read: Callable[[], Awaitable[Page[_Item]]], page: int
@@ -97,9 +112,9 @@ class RunService:
         return Page([], 0, page)
 
     async def _is_visible(self, caller: Caller, code_id: UUID) -> bool:
-        """Whether there is such a code (without the foreign key it may be gone before its runs), and a role for it."""
+        """Return whether the code exists (without the foreign key it may be gone before its runs) and is readable."""
         try:
-            code = (await self._guarded.get(code_id)).code
+            code = (await self._codes.get(code_id)).code
         except Error as error:
             if error.code is ErrorCode.NOT_FOUND:
                 return False

@@ -1,35 +1,35 @@
-"""`/audit`: who did what."""
+"""`/audit`: the audit log."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
+from codeactions.domain.audit import AuditEntry
+from codeactions.domain.page import Page
+from codeactions.domain.text import SHORT_TEXT
 from codeactions.http.authentication import Authenticated
-from codeactions.http.context import Services
-from codeactions.http.parameters import Moment, PageNumber, require_zone
-from codeactions.http.response_models import AuditShape, PageShape, errors, page_object
+from codeactions.http.dependencies import Audit
+from codeactions.http.parameters import Filter, Moment, PageNumber, require_zone
+from codeactions.http.response_models import AuditModel, PageModel, errors
 from codeactions.postgres.auditlog import AuditFilter
 
 router = APIRouter(tags=["audit"])
 
-_Text = Annotated[str | None, Query(min_length=1, max_length=255)]
 
-
-@router.get("/audit", response_model=PageShape[AuditShape], responses=errors(403, 404))
+@router.get("/audit", summary="List changes", response_model=PageModel[AuditModel], responses=errors(403, 404))
 async def list_audit(
-    request: Request,
     caller: Authenticated,
+    audit: Audit,
     project_uuid: Annotated[
-        str | None, Query(min_length=1, max_length=255, description="Only the administrator may leave it out")
+        str | None, Query(min_length=1, max_length=SHORT_TEXT, description="Only the administrator may leave it out")
     ] = None,
-    thing_id: _Text = None,
-    actor: _Text = None,
+    thing_id: Filter = None,
+    actor: Filter = None,
     after: Moment = None,
     before: Moment = None,
     page: PageNumber = 1,
-) -> Any:
-    """Changes, newest first, 20 a page; for a project's moderators."""
-    services: Services = request.app.state.services
+) -> Page[AuditEntry]:
+    """List changes, newest first, 20 a page; for a project's moderators."""
     wanted = AuditFilter(
         project_uuid=project_uuid,
         thing_id=thing_id,
@@ -37,5 +37,4 @@ async def list_audit(
         after=require_zone(after, "after"),
         before=require_zone(before, "before"),
     )
-    found = await services.audit.page(caller, wanted, page)
-    return page_object(found, found.data)
+    return await audit.page(caller, wanted, page)

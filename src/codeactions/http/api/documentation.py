@@ -1,14 +1,15 @@
-"""`/docs` and `/openapi.json`. Everything a browser needs comes from this server."""
+"""`/docs` and `/openapi.json`. This server itself serves all that a browser needs for them."""
 
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from codeactions.domain.errors import Error, ErrorCode, not_found
-from codeactions.http.authentication import identify
+from codeactions.http.authentication import identify, recognise
+from codeactions.http.dependencies import Context, Meter
 from codeactions.http.errors import error_answer
 from codeactions.http.response_models import ERRORS
 
@@ -21,10 +22,27 @@ _ASSETS = {
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
-@router.get("/docs")
-async def docs(request: Request) -> Response:
-    """The API's description, to be read and tried."""
-    return await _challenge(request) or HTMLResponse(
+async def _challenge(request: Request, context: Context, meter: Meter) -> Response | None:
+    """Return the answer to an unknown caller: a browser then asks for a token (as the password, with any name)."""
+    try:
+        await identify(await recognise(request, context, meter), meter)
+        return None
+    except Error as error:
+        if error.code is not ErrorCode.UNAUTHORIZED:
+            raise
+    return error_answer(
+        Error(ErrorCode.UNAUTHORIZED, "a token is needed; in a browser, give it as the password"),
+        headers={"WWW-Authenticate": 'Basic realm="codeactions: any name, the token as password", charset="UTF-8"'},
+    )
+
+
+_Challenge = Annotated[Response | None, Depends(_challenge)]
+
+
+@router.get("/docs", response_model=None)
+async def docs(challenge: _Challenge) -> Response:
+    """Show the API's description, to be read and tried."""
+    return challenge or HTMLResponse(
         get_swagger_ui_html(
             openapi_url="/openapi.json",
             title="codeactions",
@@ -35,36 +53,21 @@ async def docs(request: Request) -> Response:
     )
 
 
-@router.get("/docs/{name}")
-async def asset(request: Request, name: str) -> Response:
-    """The page's scripts and styles."""
-    refused = await _challenge(request)
-    if refused is not None:
-        return refused
+@router.get("/docs/{name}", response_model=None)
+async def asset(challenge: _Challenge, name: str) -> Response:
+    """Return one of the page's scripts and styles."""
+    if challenge is not None:
+        return challenge
     if name not in _ASSETS:
         raise not_found(f"there is nothing at /docs/{name[:64]}")
     content = resources.files("fastapi_offline").joinpath("static", name).read_bytes()
     return Response(content, media_type=_ASSETS[name], headers={"Cache-Control": "private, max-age=3600"})
 
 
-@router.get("/openapi.json")
-async def openapi(request: Request) -> Response:
-    """The OpenAPI document."""
-    return await _challenge(request) or JSONResponse(request.app.openapi())
-
-
-async def _challenge(request: Request) -> Response | None:
-    """What to answer to somebody unknown: a browser then asks for a token (as the password, with any name)."""
-    try:
-        await identify(request)
-        return None
-    except Error as error:
-        if error.code is not ErrorCode.UNAUTHORIZED:
-            raise
-    return error_answer(
-        Error(ErrorCode.UNAUTHORIZED, "a token is needed; in a browser, give it as the password"),
-        headers={"WWW-Authenticate": 'Basic realm="codeactions: any name, the token as password", charset="UTF-8"'},
-    )
+@router.get("/openapi.json", response_model=None)
+async def openapi(request: Request, challenge: _Challenge) -> Response:
+    """Return the OpenAPI document."""
+    return challenge or JSONResponse(request.app.openapi())
 
 
 def describe_endpoints(app: FastAPI) -> None:
@@ -82,7 +85,7 @@ def describe_endpoints(app: FastAPI) -> None:
 
 
 def _without_unused_answers(document: dict[str, Any]) -> None:
-    """FastAPI tells of 422 for every route with parameters; here what is wrong is 400 (see errors.py)."""
+    """Remove the 422 that FastAPI adds to every route with parameters: a wrong request is 400 here (see errors.py)."""
     for operations in document["paths"].values():
         for operation in operations.values():
             operation["responses"].pop("422", None)
@@ -94,7 +97,7 @@ def _operation(path: str, method: str) -> dict[str, Any]:
     failures = {
         str(status): {
             "description": ERRORS[status]["description"],
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorShape"}}},
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorModel"}}},
         }
         for status in (400, 401, 403, 404, 413, 429, 500, 503, 504)
     }

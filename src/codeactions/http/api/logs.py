@@ -1,40 +1,38 @@
-"""`/codelog`: what runs wrote."""
+"""`/codelog`: the log lines of runs."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
 from codeactions.domain.errors import invalid
+from codeactions.domain.log import StoredLog
+from codeactions.domain.page import Page
 from codeactions.http.authentication import Authenticated
-from codeactions.http.context import Services
+from codeactions.http.dependencies import Runs
 from codeactions.http.parameters import Id, PageNumber
-from codeactions.http.response_models import LogShape, PageShape, errors, page_object
+from codeactions.http.response_models import LogModel, PageModel, errors
 
 router = APIRouter(tags=["logs"])
 
 
-@router.get("/codelog/{log_id}", response_model=LogShape, responses=errors(404))
-async def read_log(request: Request, caller: Authenticated, log_id: Id) -> Any:
+@router.get("/codelog/{log_id}", summary="Read a log line", response_model=LogModel, responses=errors(404))
+async def read_log(caller: Authenticated, runs: Runs, log_id: Id) -> StoredLog:
     """Read one line."""
-    services: Services = request.app.state.services
-    return await services.runs.log(caller, log_id)
+    return await runs.log(caller, log_id)
 
 
-@router.get("/codelog", response_model=PageShape[LogShape], responses=errors())
+@router.get("/codelog", summary="List log lines", response_model=PageModel[LogModel], responses=errors())
 async def list_logs(
-    request: Request,
     caller: Authenticated,
+    runs: Runs,
     run_id: UUID | None = None,
     code_id: Annotated[UUID | None, Query(description="All its runs' lines; not together with run_id")] = None,
     page: PageNumber = 1,
-) -> Any:
-    """The lines of a run in order, or of all runs of a code, newest first; 20 a page."""
-    services: Services = request.app.state.services
+) -> Page[StoredLog]:
+    """List the lines of a run in order, or of all runs of a code, newest first; 20 a page."""
     if run_id is not None and code_id is None:
-        found = await services.runs.logs_of_run(caller, run_id, page)
-    elif code_id is not None and run_id is None:
-        found = await services.runs.logs_of_code(caller, code_id, page)
-    else:
-        raise invalid("give either run_id or code_id")
-    return page_object(found, found.data)
+        return await runs.logs_of_run(caller, run_id, page)
+    if code_id is not None and run_id is None:
+        return await runs.logs_of_code(caller, code_id, page)
+    raise invalid("give either run_id or code_id")

@@ -1,80 +1,84 @@
 """`/permission`: the one role that a user has in a project."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from codeactions.domain.page import Page
+from codeactions.domain.permission import Permission, PermissionChange, PermissionDraft
 from codeactions.http.authentication import Authenticated
-from codeactions.http.context import Services
-from codeactions.http.parameters import Id, PageNumber
-from codeactions.http.request_schemas import ROLE, TEXT, json_body
-from codeactions.http.requests import read_fields
-from codeactions.http.response_models import PageShape, PermissionShape, errors, page_object
+from codeactions.http.dependencies import Permissions
+from codeactions.http.fields import fields_of
+from codeactions.http.parameters import Id, PageNumber, ProjectUuid
+from codeactions.http.response_models import PageModel, PermissionModel, errors
 
 router = APIRouter(tags=["permissions"])
 
-_Text = Annotated[str | None, Query(max_length=255)]
-_Role = Annotated[int | None, Query(ge=1, le=3, description="1 viewer, 2 contributor, 3 moderator")]
-_WHAT = "a permission's fields"
+_draft = fields_of(PermissionDraft, parameters=("project_uuid", "email", "role"))
+_change = fields_of(PermissionChange, parameters=("role",))
 
 
 @router.post(
     "/permission",
+    summary="Give a user a role",
     status_code=201,
-    response_model=PermissionShape,
+    response_model=PermissionModel,
     responses=errors(403, 404, 409, 413),
-    openapi_extra=json_body(project_uuid=TEXT, email=TEXT, role=ROLE),
+    openapi_extra=_draft.openapi,
 )
 async def create_permission(
-    request: Request,
-    caller: Authenticated,
-    project_uuid: _Text = None,
-    email: _Text = None,
-    role: _Role = None,
-) -> Any:
+    caller: Authenticated, permissions: Permissions, draft: Annotated[PermissionDraft, Depends(_draft)]
+) -> Permission:
     """Give a user a role in a project. The project's authorizations follow."""
-    services: Services = request.app.state.services
-    given = {"project_uuid": project_uuid, "email": email, "role": role}
-    return await services.permissions.create(caller, await read_fields(request, services.body_timeout, _WHAT, **given))
+    return await permissions.create(caller, draft)
 
 
-@router.get("/permission", response_model=PageShape[PermissionShape], responses=errors())
+@router.get(
+    "/permission",
+    summary="List the permissions of a project",
+    response_model=PageModel[PermissionModel],
+    responses=errors(),
+)
 async def list_permissions(
-    request: Request,
     caller: Authenticated,
-    project_uuid: Annotated[str, Query(min_length=1, max_length=255)],
+    permissions: Permissions,
+    project_uuid: ProjectUuid,
     page: PageNumber = 1,
-) -> Any:
-    """The permissions of a project, by address; 20 a page."""
-    services: Services = request.app.state.services
-    found = await services.permissions.page(caller, project_uuid, page)
-    return page_object(found, found.data)
+) -> Page[Permission]:
+    """List the permissions of a project, by address; 20 a page."""
+    return await permissions.page(caller, project_uuid, page)
 
 
-@router.get("/permission/{permission_id}", response_model=PermissionShape, responses=errors(404))
-async def read_permission(request: Request, caller: Authenticated, permission_id: Id) -> Any:
+@router.get(
+    "/permission/{permission_id}", summary="Read a permission", response_model=PermissionModel, responses=errors(404)
+)
+async def read_permission(caller: Authenticated, permissions: Permissions, permission_id: Id) -> Permission:
     """Read a permission."""
-    services: Services = request.app.state.services
-    return await services.permissions.get(caller, permission_id)
+    return await permissions.get(caller, permission_id)
 
 
 @router.patch(
     "/permission/{permission_id}",
-    response_model=PermissionShape,
+    summary="Change a user's role",
+    response_model=PermissionModel,
     responses=errors(403, 404, 413),
-    openapi_extra=json_body(role=ROLE),
+    openapi_extra=_change.openapi,
 )
-async def change_permission(request: Request, caller: Authenticated, permission_id: Id, role: _Role = None) -> Any:
-    """Change a user's role."""
-    services: Services = request.app.state.services
-    fields = await read_fields(request, services.body_timeout, _WHAT, role=role)
-    return await services.permissions.update(caller, permission_id, fields)
+async def change_permission(
+    caller: Authenticated,
+    permissions: Permissions,
+    permission_id: Id,
+    change: Annotated[PermissionChange, Depends(_change)],
+) -> Permission:
+    """Change a user's role. The project's authorizations follow."""
+    return await permissions.update(caller, permission_id, change)
 
 
-@router.delete("/permission/{permission_id}", status_code=204, responses=errors(403, 404))
-async def delete_permission(request: Request, caller: Authenticated, permission_id: Id) -> Response:
-    """Take a user's role away."""
-    services: Services = request.app.state.services
-    await services.permissions.delete(caller, permission_id)
+@router.delete(
+    "/permission/{permission_id}", summary="Take a user's role away", status_code=204, responses=errors(403, 404)
+)
+async def delete_permission(caller: Authenticated, permissions: Permissions, permission_id: Id) -> Response:
+    """Take a user's role away. The project's authorizations follow."""
+    await permissions.delete(caller, permission_id)
     return Response(status_code=204)

@@ -8,13 +8,11 @@ from typing import Generic, TypeVar
 
 import psycopg
 import structlog
-from psycopg.rows import DictRow
 
-from codeactions.postgres.database import connect, translated, unavailable
+from codeactions.postgres.database import Connection, connect, translated, unavailable
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-_Connection = psycopg.AsyncConnection[DictRow]
 _Entry = tuple[_Item, float, "asyncio.Future[_Result]"]  # the item, its deadline, and the future of its result
 _MOST_ITEMS = 64
 _STATEMENT_SECONDS = 30.0  # after which a silent connection is given up
@@ -33,7 +31,7 @@ class Batcher(Generic[_Item, _Result]):
     def __init__(
         self,
         url: str,
-        write: Callable[[_Connection, Sequence[_Item]], Awaitable[Sequence[_Result]]],
+        write: Callable[[Connection, Sequence[_Item]], Awaitable[Sequence[_Result]]],
         *,
         name: str,
         lanes: int = 1,
@@ -90,7 +88,7 @@ class Batcher(Generic[_Item, _Result]):
         return done
 
     async def _serve(self) -> None:
-        connection: _Connection | None = None
+        connection: Connection | None = None
         try:
             while True:
                 while not self._waiting:
@@ -105,7 +103,7 @@ class Batcher(Generic[_Item, _Result]):
             if connection is not None:
                 await connection.close()
 
-    async def _reconnect(self, old: _Connection | None) -> _Connection | None:
+    async def _reconnect(self, old: Connection | None) -> Connection | None:
         if old is not None:
             await old.close()
         try:
@@ -134,7 +132,7 @@ class Batcher(Generic[_Item, _Result]):
             batch.append(entry)
         return batch
 
-    async def _send(self, connection: _Connection, batch: "list[_Entry[_Item, _Result]]") -> None:
+    async def _send(self, connection: Connection, batch: "list[_Entry[_Item, _Result]]") -> None:
         try:
             left = await self._unwritten(connection, batch)
         except asyncio.CancelledError:
@@ -151,7 +149,7 @@ class Batcher(Generic[_Item, _Result]):
         self._waiting.extendleft(entry for entry in reversed(entries) if entry[2].cancelled() or not entry[2].done())
 
     async def _unwritten(
-        self, connection: _Connection, batch: "list[_Entry[_Item, _Result]]"
+        self, connection: Connection, batch: "list[_Entry[_Item, _Result]]"
     ) -> "list[_Entry[_Item, _Result]]":
         """Write a batch; return the entries to send again, since the database is away, silent, or its disk is full."""
         try:

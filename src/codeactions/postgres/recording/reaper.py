@@ -12,10 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import structlog
-from psycopg.rows import DictRow
 
 from codeactions.postgres.coderuns import InstanceLocks
-from codeactions.postgres.database import connect
+from codeactions.postgres.database import Connection, connect
 from codeactions.postgres.recording.recorder import Recorder
 
 _INTERVAL = 4.0  # seconds between two looks; the runs of a dead server are finished after about 16
@@ -41,7 +40,7 @@ class Reaper:
         self._instance = instance
         self._interval = interval
         self._now = now
-        self._connection: psycopg.AsyncConnection[DictRow] | None = None
+        self._connection: Connection | None = None
         self._holds_own = False
         self._suspects: dict[int, int] = {}  # instance → looks in a row at which its lock was free
         self._task: asyncio.Task[None] | None = None

@@ -8,14 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from psycopg.rows import DictRow
-
 from codeactions.domain.run import FinishedRun, Run
 from codeactions.postgres import coderuns
+from codeactions.postgres.database import Connection
 from codeactions.postgres.recording.batcher import Batcher
-
-_Connection = psycopg.AsyncConnection[DictRow]
 
 
 class Recorder:
@@ -65,19 +61,19 @@ class Recorder:
         self.open_runs.discard(run_id)
 
 
-async def _write_starts(connection: _Connection, runs: Sequence[Run]) -> list[None]:
+async def _write_starts(connection: Connection, runs: Sequence[Run]) -> list[None]:
     await coderuns.start_many(connection, runs)
     return [None] * len(runs)
 
 
-async def _write_ends(connection: _Connection, ended: Sequence[FinishedRun]) -> list[bool]:
+async def _write_ends(connection: Connection, ended: Sequence[FinishedRun]) -> list[bool]:
     done = await coderuns.finish_many(connection, ended)
     if len(done) < len(ended):
         done |= await _repair(connection, [finished for finished in ended if finished.run.id not in done])
     return [finished.run.id in done for finished in ended]
 
 
-async def _repair(connection: _Connection, ended: list[FinishedRun]) -> set[UUID]:
+async def _repair(connection: Connection, ended: list[FinishedRun]) -> set[UUID]:
     """Write ends that found no open row: the database crashed and lost the begin, or this very end was written before.
 
     The second happens when a connection broke after its commit: the row then holds the end's own status.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from codeactions.http.authentication import network_of
+from codeactions.limits.networks import network_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""Passwords of protected endpoints: checked few at a time, and right ones remembered."""
+
+import asyncio
+import collections
+import hashlib
+import hmac
+import os
+
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.protection import Protection, basic_credentials, is_password
+
+_MOST_REMEMBERED = 1000
+_HASHERS = 2  # passwords hashed at a time: each takes 100 ms of a core, and any caller may ask for it
+_HASHER_SECONDS = 5.0  # that a caller waits for one of them
+_LONGEST = 16 * 1024  # characters of a header: the longest name and password, in base64, have less than half of it
+
+
+class PasswordCheck:
+    """Checks the user name and password of callers against protections.
+
+    Hashing a password is slow on purpose. So those that were right are remembered, as keyed hashes that mean nothing
+    outside this process.
+
+    hashers: passwords hashed at a time. patience: seconds that a caller waits for a hasher.
+    """
+
+    def __init__(
+        self, *, hashers: int = _HASHERS, patience: float = _HASHER_SECONDS, most_remembered: int = _MOST_REMEMBERED
+    ) -> None:
+        self._hashers = asyncio.Semaphore(hashers)
+        self._patience = patience
+        self._most_remembered = most_remembered
+        self._key = os.urandom(32)
+        self._remembered: collections.OrderedDict[bytes, None] = collections.OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"<PasswordCheck with {len(self._remembered)} remembered>"
+
+    async def is_right(self, protection: Protection, authorization: str) -> bool:
+        """Return whether an Authorization header holds the protection's user name and password.
+
+        Raises `Error` (busy) when too many passwords are being checked.
+        """
+        credentials = basic_credentials(authorization)
+        assert protection.secret is not None
+        if credentials is None or len(authorization) > _LONGEST:
+            return False
+        name, password = credentials
+        content = b"\0".join((protection.secret, name.encode(), password.encode()))
+        fingerprint = hmac.new(self._key, content, hashlib.sha256).digest()
+        if fingerprint in self._remembered:  # which only those of the stored hash are
+            return True
+        right_name = hmac.compare_digest(name.encode(), (protection.username or "").encode())
+        right = await self._hash(password, protection.secret) and right_name
+        if right:
+            self._remember(fingerprint)
+        return right
+
+    async def _hash(self, password: str, stored: bytes) -> bool:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._hashers.acquire()
+        except TimeoutError:
+            raise Error(ErrorCode.BUSY, "too many passwords are being checked; try again") from None
+        try:
+            return await asyncio.to_thread(is_password, password, stored)
+        finally:
+            self._hashers.release()
+
+    def _remember(self, fingerprint: bytes) -> None:
+        self._remembered[fingerprint] = None
+        if len(self._remembered) > self._most_remembered:
+            self._remembered.popitem(last=False)

@@ -1,0 +1,69 @@
+"""Requests that ask for a run, in plain facts, and the call that the run gets to see."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from codeactions.domain.errors import Error, ErrorCode, invalid
+from codeactions.domain.run import Call
+from codeactions.services.collaborators import Keys
+
+_MOST_PARAMETERS = 1000
+_MOST_HEADER_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """The facts of an HTTP request that asks for a run.
+
+    code_id: as the URL has it. path: what follows it there. query: the query string as it was sent. headers: with
+    names in small letters; a repeated one is there repeatedly. address: where the request comes from.
+    """
+
+    code_id: str
+    method: str
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    address: str
+
+    def first_headers(self) -> Mapping[str, str]:
+        """Return the headers by name; of a repeated one the first value."""
+        return dict(reversed(self.headers))
+
+
+def build_call(
+    request: CallRequest,
+    body: bytes,
+    *,
+    keys: Keys,
+    public: bool,
+    without: frozenset[str] = frozenset(),
+    signature: str | None = None,
+) -> Call:
+    """Return the call that a run gets to see. Raises `Error` (invalid, too_large).
+
+    It never holds a key of this server: headers that hold one are left out, and Authorization altogether if the caller
+    had to show a key (not `public`). `without` names query parameters that are the route's own. `signature` names the
+    header that let the call in, and would let others in.
+    """
+    if sum(len(name) + len(value) for name, value in request.headers) > _MOST_HEADER_BYTES:
+        raise Error(ErrorCode.TOO_LARGE, f"the headers must have at most {_MOST_HEADER_BYTES} bytes")
+    try:
+        params = parse_qsl(request.query, keep_blank_values=True, errors="replace", max_num_fields=_MOST_PARAMETERS)
+    except ValueError:
+        raise invalid(f"there may be at most {_MOST_PARAMETERS} query parameters") from None
+    unseen = signature.lower() if signature else ""
+    return Call(
+        method=request.method,
+        path=request.path if request.path.startswith("/") else f"/{request.path}",
+        params=tuple(pair for pair in params if pair[0] not in without),
+        headers=tuple(
+            (name, value)
+            for name, value in request.headers
+            if name != unseen
+            and not keys.holds_secret(value)
+            and (name != "authorization" or (public and not keys.is_credential(value)))
+        ),
+        body=body,
+    )

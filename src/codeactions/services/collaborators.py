@@ -1,0 +1,47 @@
+"""Protocols of the parts that the services which run codes work with."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+from uuid import UUID
+
+from codeactions.domain.caller import Caller
+from codeactions.domain.code import Code
+from codeactions.domain.run import Call, FinishedRun
+from codeactions.postgres.codes import CodeWithProtection
+
+ReadBody = Callable[[], Awaitable[bytes]]
+"""Reads the request's body. Raises `Error`: too_large, timeout, invalid."""
+
+
+class Keys(Protocol):
+    """Recognises the keys of this server: `Identities`, or a fake of a test."""
+
+    def holds_secret(self, value: str) -> bool:
+        """Return whether a header's value holds a token of this server."""
+
+    def is_credential(self, authorization: str) -> bool:
+        """Return whether an Authorization header holds a token that opens something here."""
+
+
+class CodesById(Protocol):
+    """Codes with their protections: a cache, or a fake of a test."""
+
+    async def get(self, key: UUID, /) -> CodeWithProtection:
+        """Return a code. Raises `Error`: not_found, busy."""
+
+
+class Callers(Keys, Protocol):
+    """Recognises callers: `Identities`, or a fake of a test."""
+
+    def is_administrator(self, authorization: str) -> bool:
+        """Return whether an Authorization header holds the administrator's token."""
+
+    async def identify(self, authorization: str, address: str) -> Caller:
+        """Return the caller. Raises `Error`: unauthorized, busy."""
+
+
+class Runs(Protocol):
+    """Runs codes: an executor that records, or a fake of a test."""
+
+    async def run(self, code: Code, call: Call) -> FinishedRun:
+        """Run a code once and record it. Raises `Error`: busy, not_found."""

@@ -1,0 +1,124 @@
+"""Answers hold nothing that the OpenAPI document does not tell of, and every field that it says is always there."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from harness import Server
+
+SOURCE = "def Run(engine):\n    engine.log.info('x')\n    return {'a': 1}\n"
+
+
+def differences(answer: Any, schema: dict[str, Any], document: dict[str, Any], place: str = "answer") -> list[str]:
+    """What an answer has beside its schema, and what it lacks."""
+    if "$ref" in schema:
+        return differences(
+            answer, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document, place
+        )
+    if "anyOf" in schema:
+        return min((differences(answer, one, document, place) for one in schema["anyOf"]), key=len)
+    if isinstance(answer, list):
+        found = [differences(item, schema.get("items", {}), document, f"{place}[]") for item in answer]
+        return [line for lines in found for line in lines]
+    if not isinstance(answer, dict):
+        return [] if schema.get("type") not in ("object", "array") else [f"{place} is no {schema['type']}"]
+    if schema.get("type") != "object":
+        return [f"{place} is an object"]
+    properties, others = schema.get("properties", {}), schema.get("additionalProperties", False)
+    lines = [f"{place}.{name} is missing" for name in schema.get("required", ()) if name not in answer]
+    for name, value in answer.items():
+        if name in properties:
+            lines += differences(value, properties[name], document, f"{place}.{name}")
+        elif isinstance(others, dict):
+            lines += differences(value, others, document, f"{place}.{name}")
+        elif not others:
+            lines.append(f"{place}.{name} is undocumented")
+    return lines
+
+
+def answers(server: Server) -> Iterator[tuple[str, httpx.Response]]:
+    """Answers of every operation, right ones and wrong ones, each with the path's template."""
+    client, project = server.client, str(uuid4())
+    fields = {"name": "n", "language": "python", "type": "endpoint", "project_uuid": project, "source": SOURCE}
+    yield "/project", client.post("/project", json={"name": "x", "uuid": project})
+    yield "/project", client.get("/project")
+    yield "/project/{uuid}", client.get(f"/project/{project}")
+    authorizations = [{"email": "bo@example.com", "role": 1}]
+    yield "/project/{uuid}", client.patch(f"/project/{project}", json={"authorizations": authorizations})
+    made = client.post("/permission", params={"project_uuid": project, "email": "ana@example.com", "role": 1})
+    yield "/permission", made
+    path = f"/permission/{made.json()['id']}"
+    yield "/permission", client.get("/permission", params={"project_uuid": project})
+    yield "/permission/{permission_id}", client.get(path)
+    yield "/permission/{permission_id}", client.patch(path, params={"role": 2})
+    made = client.post("/token", json={"name": "t", "project_uuid": project, "role": 1})
+    yield "/token", made
+    yield "/token", client.get("/token", params={"project_uuid": project})
+    yield "/token/{token_id}", client.get(f"/token/{made.json()['id']}")
+    made = client.post("/code", json=fields)
+    yield "/code", made
+    code_id = made.json()["id"]
+    yield "/code", client.get("/code", params={"project_uuid": project})
+    yield "/code/{code_id}", client.get(f"/code/{code_id}")
+    yield "/code/{code_id}", client.patch(f"/code/{code_id}", params={"timeout": 9})
+    yield "/run/{code_id}", client.post(f"/run/{code_id}")
+    run_id = client.get(f"/endpoint/{code_id}").headers["x-run-id"]
+    yield "/coderun/{run_id}", client.get(f"/coderun/{run_id}")
+    yield "/coderun", client.get("/coderun", params={"code_id": code_id})
+    lines = client.get("/codelog", params={"run_id": run_id})
+    yield "/codelog", lines
+    yield "/codelog/{log_id}", client.get(f"/codelog/{lines.json()['data'][0]['id']}")
+    path = f"/code/{code_id}/protection"
+    for protection in ({"kind": "token"}, {"kind": "basic", "username": "a", "password": "p" * 16}, {"kind": "hmac"}):
+        yield "/code/{code_id}/protection", client.put(path, json=protection)
+        yield "/code/{code_id}/protection", client.get(path)
+    yield "/audit", client.get("/audit", params={"project_uuid": project})
+    yield "/health", client.get("/health")
+    yield "/healthz", client.get("/healthz")
+    yield "/code", client.post("/code", json={**fields, "source": "def Run(:"})
+    yield "/code", client.post("/code", json={})
+    yield "/code/{code_id}", client.get(f"/code/{uuid4()}")
+    failing = client.post("/code", json={**fields, "source": "def Run(engine):\n    1 / 0\n"}).json()["id"]
+    yield "/run/{code_id}", client.post(f"/run/{failing}")
+    yield "/endpoint/{code_id}", client.get(f"/endpoint/{failing}")
+
+
+@pytest.fixture(scope="module")
+def document(server: Server) -> dict[str, Any]:
+    """The OpenAPI document."""
+    return dict(server.client.get("/openapi.json").json())
+
+
+def test_every_answer_is_as_the_document_says_to_the_field(server: Server, document: dict[str, Any]) -> None:
+    seen = set()
+    for path, answer in answers(server):
+        method = answer.request.method.lower()
+        response = document["paths"][path][method]["responses"][str(answer.status_code)]
+        schema = response["content"]["application/json"]["schema"]
+        assert differences(answer.json(), schema, document) == [], (method, path, answer.status_code)
+        seen.add((method, path, str(answer.status_code)))
+    assert {(path, status) for _, path, status in seen} >= {
+        ("/code", "400"),
+        ("/code/{code_id}", "404"),
+        ("/run/{code_id}", "500"),
+        ("/endpoint/{code_id}", "500"),
+    }
+    good = {
+        (method, path, status)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        for status, response in operation["responses"].items()
+        if status.startswith("2") and "application/json" in response.get("content", {})
+    }
+    assert good - seen == set(), "each operation that answers JSON is among them"
+
+
+def test_the_comparison_finds_what_is_wrong() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "array", "items": {"$ref": "#/x/B"}}}, "required": ["a"]}
+    document = {"components": {"schemas": {"B": {"type": "object", "properties": {"c": {"type": "string"}}}}}}
+    assert differences({"a": [{"c": "x"}]}, schema, document) == []
+    assert differences({"a": [{"c": "x", "d": 1}]}, schema, document) == ["answer.a[].d is undocumented"]
+    assert differences({"e": 1}, schema, document) == ["answer.a is missing", "answer.e is undocumented"]
+    assert differences({"a": {}}, {"anyOf": [schema, {"type": "null"}]}, document) == ["answer.a is an object"]
