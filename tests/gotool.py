@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 from harness import children_of, wait_until
 
-PROGRAM = [sys.executable, "-c", "import sys; from codeactions.migrate.command.main import main; sys.exit(main())"]
+PROGRAM = [sys.executable, "-c", "import sys; from codeactions.migrate.main import main; sys.exit(main())"]
 APPLICATION = "codeactions migrate"
 # Of the environment. Unbuffered output would hide what goes wrong with what is buffered.
 NOT_OURS = ("PG", "CODEACTIONS_", "DATABASE_URL", "PYTHONUNBUFFERED")

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from codeactions.migrate.command.main import main
+from codeactions.migrate import api
+from codeactions.migrate.about import APPLICATION
 from codeactions.migrate.database import address, lock, session
-from codeactions.migrate.database.connect import APPLICATION
+from codeactions.migrate.main import main
 
 Connection = psycopg.Connection[Any]
 _GATE = 4711
@@ -97,6 +98,10 @@ class Migrate:
     def __call__(self, *words: str, options: str = "", scheme: str = "", url: str = "") -> Ran:
         """`options` go behind the URL, `scheme` replaces its own, `url` all of it."""
         return run("-path", str(self.directory), "-database", url or self.address(options, scheme), *words)
+
+    def upgrade(self, url: str = "", **options: Any) -> int:
+        """Bring the database to the latest version as the server does, and return that version."""
+        return api.upgrade(url or self.url, self.directory, program="codeactions migrate", **options)
 
     def address(self, options: str = "", scheme: str = "") -> str:
         """The database's URL, with `key=value&key=value` more."""

@@ -15,7 +15,7 @@ from bench.migrate.results import Took
 from bench.processes import BenchError, environment
 from codeactions.migrate.database import address
 from codeactions.migrate.database.connect import connect
-from codeactions.migrate.database.libpq import Connection
+from codeactions.migrate.database.connection import Connection
 from codeactions.postgres.embedded.runtime_folder import DATABASE
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
@@ -43,10 +43,10 @@ class Ground:
         """The address of a new database; dropped at the end. That ends in a checkpoint: nothing is left to the next."""
         name = f"bench_{next(_numbers)}"
         with session(self.url) as connection:
-            connection.run(f'CREATE DATABASE "{name}"')
+            connection.execute(f'CREATE DATABASE "{name}"')
         yield self.url.replace(f"/{DATABASE}?", f"/{name}?")
         with session(self.url) as connection:
-            connection.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def files(self, name: str, count: int, up: str, down: str = "") -> Path:
         """A new folder with `count` migrations; `{}` in a text is the version. Without `down`, no such files."""
@@ -89,7 +89,7 @@ class Ground:
     def machine(self) -> dict[str, Any]:
         """The versions, and how busy the machine is."""
         with session(self.url) as connection:
-            [(postgres,)] = connection.run("SHOW server_version")
+            [(postgres,)] = connection.execute("SHOW server_version")
         return {
             "cores": len(os.sched_getaffinity(0)),
             "kernel": os.uname().release,

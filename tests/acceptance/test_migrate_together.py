@@ -158,7 +158,7 @@ class TestServers:
     def test_three_bring_our_own_migrations_up_at_once(
         self, database_url: str, database: psycopg.Connection[Any]
     ) -> None:
-        program = "import sys; from codeactions.migrate.apply import upgrade; print(upgrade(sys.argv[1]))"
+        program = "import sys; from codeactions.node.migrations import upgrade; print(upgrade(sys.argv[1]))"
         command = [sys.executable, "-c", program, database_url]
         processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
         try:

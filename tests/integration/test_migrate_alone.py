@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from migrations import Migrate, Ran, background, named, pid_running, wait_for
 
-from codeactions.migrate.state import Standing, inspect
+from codeactions.migrate.api import DatabaseState, inspect
 
 COMMITTING = """CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$
 BEGIN INSERT INTO a VALUES (1); COMMIT; INSERT INTO a VALUES (2); END $$;"""
@@ -148,7 +148,7 @@ class TestFailure:
         assert ran.err.startswith("error: Dirty database version 1. Fix and force version.\nThe database is dirty at")
         # It names the same ways out as the run that failed.
         assert named(ran.err) == named(first.err)
-        assert inspect(migrate.url, migrate.directory).standing is Standing.DIRTY
+        assert inspect(migrate.url, migrate.directory).state is DatabaseState.DIRTY
 
     @pytest.mark.parametrize(
         "text",

@@ -9,7 +9,6 @@ import pytest
 from migrations import Migrate
 
 import codeactions
-from codeactions.migrate.apply import upgrade
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
 OURS = f"codeactions {codeactions.__version__}"
@@ -63,7 +62,7 @@ class TestOurSteps:
         migrate.write(_1="SELECT 1;", _2="SELECT 2;", _3="SELECT 3;")
         migrate("goto", "2")
         migrate("goto", "1")
-        assert upgrade(migrate.url, directory=migrate.directory) == 3
+        assert migrate.upgrade() == 3
         assert migrate.history(STEPS) == [
             (1, "up", 1, OURS),
             (2, "up", 2, OURS),
@@ -153,7 +152,7 @@ class TestStepsOfAnother:
         migrate.query("CREATE TABLE schema_migrations (version bigint not null primary key, dirty boolean not null)")
         by_go(migrate, 2)
         migrate.write(**self.FILES)
-        assert upgrade(migrate.url, directory=migrate.directory) == 3
+        assert migrate.upgrade() == 3
         assert migrate.history(STEPS) == [(1, "up", 2, UNKNOWN), (2, "up", 2, UNKNOWN), (3, "up", 3, OURS)]
 
     def test_before_a_force_they_are_not_told_apart(self, migrate: Migrate) -> None:

@@ -19,7 +19,7 @@ from replay.cluster import NO_TABLE, Cluster
 from replay.differences import NOT_REPLAYED
 
 CASE_SECONDS = 20.0
-MIGRATE = "from codeactions.migrate.command.main import main; raise SystemExit(main())"
+MIGRATE = "from codeactions.migrate.main import main; raise SystemExit(main())"
 
 # The recorder's ports: its server's, and one where nobody listens.
 SERVER_PORT, CLOSED_PORT = "55432", "55431"

@@ -12,13 +12,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from psycopg import pq
 
-from codeactions.domain.errors import ErrorCode
 from codeactions.migrate.database import address
-from codeactions.migrate.database.address import Driver
-from codeactions.migrate.database.options import KEYWORDS, SECRETS
-from codeactions.migrate.database.url import masked
-from codeactions.migrate.failure import MigrationError
-from codeactions.migrate.source import address as source
+from codeactions.migrate.errors import ErrorCode, MigrationError
+from codeactions.migrate.go_compat import quoting
+from codeactions.migrate.go_compat import source_url as source
+from codeactions.migrate.go_compat.database_url import masked
+from codeactions.migrate.go_compat.drivers import Driver
+from codeactions.migrate.go_compat.url_options import KEYWORDS, SECRETS
 
 LIB_PQ = {"DateStyle": "ISO, MDY", "extra_float_digits": "2"}
 OPENED = "failed to open database: "
@@ -159,8 +159,8 @@ class TestSettings:
 
     def test_a_certificate_in_the_url_is_refused(self) -> None:
         found = refused("postgres://h/d?sslinline=true&sslkey=SECRET")
-        assert "sslinline is not supported" in found.tool
-        assert "SECRET" not in found.tool + found.message
+        assert "sslinline is not supported" in found.go_text
+        assert "SECRET" not in found.go_text + found.message
 
 
 class TestStrict:
@@ -181,11 +181,13 @@ class TestStrict:
         monkeypatch.setenv("PGSSLMODE", "disable")
         assert mode("postgres://h/d") is None
         monkeypatch.setenv("PGSSLMODE", "prefer")
-        assert refused("postgres://h/d", sslmode="require").tool.startswith(f'{OPENED}pq: unsupported sslmode "prefer"')
+        assert refused("postgres://h/d", sslmode="require").go_text.startswith(
+            f'{OPENED}pq: unsupported sslmode "prefer"'
+        )
 
     def test_lib_pqs_modes_only(self) -> None:
         found = refused("postgres://postgres@127.0.0.1:55432/t?sslmode=prefer", sslmode="require")
-        assert found.tool == (
+        assert found.go_text == (
             'failed to open database: pq: unsupported sslmode "prefer"; only "require" (default), "verify-full", '
             '"verify-ca", and "disable" supported'
         )
@@ -247,7 +249,7 @@ class TestOptions:
         ],
     )
     def test_bad_ones(self, query: str, tool: str) -> None:
-        assert refused(f"pgx4://h/d?{query}").tool == OPENED + tool
+        assert refused(f"pgx4://h/d?{query}").go_text == OPENED + tool
 
     def test_the_message_is_one_line(self) -> None:
         refused("postgres://h/d?x-migrations-table-quoted=1&x-migrations-table=a%0Ab")
@@ -255,7 +257,7 @@ class TestOptions:
     @pytest.mark.parametrize("name", ['"', '""', '""."t"', '"s".""'])
     def test_a_quoted_name_must_be_one(self, name: str) -> None:
         url = f"postgres://h/d?x-migrations-table-quoted=1&x-migrations-table={name}"
-        assert "x-migrations-table must be quoted" in refused(url).tool
+        assert "x-migrations-table must be quoted" in refused(url).go_text
 
     def test_time_out(self) -> None:
         texts = ("", "0", "%2B7", "-5", str(2**62))
@@ -295,7 +297,7 @@ class TestRefusals:
         ],
     )
     def test_no_url_of_a_database(self, url: str, tool: str) -> None:
-        assert refused(url).tool == tool
+        assert refused(url).go_text == tool
 
     @pytest.mark.parametrize(
         ("url", "shown", "reason"),
@@ -326,7 +328,7 @@ class TestRefusals:
         ],
     )
     def test_a_malformed_one(self, url: str, shown: str, reason: str) -> None:
-        assert refused(f"postgres://{url}").tool == f'{OPENED}parse "postgres://{shown}": {reason}'
+        assert refused(f"postgres://{url}").go_text == f'{OPENED}parse "postgres://{shown}": {reason}'
 
     @pytest.mark.parametrize(
         "url",
@@ -343,15 +345,15 @@ class TestRefusals:
     )
     def test_one_that_go_takes_and_misunderstands(self, url: str) -> None:
         found = refused(f"postgres://{url}")
-        assert "must be percent-encoded" in found.tool
-        assert "x" not in found.tool.replace("x-", "")
+        assert "must be percent-encoded" in found.go_text
+        assert "x" not in found.go_text.replace("x-", "")
         assert "x" not in found.message
 
     @pytest.mark.parametrize("query", ["s3 cret=1", "=x", "s3%0Acret=1", "-c x=1"])
     def test_a_query_that_is_none(self, query: str) -> None:
         found = refused(f"postgres://h/d?{query}")
-        assert "key=value pairs joined by &" in found.tool
-        assert "cret" not in found.tool + found.message
+        assert "key=value pairs joined by &" in found.go_text
+        assert "cret" not in found.go_text + found.message
 
 
 @pytest.mark.parametrize(
@@ -401,7 +403,7 @@ def seen(url: str) -> str:
         try:
             texts.append(repr(address.parse(url, sslmode=sslmode)))
         except MigrationError as error:
-            texts += [error.message, error.tool, *map(repr, (error, error.args, error.__cause__, error.__context__))]
+            texts += [error.message, error.go_text, *map(repr, (error, error.args, error.__cause__, error.__context__))]
     return "".join(texts)
 
 
@@ -509,8 +511,8 @@ class TestSource:
     def test_one_that_go_cannot_read(self, path: str, reason: str) -> None:
         with pytest.raises(MigrationError) as caught:
             source.from_path(path)
-        url = source.quoted(f"file://{path}")
-        assert caught.value.tool == f"failed to open source, {url}: parse {url}: {reason}"
+        url = quoting.quoted(f"file://{path}")
+        assert caught.value.go_text == f"failed to open source, {url}: parse {url}: {reason}"
         assert caught.value.code is ErrorCode.INVALID
 
     @pytest.mark.parametrize(
@@ -561,7 +563,7 @@ class TestSource:
     def test_a_bad_url(self, url: str, tool: str) -> None:
         with pytest.raises(MigrationError) as caught:
             source.from_url(url)
-        assert caught.value.tool == tool
+        assert caught.value.go_text == tool
         assert caught.value.code is ErrorCode.INVALID
 
     @given(st.text())
@@ -571,4 +573,4 @@ class TestSource:
                 assert read(asked)[0].endswith(asked)
 
     def test_quoted(self) -> None:
-        assert source.quoted('a"\\\n\x00\x7fé\u00a0\udc80\U000e0001') == r'"a\"\\\n\x00\x7fé\u00a0\x80\U000e0001"'
+        assert quoting.quoted('a"\\\n\x00\x7fé\u00a0\udc80\U000e0001') == r'"a\"\\\n\x00\x7fé\u00a0\x80\U000e0001"'

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from codeactions.migrate.script.kind import controls_transaction, outside_transaction
-from codeactions.migrate.script.secrets import masked
-from codeactions.migrate.script.split import heading, is_blank, pieces
+from codeactions.migrate.statements.kind import may_end_transaction, outside_transaction
+from codeactions.migrate.statements.secrets import masked
+from codeactions.migrate.statements.split import heading, is_blank, pieces
 
 # One piece each, though there is a `;` in them that is not the last character.
 WHOLE = {
@@ -230,6 +230,8 @@ CONTROLLING = {
     "ABORT": ["ABORT", "abort work"],
     "PREPARE TRANSACTION": ["PREPARE TRANSACTION 'a'", "prepare transaction $$a$$"],
 }
+# BEGIN and START TRANSACTION only begin one.
+ENDING = CONTROLLING.keys() - {"BEGIN", "START TRANSACTION"}
 REFUSED = {
     "COMMIT PREPARED": ["COMMIT PREPARED 'a'"],
     "ROLLBACK PREPARED": ["rollback prepared 'a'"],
@@ -342,26 +344,30 @@ def forms(table: dict[str, list[str]]) -> list[tuple[str, str]]:
 def test_a_statement_that_needs_to_be_alone_is_named(name: str, text: str) -> None:
     assert outside_transaction(text.encode()) == name
     assert outside_transaction(f"SELECT ';';\n-- here\n{text.lower()}; VACUUM; COMMIT".encode()) == name
-    assert controls_transaction(text.encode()) is (name in CONTROLLING)
+    assert name not in ENDING or may_end_transaction(text.lower().encode())
 
 
 @pytest.mark.parametrize("text", INSIDE)
 def test_other_statements_can_share_a_transaction(text: str) -> None:
     assert outside_transaction(text.encode()) is None
     assert outside_transaction(f"SELECT 1; /* COMMIT */ {text}; SELECT 2".encode()) is None
-    assert controls_transaction(text.encode()) is False
 
 
 def test_the_first_such_statement_of_the_file_is_named() -> None:
     assert outside_transaction(b"SELECT 1; VACUUM; COMMIT") == "VACUUM"
     assert outside_transaction(b"COMMIT; VACUUM") == "COMMIT"
-    assert controls_transaction(b"VACUUM; SELECT 1; COMMIT") is True
+
+
+def test_a_word_that_ends_a_transaction_counts_wherever_it_is() -> None:
+    assert may_end_transaction(b"SELECT 'it''s; commit'")
+    assert may_end_transaction(b"CREATE FUNCTION f() ... BEGIN ... END")
+    assert not may_end_transaction(b"BEGIN; SELECT committed, ended FROM prepared")
 
 
 @given(ANYTHING)
 def test_no_text_is_too_strange(text: bytes) -> None:
     assert outside_transaction(text + b"\n") in {None, *CONTROLLING, *REFUSED}
-    assert controls_transaction(text) in (True, False)
+    assert may_end_transaction(text) in (True, False)
     shown = text.decode(errors="replace").translate(NO_QUOTES)
     assert masked(f"{shown} password = 'secret'").endswith(" password = ***")
 

@@ -16,9 +16,7 @@ import structlog
 from codeactions.cli.database import shared_database
 from codeactions.cli.new_file import new_file, require_new
 from codeactions.domain.errors import Error, ErrorCode, invalid
-from codeactions.migrate.database.address import parse
-from codeactions.migrate.failure import NIL_VERSION
-from codeactions.migrate.state import Standing, inspect
+from codeactions.node.migrations import NIL_VERSION, DatabaseState, inspect, parse_address
 from codeactions.node.settings import Settings
 from codeactions.postgres import backup as database
 from codeactions.postgres.embedded import access
@@ -36,8 +34,8 @@ def backup(settings: Settings, file: str | None, *, verbose: bool) -> None:
         elif sys.stdout is None:  # closed: its number may be that of any other file by now
             raise invalid("standard output is closed")
         with shared_database(settings) as url:
-            state = inspect(url)
-            if state.version == NIL_VERSION:
+            found = inspect(url)
+            if found.version == NIL_VERSION:
                 raise Error(
                     ErrorCode.CONFLICT, f"there is nothing to back up: {_shown(settings)} has no tables of codeactions"
                 )
@@ -46,7 +44,7 @@ def backup(settings: Settings, file: str | None, *, verbose: bool) -> None:
     if verbose:
         _say(f"by {program}")
     where = "" if name == STANDARD else f" to {name}"
-    _say(f"backed up {_shown(settings)} at version {state.version}{where} ({_size(progress.done)})")
+    _say(f"backed up {_shown(settings)} at version {found.version}{where} ({_size(progress.done)})")
 
 
 def restore(settings: Settings, file: str, *, verbose: bool) -> None:
@@ -56,24 +54,24 @@ def restore(settings: Settings, file: str, *, verbose: bool) -> None:
         with _alone(settings) as url:
             with _Progress() as progress:
                 program = database.restore(_parameters(url), head, source, progress.show)
-            state = inspect(url)
+            found = inspect(url)
     if verbose:
         _say(f"by {program}")
-    if state.version == NIL_VERSION:
+    if found.version == NIL_VERSION:
         raise invalid(f"{_input_name(file)} was restored, but it is no database of codeactions: it has no version")
-    _say(f"restored {_shown(settings)} at version {state.version} ({_size(progress.done)})")
-    match state.standing:
-        case Standing.CURRENT:
+    _say(f"restored {_shown(settings)} at version {found.version} ({_size(progress.done)})")
+    match found.state:
+        case DatabaseState.CURRENT:
             _say("start the server with `codeactions serve`")
-        case Standing.BEHIND:
-            _say(f"start the server with `codeactions serve`: it will bring the schema to version {state.latest}")
+        case DatabaseState.BEHIND:
+            _say(f"start the server with `codeactions serve`: it will bring the schema to version {found.latest}")
         case _:
-            _say(f"before a server can start: {state.message}")
+            _say(f"before a server can start: {found.message}")
 
 
 def _parameters(url: str) -> dict[str, str]:
     """The database URL by libpq's keywords, as migrations read it; x- parameters concern them alone."""
-    address = parse(url)
+    address = parse_address(url)
     return {**address.parameters, **address.settings}
 
 
@@ -89,7 +87,7 @@ def _alone(settings: Settings) -> Iterator[str]:
 def _shown(settings: Settings) -> str:
     if not settings.database_url:
         return str(settings.data_dir)
-    address = parse(settings.database_url)
+    address = parse_address(settings.database_url)
     return f"database {address.parameters.get('dbname', '')} at {address.place}"
 
 

@@ -18,9 +18,7 @@ from codeactions.execution.recorded_runs import Executor
 from codeactions.execution.selftest import check_walls
 from codeactions.http.context import Services
 from codeactions.http.metrics import Metrics
-from codeactions.migrate.apply import upgrade
-from codeactions.migrate.failure import NIL_VERSION
-from codeactions.migrate.state import inspect
+from codeactions.node.migrations import NIL_VERSION, inspect, upgrade
 from codeactions.node.settings import Settings
 from codeactions.node.wiring import Parts, Secrets, assemble
 from codeactions.postgres.codes import CodeStore
