@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -327,10 +326,15 @@ def wait_for_silence(database: "psycopg.Connection[Any]") -> None:
 
 
 def is_asleep(pid: int) -> bool:
-    """Whether a process waits for something, seen several times over."""
-    for _ in range(5):
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
-                return False
-        time.sleep(0.01)
+    """Return whether a process waits for something, or has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    return True
+
+
+def has_taken_signals(pid: int) -> bool:
+    """Return whether no signal is pending for a process, or it has ended."""
+    with contextlib.suppress(OSError):
+        pending = re.findall(r"^(?:Sig|Shd)Pnd:\t([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+        return not any(int(mask, 16) for mask in pending)
     return True

@@ -11,14 +11,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from gotool import GATE, Gate, GoTool, Migrate, backend_at, backends, is_asleep, migrate, write_files
+from gotool import GATE, Gate, GoTool, Migrate, backend_at, backends, has_taken_signals, is_asleep, migrate, write_files
 from harness import wait_until
 
 STOPPING = "Stopping after this running migration ..."
@@ -160,10 +159,9 @@ class TestTheSecondSignal:
             backend_at(database, "advisory_xact")
             process.signal(number)
             process.wait_for(STOPPING)
-            begin = time.monotonic()
             process.signal(number)
+            # The gate stays closed, so only a cancel ends the statement.
             assert process.wait() == 1
-            assert time.monotonic() - begin < 5
         assert "Cancelling the running statement ...\n" in process.said
         assert "error: migration failed: canceling statement due to user request" in process.said
         assert row(database) == (1, False)
@@ -190,14 +188,12 @@ class TestTheSecondSignal:
         assert migrate(database_url, folder, "up", "1")[0] == 0
         with psycopg.connect(database_url) as other:
             other.execute("LOCK TABLE schema_migrations IN SHARE MODE")
-            with Migrate(database_url, folder, "up") as process:
+            with Migrate(database_url, folder, "-lock-timeout", "600", "up") as process:
                 wait_until(lambda: backends(database, "LOCK TABLE") or backends(database, "ROLLBACK"), 20, "the wait")
                 process.signal(signal.SIGTERM)
                 process.wait_for(STOPPING)
-                begin = time.monotonic()
                 process.signal(signal.SIGTERM)
                 assert process.wait() in (0, 1)
-                assert time.monotonic() - begin < 5
         assert row(database) == (1, False)
 
     def test_several_leave_the_version_right_whatever_they_hit(
@@ -210,7 +206,8 @@ class TestTheSecondSignal:
                 process.wait_for("/u step")
                 for _ in range(4):
                     process.signal(signal.SIGTERM)
-                    time.sleep(0.001)
+                    # Two that are pending at once would count as one.
+                    wait_until(lambda: has_taken_signals(process.pid), 20, "the signal being taken")
                 # One that comes when all is done and recorded ends it at once.
                 assert process.wait() in (0, 1, -signal.SIGTERM)
             assert "Traceback" not in process.said
@@ -234,12 +231,10 @@ class TestWhileItWaits:
     ) -> None:
         with GoTool(database_url, folder) as tool:
             tool.lock()
-            with Migrate(database_url, folder, "-exit-stopped", "3", "-lock-timeout", "60", *words) as process:
+            with Migrate(database_url, folder, "-exit-stopped", "3", "-lock-timeout", "600", *words) as process:
                 wait_until(lambda: backends(database, "pg_try_advisory_lock"), 20, "the wait for the lock")
-                begin = time.monotonic()
                 process.signal(number)
                 assert process.wait() == 3
-                assert time.monotonic() - begin < 3
             assert row(database) is None
         assert process.lines[0] == f"{STOPPING}\n"
         assert process.lines[1].startswith("Stopped: before anything was done")
@@ -270,10 +265,8 @@ class TestWhileItWaits:
                 connection, _ = listening.accept()
                 with connection:
                     assert connection.recv(8)
-                    begin = time.monotonic()
                     process.signal(number)
                     assert process.wait() == -number
-                    assert time.monotonic() - begin < 3
         assert process.said == ""
 
     @pytest.mark.parametrize(
@@ -419,8 +412,7 @@ class TestStreams:
         with Gate(database_url) as gate, Migrate(database_url, folder, "up", wrapper=wrapper) as process:
             backend_at(database, "advisory_xact")
             process.signal(signal.SIGTERM)
-            # Only once it was heard: an unheard one would kill it.
-            wait_until(lambda: is_asleep(process.pid), 20, "the signal being dealt with")
+            wait_until(lambda: has_taken_signals(process.pid), 20, "the signal being taken")
             gate.open()
             assert process.wait() == 0
         assert row(database) == (2, False)
