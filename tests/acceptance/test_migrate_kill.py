@@ -12,7 +12,6 @@ import shutil
 import signal
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,8 @@ from harness import wait_until
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
 LAST = 30
+# At how many statements a process is seen at most before it ends; a file needs about three.
+MOST_STATEMENTS = 30
 PREPARE = """
 DROP SCHEMA public CASCADE;
 CREATE SCHEMA public;
@@ -176,18 +177,29 @@ def finish(url: str, folder: Path, database: psycopg.Connection[Any], last: int 
     assert unknown == (0,)
 
 
-def seen_at_work(database: psycopg.Connection[Any], process: Migrate) -> bool:
-    """Wait until the process has a backend; False if it has ended before."""
-    wait_until(lambda: backends(database) or process.process.poll() is not None, 20, "a backend")
-    return process.process.poll() is None
+def seen_at_work(database: psycopg.Connection[Any], process: Migrate, statements: int = 1) -> bool:
+    """Wait until the process was seen at that many statements, one after the other. False: it has ended before.
+
+    The pause between two looks is a round trip, so that the moments between two statements of a file's count too.
+    """
+    look_at = "SELECT pid, query, query_start FROM pg_stat_activity WHERE application_name = %s"
+    seen: object = None
+    while process.process.poll() is None:
+        found = database.execute(look_at, (APPLICATION,)).fetchall()
+        if found and found != seen:
+            seen, statements = found, statements - 1
+        if statements <= 0:
+            return True
+    return False
 
 
 def die_again_and_again(
     url: str, folder: Path, database: psycopg.Connection[Any], end: Callable[[Migrate, float], bool], times: int
 ) -> None:
-    """Run `up` and `end` it, which gets a number between 0 and 1, and says whether it ended anything. Over and over.
+    """Run `up` and end it by `end`, until it was ended so many times.
 
-    What is left is checked each time, and mended where `up` asks for that.
+    `end` gets a number between 0 and 1 and returns whether it ended anything. The database is checked each time, and
+    mended where `up` asks for that.
     """
     choose = random.Random(20261123)
     ended = 0
@@ -216,10 +228,7 @@ def die_again_and_again(
 def test_kill_9_at_any_moment(database_url: str, database: psycopg.Connection[Any], tmp_path: Path) -> None:
     def kill(process: Migrate, chance: float) -> bool:
         # Some while it starts, most while it works.
-        if chance > 0.15 and not seen_at_work(database, process):
-            return False
-        time.sleep(chance * 0.4)
-        if process.process.poll() is not None:
+        if chance > 0.15 and not seen_at_work(database, process, round(chance * MOST_STATEMENTS)):
             return False
         process.process.kill()
         return True
@@ -232,9 +241,8 @@ def test_a_terminated_backend_at_any_moment(
     database_url: str, database: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
     def terminate(process: Migrate, chance: float) -> bool:
-        if not seen_at_work(database, process):
+        if not seen_at_work(database, process, round(chance * MOST_STATEMENTS)):
             return False
-        time.sleep(chance * 0.4)
         pids = backends(database)
         for pid in pids:
             database.execute("SELECT pg_terminate_backend(%s)", (pid,))
@@ -399,8 +407,7 @@ class TestRestart:
         choose = random.Random(20261123)
         for cut in [shut_down, crash] * 3:
             with psycopg.connect(own.url, autocommit=True) as database, Migrate(own.url, folder, "up") as process:
-                seen_at_work(database, process)
-                time.sleep(choose.random() * 0.4)
+                seen_at_work(database, process, round(choose.random() * MOST_STATEMENTS))
                 cut()
                 assert process.wait() in (0, 1)
             assert "Traceback" not in process.said

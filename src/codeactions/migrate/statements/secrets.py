@@ -6,6 +6,7 @@ So passwords are found by the text around them. In doubt too much is hidden.
 
 import re
 
+# The patterns below are compiled at their first use, by `re`: every command imports this, and few have a text to hide.
 _HIDDEN = "***"
 _FLAGS = re.IGNORECASE | re.DOTALL | re.VERBOSE
 _TAG = r"(?:[^\W\d]\w*)?\$"
@@ -25,9 +26,7 @@ _LITERAL = rf"""(?:
     (?:[ \t]*[\r\n]\s*'(?:[^']|'')*+(?:'|\Z))*+
 )"""
 # PASSWORD 'x' and password => 'x'; PASSWORD'x' only where it does not look like the end of 'my password'.
-_IN_SQL = re.compile(
-    rf"""(?P<kept>password"?(?:\s*(?:=>|:=|=)\s*|\s+)|(?<!')password(?='[\w!#%&*+?@^~])){_LITERAL}""", _FLAGS
-)
+_IN_SQL = rf"""(?P<kept>password"?(?:\s*(?:=>|:=|=)\s*|\s+)|(?<!')password(?='[\w!#%&*+?@^~])){_LITERAL}"""
 
 # A value in a connection string. Unquoted it ends at a blank or with the string that it is in, and also at the
 # comma of UPDATE t SET a = b, password = p.
@@ -41,20 +40,15 @@ _KEY = r"[a-z_]+\s*="
 _PAIR = rf"{_KEY}\s*{_VALUE}"
 # One pair alone, with no quote before it, may be SQL: WHERE password = p. Its value is passed over up to a pair
 # in quotes, if there is one, so that nothing is looked at in vain again and again.
-_CONNECTION = re.compile(
-    rf"""(?P<pairs>(?:['"$]\s*{_PAIR}|(?<!\w){_PAIR}\s+{_PAIR})(?:\s+{_PAIR})*+)
-    |(?<!\w){_KEY}(?:(?!['"$]\s*{_KEY})(?:\\.|\S))*+""",
-    _FLAGS,
-)
-_IN_CONNECTION = re.compile(rf"(?P<kept>password\s*=\s*){_VALUE}", _FLAGS)
+_CONNECTION = rf"""(?P<pairs>(?:['"$]\s*{_PAIR}|(?<!\w){_PAIR}\s+{_PAIR})(?:\s+{_PAIR})*+)
+    |(?<!\w){_KEY}(?:(?!['"$]\s*{_KEY})(?:\\.|\S))*+"""
+_IN_CONNECTION = rf"(?P<kept>password\s*=\s*){_VALUE}"
 
-_IN_QUERY = re.compile(r"""(?P<kept>[?&]\w*password=)[^\s&#'"]++""", _FLAGS)
+_IN_QUERY = r"""(?P<kept>[?&]\w*password=)[^\s&\#'"]++"""
 # From the colon up to the last @ before the host, where a number and a slash would be the port. Not across
 # another ://, so that many of them do not take quadratic time.
-_IN_ADDRESS = re.compile(
-    r"""(?P<kept>(?<=\w)://[^\s:/?\#@'"]*+:)(?!\d++[/?\#])(?:[^\s:@'"]|:(?!//)|'')++(?:@[^\s/?\#@'"]*+(?=@))*+(?=@)""",
-    _FLAGS,
-)
+_IN_ADDRESS = r"""(?P<kept>(?<=\w)://[^\s:/?\#@'"]*+:)(?!\d++[/?\#])
+    (?:[^\s:@'"]|:(?!//)|'')++(?:@[^\s/?\#@'"]*+(?=@))*+(?=@)"""
 
 
 def masked(text: str) -> str:
@@ -66,10 +60,10 @@ def masked(text: str) -> str:
     """
     # Most texts are looked at no closer than this.
     if "password" in text.lower():
-        text = _IN_SQL.sub(_hide, text)
-        text = _CONNECTION.sub(_hide_in_connection, text)
-        text = _IN_QUERY.sub(_hide, text)
-    return _IN_ADDRESS.sub(_hide, text)
+        text = re.sub(_IN_SQL, _hide, text, flags=_FLAGS)
+        text = re.sub(_CONNECTION, _hide_in_connection, text, flags=_FLAGS)
+        text = re.sub(_IN_QUERY, _hide, text, flags=_FLAGS)
+    return re.sub(_IN_ADDRESS, _hide, text, flags=_FLAGS)
 
 
 def _hide(found: re.Match[str]) -> str:
@@ -77,4 +71,4 @@ def _hide(found: re.Match[str]) -> str:
 
 
 def _hide_in_connection(found: re.Match[str]) -> str:
-    return found[0] if found["pairs"] is None else _IN_CONNECTION.sub(_hide, found[0])
+    return found[0] if found["pairs"] is None else re.sub(_IN_CONNECTION, _hide, found[0], flags=_FLAGS)
