@@ -335,6 +335,8 @@ def is_asleep(pid: int) -> bool:
 def has_taken_signals(pid: int) -> bool:
     """Return whether no signal is pending for a process, or it has ended."""
     with contextlib.suppress(OSError):
-        pending = re.findall(r"^(?:Sig|Shd)Pnd:\t([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-        return not any(int(mask, 16) for mask in pending)
+        status = Path(f"/proc/{pid}/status").read_text()
+        pending = re.findall(r"^(?:Sig|Shd)Pnd:\t([0-9a-f]+)$", status, re.MULTILINE)
+        # What came after the end of a process stays pending until its parent has asked for it.
+        return "State:\tZ" in status or not any(int(mask, 16) for mask in pending)
     return True

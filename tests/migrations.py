@@ -24,6 +24,21 @@ _DURATION = re.compile(r"(?<=[( ])[0-9.]+(?:ns|µs|ms|s)(?=[,)\n])")
 _STAMP = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", re.MULTILINE)
 
 
+class Clock:
+    """A clock in place of the module `time`, for code that waits by polling. It moves while the code sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        """Return the seconds that were slept so far."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Move on at once."""
+        self.now += seconds
+
+
 class Ran(NamedTuple):
     """One run of the command. Durations are `T` in it, and the time stamps of -verbose are `@ `."""
 

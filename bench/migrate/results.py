@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.stats import Spread, spread
 
-# The parts, and who is in them.
+# The parts, and the contestants in them.
 UP = "tiny migrations"
 PROGRAM = "migrate up"
 IN_PROCESS = "upgrade(), in-process"

@@ -44,7 +44,7 @@ class TestStreams:
             code, _ = migrate(database_url, folder, *words, wrapper=wrapper)
             assert code == 0, words
         assert row(database) == (3, False)
-        # Nobody can say yes.
+        # Without an input there is no yes.
         assert migrate(database_url, folder, "drop", wrapper=wrapper)[0] == 1
         assert migrate(database_url, folder, "-no-such-flag", wrapper=wrapper)[0] == 2
         assert row(database) == (3, False)

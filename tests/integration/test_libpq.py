@@ -327,6 +327,14 @@ def test_it_is_the_wheels_own() -> None:
     assert os.path.exists(first)
 
 
+@pytest.mark.parametrize("escape", ["%20", "%09", "%0A", "%0D", "%0B", "%0C", "%5C", "%27", "%22"])
+def test_a_setting_of_the_url_is_what_it_was(url: str, escape: str) -> None:
+    value = bytes.fromhex(escape[1:]).decode()
+    with connect.connect(address.parse(f"{url}&app.value=a{escape}-c{escape}app.other=1")) as connection:
+        found = connection.execute("SELECT current_setting('app.value'), current_setting('app.other', true)")
+    assert found == [(f"a{value}-c{value}app.other=1", None)]
+
+
 class TestEnvironment:
     """What libpq reads from it counts where the URL says nothing."""
 

@@ -279,7 +279,7 @@ class TestTrouble:
     def test_a_file_in_the_way_is_never_changed(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # Somebody makes the second file while we look.
+        # Another process makes the second file meanwhile.
         taken = tmp_path / "000001_n.down.sql"
         taken.write_text("DROP TABLE t;\n")
         monkeypatch.setattr(os, "listdir", lambda folder: [])

@@ -61,7 +61,7 @@ class TestSuccess:
         assert "a_i" not in migrate.relations()
 
     def test_the_dirty_row_is_there_while_it_runs(self, migrate: Migrate) -> None:
-        """As with golang-migrate, so whoever looks meanwhile knows."""
+        """As with golang-migrate, so that other sessions see it meanwhile."""
         migrate.write(_1="CREATE TABLE a (i int);", _2="CREATE INDEX CONCURRENTLY a_i ON a (i);")
         migrate("up", "1")
         with psycopg.connect(migrate.url) as writer:
