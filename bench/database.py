@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from bench.stats import percentile
-from codeactions.migrate.apply import upgrade
+from codeactions.node.migrations import upgrade
 from codeactions.postgres.embedded.runtime_folder import DATABASE, RuntimeFolder
 from codeactions.postgres.embedded.user import find_or_create
 

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from codeactions.migrate.apply import upgrade
+from codeactions.node.migrations import upgrade
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
 ODD = 'it\'s "odd": \\ \\n \\. \\N\t\r\nnext line\n\\.\n--\n; DROP TABLE codes; $$ $1 %s £ 名前 🐍 é \x01 end '

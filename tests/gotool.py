@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 from harness import children_of, wait_until
 
-PROGRAM = [sys.executable, "-c", "import sys; from codeactions.migrate.command.main import main; sys.exit(main())"]
+PROGRAM = [sys.executable, "-c", "import sys; from codeactions.migrate.main import main; sys.exit(main())"]
 APPLICATION = "codeactions migrate"
 # Of the environment. Unbuffered output would hide what goes wrong with what is buffered.
 NOT_OURS = ("PG", "CODEACTIONS_", "DATABASE_URL", "PYTHONUNBUFFERED")
@@ -327,10 +326,17 @@ def wait_for_silence(database: "psycopg.Connection[Any]") -> None:
 
 
 def is_asleep(pid: int) -> bool:
-    """Whether a process waits for something, seen several times over."""
-    for _ in range(5):
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
-                return False
-        time.sleep(0.01)
+    """Return whether a process waits for something, or has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    return True
+
+
+def has_taken_signals(pid: int) -> bool:
+    """Return whether no signal is pending for a process, or it has ended."""
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text()
+        pending = re.findall(r"^(?:Sig|Shd)Pnd:\t([0-9a-f]+)$", status, re.MULTILINE)
+        # What came after the end of a process stays pending until its parent has asked for it.
+        return "State:\tZ" in status or not any(int(mask, 16) for mask in pending)
     return True

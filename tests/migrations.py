@@ -2,7 +2,6 @@
 
 import io
 import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -10,10 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
+from harness import wait_until
 
-from codeactions.migrate.command.main import main
+from codeactions.migrate import api
+from codeactions.migrate.about import APPLICATION
 from codeactions.migrate.database import address, lock, session
-from codeactions.migrate.database.connect import APPLICATION
+from codeactions.migrate.main import main
 
 Connection = psycopg.Connection[Any]
 _GATE = 4711
@@ -21,6 +22,21 @@ PAUSE = f"SELECT pg_advisory_lock_shared({_GATE});"
 """A statement for a file that `Migrate.paused` runs: it stops there."""
 _DURATION = re.compile(r"(?<=[( ])[0-9.]+(?:ns|µs|ms|s)(?=[,)\n])")
 _STAMP = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", re.MULTILINE)
+
+
+class Clock:
+    """A clock in place of the module `time`, for code that waits by polling. It moves while the code sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        """Return the seconds that were slept so far."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Move on at once."""
+        self.now += seconds
 
 
 class Ran(NamedTuple):
@@ -63,12 +79,8 @@ def relations(database: Connection) -> set[str]:
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
-    """What `condition` returns once that is something."""
-    deadline = time.monotonic() + 30
-    while not (value := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return value
+    """Poll until `condition` returns something, and return that."""
+    return wait_until(condition, 30)
 
 
 def pid_running(database: Connection, text: str) -> int:
@@ -97,6 +109,10 @@ class Migrate:
     def __call__(self, *words: str, options: str = "", scheme: str = "", url: str = "") -> Ran:
         """`options` go behind the URL, `scheme` replaces its own, `url` all of it."""
         return run("-path", str(self.directory), "-database", url or self.address(options, scheme), *words)
+
+    def upgrade(self, url: str = "", **options: Any) -> int:
+        """Bring the database to the latest version as the server does, and return that version."""
+        return api.upgrade(url or self.url, self.directory, program="codeactions migrate", **options)
 
     def address(self, options: str = "", scheme: str = "") -> str:
         """The database's URL, with `key=value&key=value` more."""

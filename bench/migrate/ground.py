@@ -15,7 +15,7 @@ from bench.migrate.results import Took
 from bench.processes import BenchError, environment
 from codeactions.migrate.database import address
 from codeactions.migrate.database.connect import connect
-from codeactions.migrate.database.libpq import Connection
+from codeactions.migrate.database.connection import Connection
 from codeactions.postgres.embedded.runtime_folder import DATABASE
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
@@ -46,10 +46,10 @@ class Ground:
         """
         name = f"bench_{next(_numbers)}"
         with session(self.url) as connection:
-            connection.run(f'CREATE DATABASE "{name}"')
+            connection.execute(f'CREATE DATABASE "{name}"')
         yield self.url.replace(f"/{DATABASE}?", f"/{name}?")
         with session(self.url) as connection:
-            connection.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def files(self, name: str, count: int, up: str, down: str = "") -> Path:
         """Make a folder with `count` migrations. `{}` in a text becomes the version.
@@ -95,7 +95,7 @@ class Ground:
     def machine(self) -> dict[str, Any]:
         """Describe the machine: its versions and its load."""
         with session(self.url) as connection:
-            [(postgres,)] = connection.run("SHOW server_version")
+            [(postgres,)] = connection.execute("SHOW server_version")
         return {
             "cores": len(os.sched_getaffinity(0)),
             "kernel": os.uname().release,

@@ -5,9 +5,9 @@ from statistics import mean
 from bench.migrate import results
 from bench.migrate.results import Part, Took, timed
 from codeactions.migrate.database import session
-from codeactions.migrate.database.version import Recorded
-from codeactions.migrate.failure import NIL_VERSION
-from codeactions.migrate.source.files import Script, checksum
+from codeactions.migrate.database.version_table import RecordedVersion
+from codeactions.migrate.files.directory import Script, checksum
+from codeactions.migrate.versions import NIL_VERSION
 
 _NAMES = (results.ROUND_TRIP, results.CLAIM, results.FILE, results.RECORD, results.NO_DISK, results.NO_HISTORY)
 # Migrations of each kind in a round. Their mean counts: as in a real run, it includes the slow moments of the disk.
@@ -33,24 +33,24 @@ class _Run:
 
     def __init__(self, opened: session.Session) -> None:
         self._opened = opened
-        self._recorded = Recorded(NIL_VERSION, False)
+        self._recorded = RecordedVersion(NIL_VERSION, False)
 
     def three(self) -> tuple[Took, ...]:
         """Apply one migration of each kind. Returns the steps in the order of the names."""
-        nothing = timed(lambda: self._opened.connection.run(""))
+        nothing = timed(lambda: self._opened.connection.execute(""))
         return (nothing, *self._next(), self._next(durable=False)[-1], self._next(history=False)[-1])
 
     def _next(self, *, durable: bool = True, history: bool = True) -> tuple[Took, Took, Took]:
         """Apply one more migration. Returns its begin, its file and its end."""
         connection, version = self._opened.connection, max(self._recorded.version, 0) + 1
-        text, after = f"CREATE TABLE t_{version} (id int)".encode(), Recorded(version, False)
-        connection.run(f"SET synchronous_commit = {'on' if durable else 'off'}")
+        text, after = f"CREATE TABLE t_{version} (id int)".encode(), RecordedVersion(version, False)
+        connection.execute(f"SET synchronous_commit = {'on' if durable else 'off'}")
         claim = timed(lambda: self._opened.table.claim(self._recorded))
-        file = timed(lambda: connection.run_file(text))
-        note = self._opened.history.writing(
+        file = timed(lambda: connection.execute_script(text))
+        note = self._opened.history.adding_sql(
             version, "up", Script("tiny", "tiny"), version, checksum=checksum(text), duration_ms=1.0
         )
-        record = self._opened.table.writing(after) + (note if history else "") + "COMMIT"
-        end = timed(lambda: connection.run(record))
+        record = self._opened.table.replacing_sql(after) + (note if history else "") + "COMMIT"
+        end = timed(lambda: connection.execute(record))
         self._recorded = after
         return claim, file, end

@@ -10,7 +10,7 @@ from bench.migrate.ground import Ground, session
 from bench.migrate.replay import replay
 from bench.migrate.results import Measured, Part, Plan, Took, interleaved, timed
 from bench.processes import BenchError
-from codeactions.migrate.apply import upgrade
+from codeactions.migrate.api import upgrade
 
 
 def measure(plan: Plan, stack: contextlib.ExitStack, say: Callable[[str], None]) -> Measured:
@@ -37,7 +37,7 @@ def _up(ground: Ground, plan: Plan, folder: Path) -> Part:
         return ground.migrate(url, folder, "up")
 
     def in_process(url: str) -> Took:
-        return timed(lambda: upgrade(url, directory=folder))
+        return timed(lambda: upgrade(url, folder))
 
     def replayed(url: str) -> Took:
         return timed(lambda: replay(url, folder))
@@ -58,8 +58,8 @@ def _up(ground: Ground, plan: Plan, folder: Path) -> Part:
 def _check(url: str, count: int) -> None:
     """Check that all migrations were applied and recorded. Raises `BenchError`."""
     with session(url) as connection:
-        [(made,)] = connection.run("SELECT count(*) FROM pg_tables WHERE tablename LIKE 't\\_%'")
-        recorded = connection.run("SELECT version, dirty FROM schema_migrations")
+        [(made,)] = connection.execute("SELECT count(*) FROM pg_tables WHERE tablename LIKE 't\\_%'")
+        recorded = connection.execute("SELECT version, dirty FROM schema_migrations")
     if made != str(count) or recorded != [(str(count), "f")]:
         raise BenchError(f"{made} of {count} migrations made their table, and {recorded} is recorded")
 
@@ -83,7 +83,7 @@ def _large(ground: Ground, plan: Plan) -> Part:
     """Measure starts that find many files and as long a history, but have nothing to do."""
     folder = ground.files("large", plan.files, "SELECT {}", "SELECT -{}")
     with ground.database() as url:
-        upgrade(f"{url}&synchronous_commit=off", directory=folder)
+        upgrade(f"{url}&synchronous_commit=off", folder)
         contestants = {
             results.LOOK: lambda: ground.migrate(url, folder, "version", says=str(plan.files)),
             results.NOTHING: lambda: ground.migrate(url, folder, "up", says="no change"),

@@ -4,17 +4,12 @@ The ground truth is in the files: each notes its version in the table `ran`, in 
 is done, or makes an index, which cannot be made twice.
 """
 
-import contextlib
 import os
 import random
-import re
 import shutil
 import signal
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,35 +17,12 @@ import psycopg
 import pytest
 from gotool import APPLICATION, GATE, Gate, Migrate, backend_at, backends, migrate, wait_for_silence, write_files
 from harness import wait_until
+from migration_truth import LAST, PREPARE, RAN, Truth, finish, look, obey, thirty, watched, ways_out
 
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
-LAST = 30
-PREPARE = """
-DROP SCHEMA public CASCADE;
-CREATE SCHEMA public;
-CREATE TABLE ran (version bigint, at timestamptz DEFAULT clock_timestamp());
-CREATE TABLE big (i int);
-INSERT INTO big SELECT generate_series(1, 4);
-CREATE FUNCTION slowly(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
-    $$ BEGIN PERFORM pg_sleep(0.02); RETURN i; END $$;
-CREATE PROCEDURE by_itself(version bigint) LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_sleep(0.03); INSERT INTO ran VALUES (version); COMMIT; PERFORM pg_sleep(0.03); END $$;
-"""
-RAN = "INSERT INTO ran VALUES ({0});"
-# By turns; the plain ones are most, as in life.
-KINDS = (
-    "CREATE TABLE t{0} (i int);" + RAN,
-    RAN + "SELECT pg_sleep(0.08);",
-    "CREATE TABLE t{0} (i int);" + RAN,
-    "CREATE INDEX CONCURRENTLY i{0} ON big (slowly(i));",
-    "BEGIN;" + RAN + "SELECT pg_sleep(0.05); COMMIT; SELECT pg_sleep(0.03);",
-    "ALTER TABLE big ADD c{0} int DEFAULT 3;" + RAN,
-    "SELECT pg_sleep(0.05);" + RAN,
-    "BEGIN; SELECT pg_sleep(0.05);" + RAN + "COMMIT;",
-    "CALL by_itself({0});",
-    "-- No more\n" + RAN,
-)
+# At how many statements a process is seen at most before it ends; a file needs about three.
+MOST_STATEMENTS = 30
 
 
 @pytest.fixture
@@ -60,134 +32,29 @@ def database(database_url: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def thirty(folder: Path) -> Path:
-    return write_files(folder, {n: KINDS[n % len(KINDS)].format(n) for n in range(1, LAST + 1)})
+def seen_at_work(database: psycopg.Connection[Any], process: Migrate, statements: int = 1) -> bool:
+    """Wait until the process was seen at that many statements, one after the other. False: it has ended before.
 
-
-@dataclass(frozen=True)
-class Truth:
-    """One moment of the database."""
-
-    version: int
-    dirty: bool
-    done: list[int]
-    """Versions whose work is in the database, as often as it was done."""
-    invalid: list[str]
-    """Indexes that were begun and are not there."""
-    noted: int = field(default=-1, compare=False)
-    """The version after the last step that the history has as done."""
-
-    def check(self) -> None:
-        """A clean version says exactly what was done; a dirty one leaves itself open, and nothing else."""
-        below = self.version - 1 if self.dirty else self.version
-        possible = [list(range(1, below + 1))]
-        if self.dirty:
-            possible.append(list(range(1, self.version + 1)))
-        assert self.done in possible, self
-        assert self.noted == (below or -1), self
-
-
-def look(database: psycopg.Connection[Any]) -> Truth:
-    with database.transaction():
-        # One snapshot for all of it.
-        database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        ran = [version for (version,) in database.execute("SELECT version FROM ran")]
-        indexes = database.execute(
-            "SELECT relname, indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid WHERE relname ~ '^i[0-9]+$'"
-        ).fetchall()
-        tables = {name for (name,) in database.execute("SELECT relname FROM pg_class WHERE relkind = 'r'")}
-        row: Any = None
-        if "schema_migrations" in tables:
-            row = database.execute("SELECT version, dirty FROM schema_migrations").fetchone()
-        note: Any = None
-        if "schema_migrations_history" in tables:
-            newest = "SELECT recorded FROM schema_migrations_history WHERE done ORDER BY id DESC LIMIT 1"
-            note = database.execute(newest).fetchone()
-    done = sorted(ran + [int(name[1:]) for name, is_valid in indexes if is_valid])
-    invalid = [name for name, is_valid in indexes if not is_valid]
-    version, dirty = row or (-1, False)
-    return Truth(version, dirty, done, invalid, note[0] if note else -1)
-
-
-@contextlib.contextmanager
-def watched(url: str) -> Iterator[None]:
-    """Look again and again during the block, and check what was seen."""
-    stop = threading.Event()
-    wrong: list[BaseException] = []
-
-    def watch() -> None:
-        with psycopg.connect(url, autocommit=True) as connection:
-            while not stop.wait(0.02) and not wrong:
-                try:
-                    look(connection).check()
-                except (AssertionError, psycopg.Error) as error:
-                    wrong.append(error)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(20)
-    if wrong:
-        raise wrong[0]
-
-
-def ways_out(said: str) -> tuple[list[str], list[str]]:
-    """The arguments of the two `force` commands that a message names: if all was done, if nothing was."""
-    full = re.search(r"(?:done in full|all of it is), run `migrate force ([^`]+)`", said)
-    full = full or re.search(r"all of it is, `migrate force ([^`]+)`", said)
-    nothing = re.search(r"nothing of it (?:was, |is in the database, run )`migrate force ([^`]+)`", said)
-    assert full, said
-    assert nothing, said
-    return full[1].split(), nothing[1].split()
-
-
-def obey(url: str, folder: Path, database: psycopg.Connection[Any], said: str) -> None:
-    """Do what the message says, by what is true."""
-    truth = look(database)
-    full, nothing = ways_out(said)
-    is_done = truth.version in truth.done
-    for name in truth.invalid:
-        database.execute(f"DROP INDEX {name}".encode())
-    code, answer = migrate(url, folder, "force", *(full if is_done else nothing))
-    assert (code, answer) == (0, "")
-    after = look(database)
-    after.check()
-    assert not after.dirty
-    assert not after.invalid
-
-
-def finish(url: str, folder: Path, database: psycopg.Connection[Any], last: int = LAST) -> None:
-    """`up`, after `force` if the message asks for it, comes to the end, and all that is known agrees with that."""
-    code, said = migrate(url, folder, "up")
-    if code:
-        assert code == 1
-        obey(url, folder, database, said)
-        code, said = migrate(url, folder, "up")
-    assert code == 0, said
-    assert look(database) == Truth(last, False, list(range(1, last + 1)), [])
-    code, said = migrate(url, folder, "status", "-check")
-    assert code == 0, said
-    noted = database.execute("SELECT version FROM schema_migrations_history WHERE done AND direction = 'up'").fetchall()
-    assert {version for (version,) in noted} == set(range(1, last + 1))
-    unknown = database.execute("SELECT count(*) FROM schema_migrations_history WHERE tool = 'unknown'").fetchone()
-    assert unknown == (0,)
-
-
-def seen_at_work(database: psycopg.Connection[Any], process: Migrate) -> bool:
-    """Wait until the process has a backend; False if it has ended before."""
-    wait_until(lambda: backends(database) or process.process.poll() is not None, 20, "a backend")
-    return process.process.poll() is None
+    The pause between two looks is a round trip, so that the moments between two statements of a file's count too.
+    """
+    look_at = "SELECT pid, query, query_start FROM pg_stat_activity WHERE application_name = %s"
+    seen: object = None
+    while process.process.poll() is None:
+        found = database.execute(look_at, (APPLICATION,)).fetchall()
+        if found and found != seen:
+            seen, statements = found, statements - 1
+        if statements <= 0:
+            return True
+    return False
 
 
 def die_again_and_again(
     url: str, folder: Path, database: psycopg.Connection[Any], end: Callable[[Migrate, float], bool], times: int
 ) -> None:
-    """Run `up` and `end` it, which gets a number between 0 and 1, and says whether it ended anything. Over and over.
+    """Run `up` and end it by `end`, until it was ended so many times.
 
-    What is left is checked each time, and mended where `up` asks for that.
+    `end` gets a number between 0 and 1 and returns whether it ended anything. The database is checked each time, and
+    mended where `up` asks for that.
     """
     choose = random.Random(20261123)
     ended = 0
@@ -216,10 +83,10 @@ def die_again_and_again(
 def test_kill_9_at_any_moment(database_url: str, database: psycopg.Connection[Any], tmp_path: Path) -> None:
     def kill(process: Migrate, chance: float) -> bool:
         # Some while it starts, most while it works.
-        if chance > 0.15 and not seen_at_work(database, process):
-            return False
-        time.sleep(chance * 0.4)
-        if process.process.poll() is not None:
+        if 0.07 < chance <= 0.15:
+            maps = Path(f"/proc/{process.pid}/maps")
+            wait_until(lambda: "libpq" in maps.read_text(), 20, "its loading of libpq")
+        if chance > 0.15 and not seen_at_work(database, process, round(chance * MOST_STATEMENTS)):
             return False
         process.process.kill()
         return True
@@ -232,9 +99,8 @@ def test_a_terminated_backend_at_any_moment(
     database_url: str, database: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
     def terminate(process: Migrate, chance: float) -> bool:
-        if not seen_at_work(database, process):
+        if not seen_at_work(database, process, round(chance * MOST_STATEMENTS)):
             return False
-        time.sleep(chance * 0.4)
         pids = backends(database)
         for pid in pids:
             database.execute("SELECT pg_terminate_backend(%s)", (pid,))
@@ -399,8 +265,7 @@ class TestRestart:
         choose = random.Random(20261123)
         for cut in [shut_down, crash] * 3:
             with psycopg.connect(own.url, autocommit=True) as database, Migrate(own.url, folder, "up") as process:
-                seen_at_work(database, process)
-                time.sleep(choose.random() * 0.4)
+                seen_at_work(database, process, round(choose.random() * MOST_STATEMENTS))
                 cut()
                 assert process.wait() in (0, 1)
             assert "Traceback" not in process.said

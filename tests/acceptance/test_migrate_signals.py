@@ -1,30 +1,21 @@
 """Signals, terminals and streams: what is under way is ended and recorded, and no more is begun."""
 
-import contextlib
-import fcntl
 import os
-import pty
-import re
-import select
 import signal
 import socket
 import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from gotool import GATE, Gate, GoTool, Migrate, backend_at, backends, is_asleep, migrate, write_files
+from gotool import GATE, Gate, GoTool, Migrate, backend_at, backends, has_taken_signals, is_asleep, migrate, write_files
 from harness import wait_until
+from terminals import WITH_TERMINAL, Terminal
 
 STOPPING = "Stopping after this running migration ..."
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-# What follows it runs with a terminal of its own, which is the standard input's.
-WITH_TERMINAL = [sys.executable, "-c", "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"]
 
 
 @pytest.fixture
@@ -42,43 +33,6 @@ def folder(tmp_path: Path) -> Path:
 
 def row(database: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
     return database.execute("SELECT version, dirty FROM schema_migrations").fetchone()
-
-
-class Terminal:
-    """A terminal on which a process writes, and what was seen there."""
-
-    def __init__(self) -> None:
-        self._master, self.slave = pty.openpty()
-        self._seen = bytearray()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def __enter__(self) -> "Terminal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join(10)
-        os.close(self.slave)
-        os.close(self._master)
-
-    @property
-    def seen(self) -> str:
-        """As it came, with the terminal's own line ends."""
-        return self._seen.decode()
-
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def wait_for(self, text: str) -> None:
-        wait_until(lambda: text in self.seen, 20, f"{text!r} on the terminal")
-
-    def _read(self) -> None:
-        while not self._ended.is_set():
-            if select.select([self._master], [], [], 0.05)[0]:
-                with contextlib.suppress(OSError):
-                    self._seen += os.read(self._master, 65536)
 
 
 class TestTheFirstSignal:
@@ -160,10 +114,9 @@ class TestTheSecondSignal:
             backend_at(database, "advisory_xact")
             process.signal(number)
             process.wait_for(STOPPING)
-            begin = time.monotonic()
             process.signal(number)
+            # The gate stays closed, so only a cancel ends the statement.
             assert process.wait() == 1
-            assert time.monotonic() - begin < 5
         assert "Cancelling the running statement ...\n" in process.said
         assert "error: migration failed: canceling statement due to user request" in process.said
         assert row(database) == (1, False)
@@ -190,14 +143,12 @@ class TestTheSecondSignal:
         assert migrate(database_url, folder, "up", "1")[0] == 0
         with psycopg.connect(database_url) as other:
             other.execute("LOCK TABLE schema_migrations IN SHARE MODE")
-            with Migrate(database_url, folder, "up") as process:
+            with Migrate(database_url, folder, "-lock-timeout", "600", "up") as process:
                 wait_until(lambda: backends(database, "LOCK TABLE") or backends(database, "ROLLBACK"), 20, "the wait")
                 process.signal(signal.SIGTERM)
                 process.wait_for(STOPPING)
-                begin = time.monotonic()
                 process.signal(signal.SIGTERM)
                 assert process.wait() in (0, 1)
-                assert time.monotonic() - begin < 5
         assert row(database) == (1, False)
 
     def test_several_leave_the_version_right_whatever_they_hit(
@@ -210,7 +161,8 @@ class TestTheSecondSignal:
                 process.wait_for("/u step")
                 for _ in range(4):
                     process.signal(signal.SIGTERM)
-                    time.sleep(0.001)
+                    # Two that are pending at once would count as one.
+                    wait_until(lambda: has_taken_signals(process.pid), 20, "the signal being taken")
                 # One that comes when all is done and recorded ends it at once.
                 assert process.wait() in (0, 1, -signal.SIGTERM)
             assert "Traceback" not in process.said
@@ -234,12 +186,10 @@ class TestWhileItWaits:
     ) -> None:
         with GoTool(database_url, folder) as tool:
             tool.lock()
-            with Migrate(database_url, folder, "-exit-stopped", "3", "-lock-timeout", "60", *words) as process:
+            with Migrate(database_url, folder, "-exit-stopped", "3", "-lock-timeout", "600", *words) as process:
                 wait_until(lambda: backends(database, "pg_try_advisory_lock"), 20, "the wait for the lock")
-                begin = time.monotonic()
                 process.signal(number)
                 assert process.wait() == 3
-                assert time.monotonic() - begin < 3
             assert row(database) is None
         assert process.lines[0] == f"{STOPPING}\n"
         assert process.lines[1].startswith("Stopped: before anything was done")
@@ -270,10 +220,8 @@ class TestWhileItWaits:
                 connection, _ = listening.accept()
                 with connection:
                     assert connection.recv(8)
-                    begin = time.monotonic()
                     process.signal(number)
                     assert process.wait() == -number
-                    assert time.monotonic() - begin < 3
         assert process.said == ""
 
     @pytest.mark.parametrize(
@@ -397,105 +345,3 @@ class TestIgnoredSignals:
         assert process.said.count(STOPPING) == 1
         assert "Cancelling" not in process.said
         assert row(database) == (2, False)
-
-
-class TestStreams:
-    @pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "<&-", "2>&-", ">&- 2>&-"])
-    def test_closed_ones_are_nothing_to_it(
-        self, database_url: str, database: psycopg.Connection[Any], folder: Path, closed: str
-    ) -> None:
-        wrapper = ["sh", "-c", f'exec "$@" {closed}', "sh"]
-        for words in (["up"], ["version"], ["-verbose", "status"], ["-json", "status"], ["down", "1"]):
-            code, _ = migrate(database_url, folder, *words, wrapper=wrapper)
-            assert code == 0, words
-        assert row(database) == (3, False)
-        # Nobody can say yes.
-        assert migrate(database_url, folder, "drop", wrapper=wrapper)[0] == 1
-        assert migrate(database_url, folder, "-no-such-flag", wrapper=wrapper)[0] == 2
-        assert row(database) == (3, False)
-
-    def test_closed_ones_and_a_signal(self, database_url: str, database: psycopg.Connection[Any], folder: Path) -> None:
-        wrapper = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
-        with Gate(database_url) as gate, Migrate(database_url, folder, "up", wrapper=wrapper) as process:
-            backend_at(database, "advisory_xact")
-            process.signal(signal.SIGTERM)
-            # Only once it was heard: an unheard one would kill it.
-            wait_until(lambda: is_asleep(process.pid), 20, "the signal being dealt with")
-            gate.open()
-            assert process.wait() == 0
-        assert row(database) == (2, False)
-
-    @pytest.mark.parametrize("redirection", ["2>&1", "2>&1 >/dev/null"])
-    def test_a_reader_that_has_enough_does_not_stop_it(
-        self, database_url: str, database: psycopg.Connection[Any], tmp_path: Path, redirection: str
-    ) -> None:
-        texts = {number: f"INSERT INTO a VALUES ({number});" for number in range(2, 30)}
-        folder = write_files(tmp_path / "m", {1: "CREATE TABLE a (i int); INSERT INTO a VALUES (1);", **texts})
-        shell = ["sh", "-c", f'("$@" {redirection}; echo $? >"$0") | head -1', str(tmp_path / "code")]
-        with Migrate(database_url, folder, "up", wrapper=shell) as process:
-            assert process.wait() == 0
-        assert [line.split(" (")[0] for line in process.printed] == ["1/u step"]
-        version, dirty = row(database) or (-1, False)
-        assert not dirty
-        assert database.execute("SELECT i FROM a ORDER BY 1").fetchall() == [(n,) for n in range(1, version + 1)]
-        assert "Traceback" not in process.said
-        assert (version, (tmp_path / "code").read_text()) == (29, "0\n")
-
-    def test_a_full_pipe_holds_it_up_and_a_signal_is_heard_all_the_same(
-        self, database_url: str, database: psycopg.Connection[Any], tmp_path: Path
-    ) -> None:
-        folder = write_files(tmp_path / "m", dict.fromkeys(range(1, 1000), "SELECT 1;"))
-        reading, writing = os.pipe()
-        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
-        with open(reading) as stream, Migrate(database_url, folder, "-verbose", "up", stderr=writing) as process:
-            os.close(writing)
-            at = Path(f"/proc/{process.pid}/wchan")
-            wait_until(lambda: "pipe" in at.read_text(), 20, "the pipe being full")
-            process.signal(signal.SIGTERM)
-            said = stream.read()
-            assert process.wait() == 0
-        assert said.count(STOPPING) == 1
-        assert "migrations are left" in said
-        assert row(database) == (said.count("Finished ") - 1, False)
-
-
-class TestTerminal:
-    def test_a_slow_file_shows_how_long_it_has_been_running(
-        self, database_url: str, database: psycopg.Connection[Any], folder: Path
-    ) -> None:
-        with (
-            Terminal() as terminal,
-            Gate(database_url) as gate,
-            Migrate(database_url, folder, "up", stderr=terminal.slave) as process,
-        ):
-            wait_until(lambda: re.search(r"2 of 4: 2/u step \.\.\. \d+ s", terminal.seen), 20, "the seconds")
-            gate.open()
-            assert process.wait() == 0
-            terminal.wait_for("4/u step")
-            # Nothing of it stays: the line is cleared before the next one is printed.
-            lines = [re.split("\r\x1b\\[K", line)[-1] for line in terminal.seen.split("\r\n")]
-        assert [line.split(" (")[0] for line in lines] == [f"{n}/u step" for n in range(1, 5)] + [""]
-
-    def test_waiting_for_the_lock_shows(
-        self, database_url: str, database: psycopg.Connection[Any], folder: Path
-    ) -> None:
-        with Terminal() as terminal, GoTool(database_url, folder) as tool:
-            tool.lock()
-            with Migrate(database_url, folder, "up", "1", stderr=terminal.slave) as process:
-                terminal.wait_for("waiting for another migration to end ... ")
-                tool.unlock()
-                assert process.wait() == 0
-                terminal.wait_for("1/u step")
-            assert re.split("\r\x1b\\[K", terminal.seen)[-1].startswith("1/u step")
-
-    def test_hints_are_for_people(self, database_url: str, folder: Path) -> None:
-        write_files(folder, {1: "SELEC 1;"})
-        hint = "Nothing of it was kept, the database is at no version and clean"
-        with Terminal() as terminal, Migrate(database_url, folder, "up", stderr=terminal.slave) as process:
-            assert process.wait() == 1
-            terminal.wait_for(hint)
-            assert "\r\nerror: migration failed: syntax error" in "\r\n" + terminal.seen
-        # A program gets golang-migrate's words and no others.
-        code, said = migrate(database_url, folder, "up")
-        assert code == 1
-        assert hint not in said

@@ -3,7 +3,6 @@
 import contextlib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -28,9 +27,9 @@ from harness import wait_until
 RAN = "INSERT INTO ran VALUES ({});"
 FILES = {
     1: "CREATE TABLE ran (version bigint); CREATE TABLE big (i int);" + RAN.format(1),
-    2: RAN.format(2) + "SELECT pg_sleep(0.3);",
+    2: RAN.format(2),
     3: "CREATE INDEX CONCURRENTLY i3 ON big (i);",
-    4: "BEGIN;" + RAN.format(4) + "SELECT pg_sleep(0.2); COMMIT;",
+    4: "BEGIN;" + RAN.format(4) + "COMMIT;",
     5: "CREATE UNIQUE INDEX CONCURRENTLY i5 ON big (i);",
     6: RAN.format(6),
 }
@@ -100,9 +99,13 @@ def go_waits(database: psycopg.Connection[Any]) -> bool:
 class TestOurs:
     @pytest.mark.parametrize("count", [2, 5, 10])
     def test_at_once(self, database_url: str, database: psycopg.Connection[Any], folder: Path, count: int) -> None:
-        with contextlib.ExitStack() as stack:
+        write_files(folder, {2: RAN.format(2) + GATE})
+        with Gate(database_url) as gate, contextlib.ExitStack() as stack:
             words = ("-lock-timeout", "60", "up")
             processes = [stack.enter_context(Migrate(database_url, folder, *words)) for _ in range(count)]
+            others = count - 1
+            wait_until(lambda: len(backends(database, "pg_try_advisory_lock")) == others, 40, "all others waiting")
+            gate.open()
             said = [(process.wait(60), process.lines) for process in processes]
         assert [code for code, _ in said] == [0] * count
         # One did it all, and the others waited for that.
@@ -129,9 +132,12 @@ class TestOurs:
     def test_up_and_down_at_once_take_turns(
         self, database_url: str, database: psycopg.Connection[Any], folder: Path
     ) -> None:
-        with Migrate(database_url, folder, "up") as up:
-            backend_at(database, "pg_sleep")
+        write_files(folder, {2: RAN.format(2) + GATE})
+        with Gate(database_url) as gate, Migrate(database_url, folder, "up") as up:
+            backend_at(database, "advisory_xact")
             with Migrate(database_url, folder, "down", "-all") as down:
+                wait_until(lambda: backends(database, "pg_try_advisory_lock"), 20, "the second one waiting")
+                gate.open()
                 assert (up.wait(), down.wait()) == (0, 0)
         assert [line.split()[0] for line in down.lines] == [f"{version}/d" for version in DOWN]
         assert database.execute("SELECT version FROM schema_migrations").fetchall() == []
@@ -158,7 +164,7 @@ class TestServers:
     def test_three_bring_our_own_migrations_up_at_once(
         self, database_url: str, database: psycopg.Connection[Any]
     ) -> None:
-        program = "import sys; from codeactions.migrate.apply import upgrade; print(upgrade(sys.argv[1]))"
+        program = "import sys; from codeactions.node.migrations import upgrade; print(upgrade(sys.argv[1]))"
         command = [sys.executable, "-c", program, database_url]
         processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
         try:
@@ -204,7 +210,7 @@ class TestWithTheGoTool:
             wait_until(lambda: database.execute(at).fetchone(), 20, "the Go tool at its file")
             with Migrate(database_url, slow, "up") as ours:
                 wait_until(lambda: backends(database, "pg_try_advisory_lock"), 20, "ours at the lock")
-                # It is dirty while the Go tool works, which is nobody's business.
+                # It is dirty while the Go tool works, and nothing here minds.
                 assert database.execute("SELECT version, dirty FROM schema_migrations").fetchall() == [(2, True)]
                 assert migrate(database_url, slow, "version") == (0, "2 (dirty)\n")
                 gate.open()
@@ -243,9 +249,9 @@ class TestWithTheGoTool:
     def test_our_index_and_its_waiting_end_in_something_true(
         self, database_url: str, database: psycopg.Connection[Any], folder: Path, loser: str
     ) -> None:
-        """It waits in the server, and CREATE INDEX CONCURRENTLY waits for whoever does: the server ends one of them.
+        """It waits in the server, and CREATE INDEX CONCURRENTLY waits for every such session: the server ends one.
 
-        That is golang-migrate's own trouble with itself. Who looks for deadlocks first is the one that is ended.
+        golang-migrate has this trouble with itself. The session that looks for deadlocks first is the one that ends.
         """
         assert migrate(database_url, folder, "up", "2")[0] == 0
         patience = "&deadlock_timeout=" + ("100ms" if loser == "ours" else "60s")
@@ -331,13 +337,11 @@ class TestLockTimeout:
     ) -> None:
         with GoTool(database_url, folder) as tool:
             tool.lock()
-            begin = time.monotonic()
             code, said = migrate(database_url, folder, "-lock-timeout", "1", "up")
-            assert 1 <= time.monotonic() - begin < 10
             assert code == 1
             assert said.startswith("error: timeout: can't acquire database lock")
             assert f"pid {tool.pid} " in said
-            # Of those that only look, nobody has to wait.
+            # Commands that only read do not wait.
             assert migrate(database_url, folder, "-lock-timeout", "0", "version") == (1, "error: no migration\n")
             assert migrate(database_url, folder, "-lock-timeout", "0", "status")[0] == 0
             assert migrate(database_url, folder, "-lock-timeout", "0", "up", "-dry-run")[0] == 0

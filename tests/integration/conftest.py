@@ -9,7 +9,7 @@ from backups import Codeactions, NewDatabase, codeactions_in, databases_of, fill
 from issuer import Issuer
 from migrations import Connection, Migrate
 
-from codeactions.migrate.apply import upgrade
+from codeactions.node.migrations import upgrade
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
 _EMPTY = """

@@ -12,7 +12,7 @@ import pytest
 from migrations import Connection
 
 from codeactions.domain.project import MOST_AUTHORIZATIONS
-from codeactions.migrate.apply import upgrade
+from codeactions.node.migrations import upgrade
 
 CHANNEL = "codeactions_permissions"
 

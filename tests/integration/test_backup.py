@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from backups import Codeactions, NewDatabase, fill, names_in, rows, schema, the_line
 
-from codeactions.migrate.apply import upgrade
+from codeactions.migrate import api
+from codeactions.node.migrations import upgrade
 from codeactions.postgres.embedded.cluster import processes_in
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
@@ -49,7 +50,7 @@ def test_an_older_backup_says_that_migrations_come(
     for file in (Path(__file__).parents[2] / "migrations").glob("00000[1-6]*.sql"):
         (old / file.name).write_bytes(file.read_bytes())
     source, empty = new_database(), new_database()
-    upgrade(source, directory=old)
+    api.upgrade(source, old)
     assert codeactions("backup", "old.sql", DATABASE_URL=source).returncode == 0
     done = codeactions("restore", "old.sql", DATABASE_URL=empty)
     assert done.returncode == 0

@@ -24,7 +24,7 @@ from backups import (
 )
 from harness import wait_until
 
-from codeactions.migrate.apply import upgrade
+from codeactions.node.migrations import upgrade
 from codeactions.postgres.embedded.user import find_or_create
 
 # Where Debian and those after it put the programs of each version.

@@ -10,14 +10,15 @@ from migrations import Connection as Psycopg
 from migrations import background, wait_for
 
 from codeactions.migrate.database import address, connect, libpq
-from codeactions.migrate.database.libpq import (
+from codeactions.migrate.database.connection import Connection
+from codeactions.migrate.database.errors import (
+    QUERY_CANCELED,
     ConnectFailed,
-    Connection,
     ConnectionLost,
     ServerError,
-    TransactionStatus,
 )
-from codeactions.migrate.failure import MigrationError
+from codeactions.migrate.database.libpq import TransactionStatus
+from codeactions.migrate.errors import MigrationError
 
 HOSTILE = [
     "",
@@ -47,129 +48,129 @@ def is_there(database: Psycopg, pid: int) -> bool:
 
 class TestRun:
     def test_rows_are_text_and_null_is_none(self, connection: Connection) -> None:
-        rows = connection.run(
+        rows = connection.execute(
             "SELECT 1, true, NULL, '', 'ä', ARRAY[1, 2] UNION ALL SELECT 2, false, 'x', NULL, '', NULL"
         )
         assert rows == [("1", "t", None, "", "ä", "{1,2}"), ("2", "f", "x", None, "", None)]
 
     def test_of_many_statements_the_last_one_that_selects_counts(self, connection: Connection) -> None:
-        assert connection.run("SELECT 1; SELECT 2; CREATE TABLE a (i int)") == [("2",)]
-        assert connection.run("SELECT 1; SELECT 2 WHERE false") == []
-        assert connection.run("INSERT INTO a VALUES (7), (8) RETURNING i") == [("7",), ("8",)]
+        assert connection.execute("SELECT 1; SELECT 2; CREATE TABLE a (i int)") == [("2",)]
+        assert connection.execute("SELECT 1; SELECT 2 WHERE false") == []
+        assert connection.execute("INSERT INTO a VALUES (7), (8) RETURNING i") == [("7",), ("8",)]
 
     @pytest.mark.parametrize("text", ["", " ", ";", "-- nothing", "CREATE TABLE a (i int)"])
     def test_nothing_selected(self, connection: Connection, text: str) -> None:
-        assert connection.run(text) == []
+        assert connection.execute(text) == []
 
     def test_bytes_that_are_no_text_are_replaced(self, connection: Connection) -> None:
-        connection.run("SET client_encoding = LATIN1")
-        assert connection.run("SELECT chr(228)") == [("\ufffd",)]
+        connection.execute("SET client_encoding = LATIN1")
+        assert connection.execute("SELECT chr(228)") == [("\ufffd",)]
 
     def test_texts_and_results_larger_than_any_buffer(self, connection: Connection) -> None:
         # Both sides have to write before either has read all.
         text = "x" * 5_000_000
-        assert connection.run(f"SELECT '{text}'; SELECT '{text}'") == [(text,)]
+        assert connection.execute(f"SELECT '{text}'; SELECT '{text}'") == [(text,)]
 
     def test_a_notification_in_between_is_nothing(self, connection: Connection, database: Psycopg) -> None:
-        connection.run("LISTEN something")
+        connection.execute("LISTEN something")
         database.execute("NOTIFY something, 'x'")
-        assert connection.run("SELECT 1; NOTIFY something; SELECT 2") == [("2",)]
+        assert connection.execute("SELECT 1; NOTIFY something; SELECT 2") == [("2",)]
 
     def test_notices_are_not_printed(self, connection: Connection, capfd: pytest.CaptureFixture[str]) -> None:
-        connection.run("DROP TABLE IF EXISTS nothing; DO $$ BEGIN RAISE WARNING 'look'; END $$")
+        connection.execute("DROP TABLE IF EXISTS nothing; DO $$ BEGIN RAISE WARNING 'look'; END $$")
         assert capfd.readouterr() == ("", "")
 
 
 class TestRunFile:
     def test_it_runs_all_of_it(self, connection: Connection) -> None:
-        connection.run_file(
+        connection.execute_script(
             b"CREATE TABLE a (i int); INSERT INTO a VALUES (1); SELECT * FROM a; INSERT INTO a VALUES (2)"
         )
-        assert connection.run("SELECT i FROM a ORDER BY i") == [("1",), ("2",)]
+        assert connection.execute("SELECT i FROM a ORDER BY i") == [("1",), ("2",)]
 
     def test_it_is_one_transaction(self, connection: Connection) -> None:
         with pytest.raises(ServerError):
-            connection.run_file(b"CREATE TABLE a (i int); SELECT 1/0")
-        assert connection.run("SELECT to_regclass('a')") == [(None,)]
+            connection.execute_script(b"CREATE TABLE a (i int); SELECT 1/0")
+        assert connection.execute("SELECT to_regclass('a')") == [(None,)]
 
     def test_copy_to_stdout_is_dropped_and_what_follows_it_is_not(self, connection: Connection) -> None:
-        connection.run_file(
+        connection.execute_script(
             b"COPY (SELECT generate_series(1, 10000)) TO STDOUT; COPY (SELECT 1) TO STDOUT;"
             b"CREATE TABLE a (i int); SELECT 1"
         )
-        assert connection.run("SELECT to_regclass('a')") == [("a",)]
+        assert connection.execute("SELECT to_regclass('a')") == [("a",)]
 
     def test_copy_from_stdin_is_refused_and_the_session_goes_on(self, connection: Connection) -> None:
-        connection.run("CREATE TABLE a (i int)")
+        connection.execute("CREATE TABLE a (i int)")
         with pytest.raises(ServerError, match="COPY FROM STDIN has nothing to read in a migration") as caught:
-            connection.run_file(b"COPY a FROM STDIN; SELECT 1")
+            connection.execute_script(b"COPY a FROM STDIN; SELECT 1")
         assert caught.value.sqlstate == "57014"
-        assert connection.run("SELECT count(*) FROM a") == [("0",)]
+        assert connection.execute("SELECT count(*) FROM a") == [("0",)]
 
     def test_an_error_in_the_middle_of_rows(self, connection: Connection) -> None:
         with pytest.raises(ServerError, match="division by zero"):
-            connection.run_file(b"SELECT 1000 / (1000 - i) FROM generate_series(1, 2000) i")
-        assert connection.run("SELECT 1") == [("1",)]
+            connection.execute_script(b"SELECT 1000 / (1000 - i) FROM generate_series(1, 2000) i")
+        assert connection.execute("SELECT 1") == [("1",)]
 
     def test_after_the_time_out_the_session_goes_on(self, connection: Connection) -> None:
-        connection.run("BEGIN")
+        connection.execute("BEGIN")
         with pytest.raises(ServerError) as caught:
-            connection.run_file(b"SELECT pg_sleep(600)", 0.1)
+            connection.execute_script(b"SELECT pg_sleep(600)", 0.1)
         assert caught.value.sqlstate == "57014"
-        assert connection.status() is TransactionStatus.IN_ERROR
-        connection.run("ROLLBACK")
-        assert connection.run("SELECT 1") == [("1",)]
+        assert connection.status is TransactionStatus.IN_ERROR
+        connection.execute("ROLLBACK")
+        assert connection.execute("SELECT 1") == [("1",)]
 
     def test_a_time_out_that_does_not_come(self, connection: Connection) -> None:
-        connection.run_file(b"SELECT pg_sleep(0.01)", 600)
-        assert connection.status() is TransactionStatus.IDLE
+        connection.execute_script(b"SELECT pg_sleep(0.01)", 600)
+        assert connection.status is TransactionStatus.IDLE
 
 
 class TestErrors:
     def test_what_the_server_says(self, connection: Connection) -> None:
         text = "DO $$ BEGIN RAISE 'what' USING ERRCODE = 'AB123', DETAIL = 'which', HINT = 'how'; END $$"
         with pytest.raises(ServerError) as caught:
-            connection.run(text)
+            connection.execute(text)
         error = caught.value
         assert (error.sqlstate, error.message, error.detail, error.hint) == ("AB123", "what", "which", "how")
         assert (error.position, error.query, str(error)) == (0, text, "what")
 
     def test_the_position_is_in_characters(self, connection: Connection) -> None:
         with pytest.raises(ServerError) as caught:
-            connection.run_file("SELECT 'äöü', nowhere".encode())
+            connection.execute_script("SELECT 'äöü', nowhere".encode())
         assert (caught.value.position, caught.value.query) == (15, "")
 
     def test_the_first_error_counts(self, connection: Connection) -> None:
         with pytest.raises(ServerError, match="division by zero"):
-            connection.run("SELECT 1/0; SELECT nowhere")
+            connection.execute("SELECT 1/0; SELECT nowhere")
 
     def test_the_session_goes_on(self, connection: Connection) -> None:
         for _ in range(3):
             with pytest.raises(ServerError):
-                connection.run("SELECT 1/0")
-        assert connection.run("SELECT 1") == [("1",)]
+                connection.execute("SELECT 1/0")
+        assert connection.execute("SELECT 1") == [("1",)]
 
     def test_the_transactions_status(self, connection: Connection) -> None:
-        seen = [connection.status()]
+        seen = [connection.status]
         for text in ("BEGIN", "SELECT 1/0", "ROLLBACK", "BEGIN", "COMMIT"):
             try:
-                connection.run(text)
+                connection.execute(text)
             except ServerError:
                 assert text == "SELECT 1/0"
-            seen.append(connection.status())
+            seen.append(connection.status)
         idle, within, failed = TransactionStatus.IDLE, TransactionStatus.IN_TRANSACTION, TransactionStatus.IN_ERROR
         assert seen == [idle, within, failed, idle, within, idle]
 
 
 class TestCancel:
     def test_from_another_thread(self, connection: Connection, database: Psycopg) -> None:
-        with background(lambda: connection.run("SELECT pg_sleep(600)")) as result:
+        with background(lambda: connection.execute("SELECT pg_sleep(600)")) as result:
             query = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND query LIKE '%%pg_sleep%%' AND state = 'active'"
             wait_for(lambda: database.execute(query, (connection.pid,)).fetchone())
             connection.cancel()
             with pytest.raises(ServerError, match="canceling statement due to user request"):
                 result.result(30)
-        assert connection.run("SELECT 1") == [("1",)]
+        assert connection.execute("SELECT 1") == [("1",)]
 
     def test_from_a_signal_handler_while_the_statement_is_waited_for(self, connection: Connection) -> None:
         """A second Ctrl-C has to get through."""
@@ -178,7 +179,7 @@ class TestCancel:
             # Again and again, in case that the first comes before the statement has begun.
             signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
             with pytest.raises(ServerError, match="canceling statement due to user request"):
-                connection.run_file(b"SELECT pg_sleep(600)")
+                connection.execute_script(b"SELECT pg_sleep(600)")
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
@@ -190,7 +191,7 @@ class TestCancel:
         try:
             signal.setitimer(signal.ITIMER_REAL, 0.5, 0.1)
             with pytest.raises(ServerError, match="canceling statement due to user request"):
-                connection.run_file(f"COPY ({rows}) TO STDOUT".encode())
+                connection.execute_script(f"COPY ({rows}) TO STDOUT".encode())
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
@@ -199,9 +200,9 @@ class TestCancel:
         """It may be a moment too early: between two statements of a file that is sent in pieces, for instance."""
         connection.cancel()
         with pytest.raises(ServerError, match="canceling statement due to user request") as caught:
-            connection.run_file(b"CREATE TABLE a (i int)")
-        assert caught.value.sqlstate == libpq.QUERY_CANCELED
-        assert connection.run("SELECT to_regclass('a')") == [(None,)]
+            connection.execute_script(b"CREATE TABLE a (i int)")
+        assert caught.value.sqlstate == QUERY_CANCELED
+        assert connection.execute("SELECT to_regclass('a')") == [(None,)]
 
     def test_where_nothing_runs_it_is_nothing(self, connection: Connection) -> None:
         connection.cancel()
@@ -213,17 +214,17 @@ class TestEscaping:
     @pytest.mark.parametrize("value", HOSTILE)
     @pytest.mark.parametrize("standard", ["on", "off"])
     def test_a_literal_is_what_it_was(self, connection: Connection, value: str, standard: str) -> None:
-        connection.run(f"SET standard_conforming_strings = {standard}")
-        assert connection.run(f"SELECT {connection.literal(value)}") == [(value,)]
+        connection.execute(f"SET standard_conforming_strings = {standard}")
+        assert connection.execute(f"SELECT {connection.literal(value)}") == [(value,)]
 
     def test_none_is_null(self, connection: Connection) -> None:
-        assert connection.run(f"SELECT {connection.literal(None)}") == [(None,)]
+        assert connection.execute(f"SELECT {connection.literal(None)}") == [(None,)]
 
     @pytest.mark.parametrize("name", [name[:63] for name in HOSTILE if name])
     def test_a_name_is_what_it_was(self, connection: Connection, name: str) -> None:
-        connection.run(f"CREATE SCHEMA app; CREATE TABLE {connection.identifier('app', name)} (i int)")
+        connection.execute(f"CREATE SCHEMA app; CREATE TABLE {connection.identifier('app', name)} (i int)")
         tables = "SELECT relname FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind = 'r'"
-        assert connection.run(tables) == [(name,)]
+        assert connection.execute(tables) == [(name,)]
 
     def test_names_are_joined_by_dots(self, connection: Connection) -> None:
         assert connection.identifier("a.b", 'c"d', "E") == '"a.b"."c""d"."E"'
@@ -231,7 +232,7 @@ class TestEscaping:
 
 class TestConnecting:
     def test_the_pid_is_the_servers(self, connection: Connection) -> None:
-        assert connection.run("SELECT pg_backend_pid()") == [(str(connection.pid),)]
+        assert connection.execute("SELECT pg_backend_pid()") == [(str(connection.pid),)]
 
     def test_it_ends_with_the_block(self, url: str, database: Psycopg) -> None:
         with connect.connect(address.parse(url)) as connection:
@@ -240,9 +241,9 @@ class TestConnecting:
         wait_for(lambda: not is_there(database, pid))
         assert connection.closed
         connection.close()
-        assert connection.status() is TransactionStatus.UNKNOWN
+        assert connection.status is TransactionStatus.UNKNOWN
         with pytest.raises(ConnectionLost, match="the connection is closed"):
-            connection.run("SELECT 1")
+            connection.execute("SELECT 1")
 
     @pytest.mark.parametrize(
         ("changes", "said"),
@@ -272,13 +273,13 @@ class TestConnecting:
     def test_two_at_once_are_two(self, url: str) -> None:
         with connect.connect(address.parse(url)) as one, connect.connect(address.parse(url)) as other:
             assert one.pid != other.pid
-            one.run("CREATE TEMPORARY TABLE a (i int)")
-            assert other.run("SELECT to_regclass('a')") == [(None,)]
+            one.execute("CREATE TEMPORARY TABLE a (i int)")
+            assert other.execute("SELECT to_regclass('a')") == [(None,)]
 
     def test_in_threads_of_their_own(self, url: str) -> None:
         def work(number: int) -> set[str | None]:
             with connect.connect(address.parse(url)) as connection:
-                return {connection.run(f"SELECT {number}")[0][0] for _ in range(20)}
+                return {connection.execute(f"SELECT {number}")[0][0] for _ in range(20)}
 
         with ThreadPoolExecutor(4) as pool:
             assert list(pool.map(work, range(4))) == [{"0"}, {"1"}, {"2"}, {"3"}]
@@ -290,20 +291,20 @@ class TestLost:
         database.execute("SELECT pg_terminate_backend(%s)", (pid,))
         wait_for(lambda: not is_there(database, pid))
         with pytest.raises(ConnectionLost):
-            connection.run("SELECT 1")
+            connection.execute("SELECT 1")
         assert connection.closed
-        assert connection.status() is TransactionStatus.UNKNOWN
+        assert connection.status is TransactionStatus.UNKNOWN
         with pytest.raises(ConnectionLost):
-            connection.run_file(b"SELECT 1")
+            connection.execute_script(b"SELECT 1")
 
     def test_in_the_middle_of_a_statement(self, connection: Connection) -> None:
         with pytest.raises(ConnectionLost, match="terminating connection due to administrator command"):
-            connection.run_file(b"SELECT 1; SELECT pg_terminate_backend(pg_backend_pid()); SELECT 2")
+            connection.execute_script(b"SELECT 1; SELECT pg_terminate_backend(pg_backend_pid()); SELECT 2")
         assert connection.closed
 
     def test_in_the_middle_of_rows(self, connection: Connection, database: Psycopg) -> None:
         rows = b"SELECT repeat('x', 1000) FROM generate_series(1, 100000000)"
-        with background(lambda: connection.run_file(rows)) as result:
+        with background(lambda: connection.execute_script(rows)) as result:
             wait_for(
                 lambda: database.execute(
                     "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND query LIKE '%%repeat%%'", (connection.pid,)
@@ -315,7 +316,7 @@ class TestLost:
 
     def test_escaping_goes_on_without_one(self, connection: Connection) -> None:
         with pytest.raises(ConnectionLost):
-            connection.run("SELECT pg_terminate_backend(pg_backend_pid())")
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         assert connection.literal("it's") == "'it''s'"
 
 
@@ -324,6 +325,14 @@ def test_it_is_the_wheels_own() -> None:
     first = libpq._candidates()[0]
     assert "psycopg_binary.libs" in first
     assert os.path.exists(first)
+
+
+@pytest.mark.parametrize("escape", ["%20", "%09", "%0A", "%0D", "%0B", "%0C", "%5C", "%27", "%22"])
+def test_a_setting_of_the_url_is_what_it_was(url: str, escape: str) -> None:
+    value = bytes.fromhex(escape[1:]).decode()
+    with connect.connect(address.parse(f"{url}&app.value=a{escape}-c{escape}app.other=1")) as connection:
+        found = connection.execute("SELECT current_setting('app.value'), current_setting('app.other', true)")
+    assert found == [(f"a{value}-c{value}app.other=1", None)]
 
 
 class TestEnvironment:
@@ -349,4 +358,4 @@ class TestEnvironment:
         with pytest.raises(MigrationError) as caught:
             connect.connect(address.parse("pgx5://127.0.0.1:1/"))
         named = user or str(os.getuid())
-        assert f"failed to connect to `user={named} database={named}`" in str(caught.value.tool)
+        assert f"failed to connect to `user={named} database={named}`" in str(caught.value.go_text)

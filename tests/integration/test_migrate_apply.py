@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 from migrations import Migrate, background, pid_running
 
-from codeactions.domain.errors import ErrorCode
-from codeactions.migrate.apply import upgrade
-from codeactions.migrate.failure import MigrationError
+from codeactions.migrate.errors import ErrorCode, MigrationError
 
 # A run of the command in a process of its own, which then tells how much memory it has needed, in KiB.
 MEASURED = """
 import resource, sys
-from codeactions.migrate.command.main import main
+from codeactions.migrate.main import main
 code = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 sys.exit(code)
@@ -43,7 +41,7 @@ class TestFailure:
         migrate.write(_1="CREATE TABLE a (i int);", _2="CREATE TABLE b (i int);\nCREATE TABEL c;\n")
         lines: list[str] = []
         with pytest.raises(MigrationError) as caught:
-            upgrade(migrate.url, directory=migrate.directory, progress=lines.append)
+            migrate.upgrade(progress=lines.append)
         assert [line.split()[0] for line in lines] == ["1/u"]
         assert caught.value.code is ErrorCode.INTERNAL
         assert caught.value.message == (
@@ -102,7 +100,7 @@ class TestFailure:
     def test_one_that_ends_its_own_backend(self, migrate: Migrate) -> None:
         migrate.write(_1="CREATE TABLE a (i int); SELECT pg_terminate_backend(pg_backend_pid());")
         with pytest.raises(MigrationError, match="the connection was lost: look with `codeactions migrate status`"):
-            upgrade(migrate.url, directory=migrate.directory)
+            migrate.upgrade()
         assert migrate.rows() == []
 
     def test_one_whose_statement_is_cancelled(self, migrate: Migrate) -> None:

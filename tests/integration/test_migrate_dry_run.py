@@ -1,4 +1,4 @@
-"""-dry-run: what would run, and how; nothing is written and nobody is waited for."""
+"""-dry-run shows what would run, and how. It writes nothing and waits for nothing."""
 
 import json
 
@@ -31,7 +31,7 @@ def halfway(migrate: Migrate) -> Migrate:
 @pytest.mark.parametrize(("words", "steps"), PLANS)
 def test_it_shows_what_would_run_and_runs_nothing(halfway: Migrate, words: list[str], steps: list[str]) -> None:
     before = halfway.relations(), halfway.history()
-    # Somebody else is at work, and holds the version table, too.
+    # Another session is at work, and holds the version table too.
     with halfway.locked(), halfway.database.transaction():
         halfway.query("LOCK TABLE schema_migrations IN SHARE ROW EXCLUSIVE MODE")
         ran = halfway("-lock-timeout", "0", *words)

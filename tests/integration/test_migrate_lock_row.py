@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from migrations import PAUSE, Migrate
 
-from codeactions.migrate.apply import upgrade
 from codeactions.migrate.database import lock
 
 # The drivers pgx and pgx4 alone know of it.
@@ -79,7 +78,7 @@ def test_several_at_once(migrate: Migrate) -> None:
     migrate.write(_1="CREATE TABLE a (i int);", _2="CREATE TABLE b (i int);")
     url = migrate.address(OPTIONS["options"], "pgx4")
     with ThreadPoolExecutor(3) as pool:
-        results = [pool.submit(upgrade, url, directory=migrate.directory, lock_timeout=30) for _ in range(3)]
+        results = [pool.submit(migrate.upgrade, url, lock_timeout=30) for _ in range(3)]
         assert [result.result(60) for result in results] == [2, 2, 2]
     assert migrate.history("version") == [(1,), (2,)]
     assert rows(migrate) == []
@@ -90,7 +89,7 @@ def test_its_table_may_be_made_by_many_at_once(migrate: Migrate) -> None:
     for version in range(1, 5):
         migrate.write(**{f"_{version}": "SELECT 1;"})
         with ThreadPoolExecutor(8) as pool:
-            results = [pool.submit(upgrade, url, directory=migrate.directory, lock_timeout=30) for _ in range(8)]
+            results = [pool.submit(migrate.upgrade, url, lock_timeout=30) for _ in range(8)]
             assert [result.result(60) for result in results] == [version] * 8
         assert rows(migrate) == []
         migrate.query("DROP TABLE schema_lock")

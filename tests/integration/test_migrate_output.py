@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from migrations import Migrate, Ran
 
-from codeactions.migrate.command.main import main
+from codeactions.migrate.main import main
 
 SECRET = "hunter2"
 

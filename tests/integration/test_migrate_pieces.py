@@ -4,6 +4,7 @@ import pytest
 from migrations import Migrate, named
 
 from codeactions.migrate.database import address
+from codeactions.migrate.database.connection import Connection
 
 PIECES = "x-multi-statement=true"
 FUNCTION = """
@@ -136,17 +137,24 @@ class TestMaxSize:
 class TestTimeout:
     def test_it_counts_for_the_whole_file(self, migrate: Migrate) -> None:
         migrate.write(_1="SELECT 1;", _2=f"CREATE TABLE b (i int); {ENDLESS};")
-        ran = migrate("up", options="x-statement-timeout=1000")
+        ran = migrate("up", options="x-statement-timeout=500")
         assert ran.code == 1
         assert ran.err.startswith(f"1/u step (T)\nerror: {CANCELLED} in line 0: CREATE TABLE b")
         assert migrate.rows() == [(1, False)]
         assert "b" not in migrate.relations()
 
-    def test_in_pieces_it_counts_for_each(self, migrate: Migrate) -> None:
-        # Together they take longer than each of them may.
-        short = "SELECT pg_sleep(0.3); "
-        migrate.write(_1=f"{short * 3}{ENDLESS};")
-        ran = migrate("up", options=f"{PIECES}&x-statement-timeout=800")
+    def test_in_pieces_it_counts_for_each(self, migrate: Migrate, monkeypatch: pytest.MonkeyPatch) -> None:
+        given: list[float | None] = []
+        execute = Connection.execute_script
+
+        def noting(connection: Connection, text: bytes, timeout: float | None = None) -> None:
+            given.append(timeout)
+            execute(connection, text, timeout)
+
+        monkeypatch.setattr(Connection, "execute_script", noting)
+        migrate.write(_1=f"{'SELECT 1; ' * 3}{ENDLESS};")
+        ran = migrate("up", options=f"{PIECES}&x-statement-timeout=300")
+        assert given == [0.3] * 4
         assert ran.code == 1
         assert f"error: {CANCELLED} in line 0:  {ENDLESS};" in ran.err
         assert "Of its 4 statements the first 3 were done." in ran.err
@@ -176,7 +184,7 @@ class TestTimeout:
             assert ran == (1, f"error: migration failed in line 0: {ENDLESS}; (details: {details})\n", "")
 
     def test_zero_is_none(self, migrate: Migrate) -> None:
-        migrate.write(_1="SELECT pg_sleep(0.1);")
+        migrate.write(_1="SELECT 1;")
         assert address.parse(migrate.address("x-statement-timeout=0")).statement_timeout_ms == 0
         assert migrate("up", options="x-statement-timeout=0").code == 0
 
@@ -186,6 +194,6 @@ class TestTimeout:
 
     def test_nor_does_copy_to_stdout(self, migrate: Migrate) -> None:
         # Each row is more than the server holds back, so the first is here before the time is over.
-        rows = "SELECT repeat('x', 10000), pg_sleep(0.2) FROM generate_series(1, 5)"
+        rows = "SELECT repeat('x', 10000), CASE i WHEN 2 THEN pg_sleep(600) END FROM generate_series(1, 2) i"
         migrate.write(_1=f"COPY ({rows}) TO STDOUT;")
-        assert migrate("up", options="x-statement-timeout=500").code == 1
+        assert migrate("up", options="x-statement-timeout=200").code == 1

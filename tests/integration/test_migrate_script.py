@@ -1,4 +1,4 @@
-"""What `codeactions.migrate.script` says of SQL, held against what a real server does with it."""
+"""What `codeactions.migrate.statements` says of SQL, held against what a real server does with it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from codeactions.migrate.script.kind import controls_transaction, outside_transaction
-from codeactions.migrate.script.split import is_blank, pieces
+from codeactions.migrate.statements.kind import may_end_transaction, outside_transaction
+from codeactions.migrate.statements.split import is_blank, pieces
 
 # Each statement has a `;` where it does not end it, and leaves something that can be looked at afterwards.
 SCRIPT = r"""
@@ -183,7 +183,6 @@ def furnished(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Connectio
 @pytest.mark.parametrize("statement", REFUSED)
 def test_what_is_named_is_refused_in_a_transaction(furnished: psycopg.Connection[Any], statement: str) -> None:
     assert outside_transaction(statement.encode()) is not None
-    assert not controls_transaction(statement.encode())
     furnished.execute("BEGIN")
     # Else the server asks for that first. No worker starts before the commit that never comes.
     furnished.execute("ALTER SUBSCRIPTION sub ENABLE")
@@ -194,7 +193,8 @@ def test_what_is_named_is_refused_in_a_transaction(furnished: psycopg.Connection
 
 @pytest.mark.parametrize("statement", ENDING)
 def test_what_controls_the_transaction_ends_it(connection: psycopg.Connection[Any], statement: str) -> None:
-    assert controls_transaction(statement.encode())
+    assert outside_transaction(statement.encode()) is not None
+    assert may_end_transaction(statement.encode())
     connection.execute("BEGIN")
     # Prepared transactions are switched off unless configured; the attempt ends this one all the same.
     with contextlib.suppress(psycopg.errors.ObjectNotInPrerequisiteState):
@@ -205,7 +205,6 @@ def test_what_controls_the_transaction_ends_it(connection: psycopg.Connection[An
 def test_all_else_runs_in_one_transaction(furnished: psycopg.Connection[Any]) -> None:
     file = ";\n".join(ALLOWED).encode()
     assert outside_transaction(file) is None
-    assert not controls_transaction(file)
     furnished.execute("BEGIN")
     furnished.execute(file)
     assert furnished.info.transaction_status == TransactionStatus.INTRANS

@@ -115,7 +115,7 @@ class TestStates:
         assert check(migrate) == 1
 
     def test_dirty_by_another_tool(self, migrate: Migrate) -> None:
-        """As golang-migrate leaves it after every failure, so nobody knows what became of the file."""
+        """As golang-migrate leaves it after every failure, so the file's fate is unknown."""
         migrate.write(_1="SELECT 1;", _2="SELECT 2;")
         migrate("up", "1")
         migrate.query("TRUNCATE schema_migrations; INSERT INTO schema_migrations VALUES (2, true)")
@@ -206,7 +206,7 @@ class TestConditions:
         (migrate.directory / "1_step.up.sql").symlink_to("nowhere")
         error = "error: cannot read the migration 1_step.up.sql: No such file or directory\n"
         assert migrate("status") == (1, error, "")
-        # Whoever need not read it is not bothered.
+        # Commands that need not read it do not fail.
         assert migrate("version") == (0, "1\n", "")
         (migrate.directory / "1_step.up.sql").unlink()
         (migrate.directory / "2_step.up.sql").mkdir()
@@ -244,7 +244,7 @@ class TestConditions:
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute("CREATE DATABASE test_other")
         other = postgres.url.replace("/codeactions?", "/test_other?")
-        # Nor does the lock of one keep anybody out of the other.
+        # Nor does the lock of one keep others out of the other.
         with migrate.locked():
             assert migrate("-lock-timeout", "0", "up", url=other) == (0, "1/u step (T)\n2/u step (T)\n", "")
         assert migrate("version", url=other).err == "2\n"

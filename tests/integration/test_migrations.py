@@ -9,10 +9,9 @@ import pytest
 from gotool import SERVICE_TABLES
 from migrations import Connection, relations, rows, run
 
-from codeactions.domain.errors import ErrorCode
-from codeactions.migrate.apply import upgrade
-from codeactions.migrate.failure import MigrationError
-from codeactions.migrate.state import Standing, inspect
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.migrate import api
+from codeactions.node.migrations import DatabaseState, inspect, upgrade
 
 DIRECTORY = Path(__file__).parents[2] / "migrations"
 LATEST = 13
@@ -355,19 +354,19 @@ def test_a_database_of_the_go_service_takes_the_later_migrations(url: str, datab
 class TestState:
     def test_looking_changes_nothing(self, url: str, database: Connection) -> None:
         found = inspect(url)
-        assert (found.standing, found.version, found.latest) == (Standing.BEHIND, -1, LATEST)
+        assert (found.state, found.version, found.latest) == (DatabaseState.BEHIND, -1, LATEST)
         assert found.pending == tuple(range(1, LATEST + 1))
         assert "`migrate up`" in found.message
         assert relations(database) == set()
 
     def test_current(self, url: str, migrated: Connection) -> None:
-        assert inspect(url).standing is Standing.CURRENT
+        assert inspect(url).state is DatabaseState.CURRENT
         assert upgrade(url) == LATEST
 
     def test_dirty_stops_the_upgrade_until_forced(self, url: str, migrated: Connection) -> None:
         migrated.execute("UPDATE schema_migrations SET dirty = true")
-        assert inspect(url).standing is Standing.DIRTY
-        with pytest.raises(MigrationError, match="dirty at version 13") as caught:
+        assert inspect(url).state is DatabaseState.DIRTY
+        with pytest.raises(Error, match="dirty at version 13") as caught:
             upgrade(url)
         assert caught.value.code is ErrorCode.CONFLICT
         assert "`codeactions migrate force 13`" in caught.value.message
@@ -377,23 +376,24 @@ class TestState:
 
     def test_ahead_stops_the_upgrade(self, url: str, migrated: Connection) -> None:
         migrated.execute("UPDATE schema_migrations SET version = 14")
-        assert inspect(url).standing is Standing.AHEAD
-        with pytest.raises(MigrationError, match=r"version 14, newer than the latest here \(13\)") as caught:
+        assert inspect(url).state is DatabaseState.AHEAD
+        with pytest.raises(Error, match=r"version 14, newer than the latest here \(13\)") as caught:
             upgrade(url)
         assert caught.value.code is ErrorCode.CONFLICT
         assert "`codeactions migrate down N`" in caught.value.message
 
     def test_unreachable(self) -> None:
-        with pytest.raises(MigrationError, match=r"cannot connect to the database at 127\.0\.0\.1:1") as caught:
+        with pytest.raises(Error, match=r"cannot connect to the database at 127\.0\.0\.1:1") as caught:
             upgrade("postgres://u:s3cret@127.0.0.1:1/d")
         assert caught.value.code is ErrorCode.INTERNAL
+        assert isinstance(caught.value.__cause__, api.MigrationError)
         assert "\n" not in caught.value.message
-        assert "s3cret" not in caught.value.message + caught.value.tool
+        assert "s3cret" not in caught.value.message + caught.value.__cause__.go_text
         assert "DATABASE_URL" in caught.value.message
 
     def test_an_empty_folder_is_refused(self, url: str, tmp_path: Path) -> None:
-        with pytest.raises(MigrationError, match="there are no migrations"):
-            upgrade(url, directory=tmp_path)
+        with pytest.raises(api.MigrationError, match="there are no migrations"):
+            api.upgrade(url, tmp_path)
 
     def test_search_path_decides_the_schema(self, url: str, database: Connection) -> None:
         database.execute("CREATE SCHEMA app")

@@ -19,9 +19,9 @@ from replay.cluster import NO_TABLE, Cluster
 from replay.differences import NOT_REPLAYED
 
 CASE_SECONDS = 20.0
-MIGRATE = "from codeactions.migrate.command.main import main; raise SystemExit(main())"
+MIGRATE = "from codeactions.migrate.main import main; raise SystemExit(main())"
 
-# The recorder's ports: its server's, and one where nobody listens.
+# The recorder's ports: its server's, and one without a listener.
 SERVER_PORT, CLOSED_PORT = "55432", "55431"
 # Where it wrote no rows although they matter. In A2 golang-migrate never applied anything, in 174 it had just made
 # the table again, 214 began afresh; in the others the table was gone afterwards, and with it what was asked for.
@@ -139,7 +139,7 @@ class Replay:
             words = shlex.join([sys.executable, "-c", MIGRATE])
             (self._programs / "migrate").write_text(f'#!/bin/sh\nexec {words} "$@"\n')
             (self._programs / "migrate").chmod(0o755)
-        # Taken, but nobody listens there.
+        # Taken, but without a listener.
         self._closed = socket.socket()
         self._closed.bind(("127.0.0.1", 0))
 

@@ -194,7 +194,7 @@ class Cluster:
         (self._data / "pg_hba.conf").write_text(HOST_RULES)
 
     def _launch(self) -> None:
-        for _ in range(PORT_TRIES):  # somebody else may take the port before PostgreSQL does
+        for _ in range(PORT_TRIES):  # another process may take the port before PostgreSQL does
             with closing(socket.create_server(("127.0.0.1", 0))) as found:
                 self.port = found.getsockname()[1]
             settings = SETTINGS | {"port": str(self.port)}

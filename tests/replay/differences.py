@@ -1,6 +1,6 @@
-"""What our `migrate` does otherwise than golang-migrate, on purpose. See README.md.
+"""The intended differences between our `migrate` and golang-migrate. See README.md.
 
-Every entry says what we do instead; that is asserted, and that it is not what was recorded.
+Every entry says what ours does instead. Tests assert that, and that the recording differs.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Difference:
-    """Why one case differs, and what we do. None: the same as recorded."""
+    """The reason for one difference, and our outcome. None: the same as recorded."""
 
     reason: str
     exit_code: int | None = None
@@ -16,7 +16,7 @@ class Difference:
     stdout: str | None = None
     stderr: str | None = None
     stderr_more: str = ""
-    """A pattern for the lines that we print below that, all of them."""
+    """A pattern for all lines that ours prints below that."""
 
 
 EMPTY, NO_TABLE = "", "(no such table)"
@@ -78,7 +78,7 @@ DIFFERENCES: dict[int, Difference] = {
         ' SELECT version, dirty FROM "public"."schema_migrations" LIMIT 1\n',
     ),
     64: Difference(
-        "PGSERVICE is understood; a service that nobody has defined is an error and no panic",
+        "PGSERVICE is understood; a service without a definition is an error and no panic",
         stdout='error: failed to open database: definition of service "x" not found\nrc 1\n',
     ),
     # B1. Sequential

@@ -2,23 +2,16 @@
 
 import os
 import sys
-from contextlib import suppress
-from pathlib import Path
 from subprocess import run
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from psycopg import pq
 
-from codeactions.domain.errors import ErrorCode
 from codeactions.migrate.database import address
-from codeactions.migrate.database.address import Driver
-from codeactions.migrate.database.options import KEYWORDS, SECRETS
-from codeactions.migrate.database.url import masked
-from codeactions.migrate.failure import MigrationError
-from codeactions.migrate.source import address as source
+from codeactions.migrate.errors import ErrorCode, MigrationError
+from codeactions.migrate.go_compat.drivers import Driver
+from codeactions.migrate.go_compat.url_options import KEYWORDS, SECRETS
 
 LIB_PQ = {"DateStyle": "ISO, MDY", "extra_float_digits": "2"}
 OPENED = "failed to open database: "
@@ -159,8 +152,8 @@ class TestSettings:
 
     def test_a_certificate_in_the_url_is_refused(self) -> None:
         found = refused("postgres://h/d?sslinline=true&sslkey=SECRET")
-        assert "sslinline is not supported" in found.tool
-        assert "SECRET" not in found.tool + found.message
+        assert "sslinline is not supported" in found.go_text
+        assert "SECRET" not in found.go_text + found.message
 
 
 class TestStrict:
@@ -181,11 +174,13 @@ class TestStrict:
         monkeypatch.setenv("PGSSLMODE", "disable")
         assert mode("postgres://h/d") is None
         monkeypatch.setenv("PGSSLMODE", "prefer")
-        assert refused("postgres://h/d", sslmode="require").tool.startswith(f'{OPENED}pq: unsupported sslmode "prefer"')
+        assert refused("postgres://h/d", sslmode="require").go_text.startswith(
+            f'{OPENED}pq: unsupported sslmode "prefer"'
+        )
 
     def test_lib_pqs_modes_only(self) -> None:
         found = refused("postgres://postgres@127.0.0.1:55432/t?sslmode=prefer", sslmode="require")
-        assert found.tool == (
+        assert found.go_text == (
             'failed to open database: pq: unsupported sslmode "prefer"; only "require" (default), "verify-full", '
             '"verify-ca", and "disable" supported'
         )
@@ -247,7 +242,7 @@ class TestOptions:
         ],
     )
     def test_bad_ones(self, query: str, tool: str) -> None:
-        assert refused(f"pgx4://h/d?{query}").tool == OPENED + tool
+        assert refused(f"pgx4://h/d?{query}").go_text == OPENED + tool
 
     def test_the_message_is_one_line(self) -> None:
         refused("postgres://h/d?x-migrations-table-quoted=1&x-migrations-table=a%0Ab")
@@ -255,7 +250,7 @@ class TestOptions:
     @pytest.mark.parametrize("name", ['"', '""', '""."t"', '"s".""'])
     def test_a_quoted_name_must_be_one(self, name: str) -> None:
         url = f"postgres://h/d?x-migrations-table-quoted=1&x-migrations-table={name}"
-        assert "x-migrations-table must be quoted" in refused(url).tool
+        assert "x-migrations-table must be quoted" in refused(url).go_text
 
     def test_time_out(self) -> None:
         texts = ("", "0", "%2B7", "-5", str(2**62))
@@ -295,7 +290,7 @@ class TestRefusals:
         ],
     )
     def test_no_url_of_a_database(self, url: str, tool: str) -> None:
-        assert refused(url).tool == tool
+        assert refused(url).go_text == tool
 
     @pytest.mark.parametrize(
         ("url", "shown", "reason"),
@@ -326,7 +321,7 @@ class TestRefusals:
         ],
     )
     def test_a_malformed_one(self, url: str, shown: str, reason: str) -> None:
-        assert refused(f"postgres://{url}").tool == f'{OPENED}parse "postgres://{shown}": {reason}'
+        assert refused(f"postgres://{url}").go_text == f'{OPENED}parse "postgres://{shown}": {reason}'
 
     @pytest.mark.parametrize(
         "url",
@@ -343,232 +338,12 @@ class TestRefusals:
     )
     def test_one_that_go_takes_and_misunderstands(self, url: str) -> None:
         found = refused(f"postgres://{url}")
-        assert "must be percent-encoded" in found.tool
-        assert "x" not in found.tool.replace("x-", "")
+        assert "must be percent-encoded" in found.go_text
+        assert "x" not in found.go_text.replace("x-", "")
         assert "x" not in found.message
 
     @pytest.mark.parametrize("query", ["s3 cret=1", "=x", "s3%0Acret=1", "-c x=1"])
     def test_a_query_that_is_none(self, query: str) -> None:
         found = refused(f"postgres://h/d?{query}")
-        assert "key=value pairs joined by &" in found.tool
-        assert "cret" not in found.tool + found.message
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("postgres://u:p@h:1/d?sslmode=x#y", "postgres://u:***@h:1/d?sslmode=x"),
-        ("pgx5://u@h,i:1/d", "pgx5://u@h,i:1/d"),
-        ("pgx5://[::1]:1", "pgx5://[::1]:1"),
-        ("postgres://:p@h", "postgres://:***@h"),
-        ("postgres://u%3Ap@h", "postgres://u:***@h"),
-        ("postgres:///d?user=u&PassWord=a&b=c&sslmode=x&b=c", "postgres:///d?user=u&PassWord=***&sslmode=x&b=c"),
-        ("postgres:///d?p%61ssword=a&sslpassword=b#c", "postgres:///d?p%61ssword=***&sslpassword=***"),
-        ("postgres://h/d?password=a@b/c&d=e@f", "postgres://***"),
-        ("postgres://h:p/d", "postgres://h:***"),
-        ("postgres:u:p@h", "postgres:***"),
-        ("no url:p", "***"),
-        ("", "***"),
-    ],
-)
-def test_masked(url: str, shown: str) -> None:
-    assert masked(url) == shown
-
-
-# No text of ours has a Q, a Z or a 漢 in it, so not one character of a password may be seen.
-PIECES = st.sampled_from(
-    [*"QZ漢", *"QZ", *"/?#@:%&=+;,[]{}|^`<>\"'\\ \n\t0159*$!~", "%2", "%51", "%40", "%00", "//", "password="]
-)
-PASSWORDS = st.lists(PIECES, min_size=1, max_size=8).map("".join).filter(lambda text: set(text) & set("QZ漢"))
-SCHEMES = st.sampled_from(["postgres", "postgresql", "pgx", "pgx4", "pgx5", "mysql", "POSTGRES", "a.b-c+d"])
-IN_FRONT = st.sampled_from(
-    ["{}://u:{}@h:5/d?sslmode=x", "{}://:{}@h", "{}://u:{}@[::1]:5,b/d#f", "{}://u:{}@h:port/d", "{}:u:{}@h"]
-)
-IN_THE_QUERY = st.sampled_from(
-    [
-        "{}://h/d?password={}",
-        "{}://u@h:1?sslmode=x&password={}&user=y",
-        "{}:///?sslpassword={}#f",
-        "{}://h:x/d?password={}",
-    ]
-)
-
-
-def seen(url: str) -> str:
-    """All that is shown of a URL, whatever becomes of it."""
-    texts = [masked(url)]
-    for sslmode in (None, "require"):
-        try:
-            texts.append(repr(address.parse(url, sslmode=sslmode)))
-        except MigrationError as error:
-            texts += [error.message, error.tool, *map(repr, (error, error.args, error.__cause__, error.__context__))]
-    return "".join(texts)
-
-
-class TestNoPasswordIsEverSeen:
-    @given(SCHEMES, IN_FRONT | IN_THE_QUERY, PASSWORDS)
-    @example("postgres", "{}://u:{}@h:5/d", "5/Q")
-    @example("postgres", "{}://h/d?password={}", "Q&x@Q")
-    @example("postgres", "{}://h/d?password={}", "1#@Q")
-    def test_as_it_is(self, scheme: str, form: str, password: str) -> None:
-        assert not set(seen(form.format(scheme, password))) & set("QZ漢")
-
-    @given(
-        SCHEMES, IN_FRONT | IN_THE_QUERY, st.text(st.characters(exclude_categories=["Cs"]), max_size=9), st.booleans()
-    )
-    def test_encoded(self, scheme: str, form: str, text: str, whole: bool) -> None:
-        password = f"Q{text}Z"
-        encoded = "".join(f"%{byte:02X}" for byte in password.encode())
-        if not whole:
-            encoded = "Q" + encoded[3:-3] + "Z"
-        url = form.format(scheme, encoded)
-        assert not set(seen(url)) & set("QZ")
-        assert encoded not in seen(url)
-        if (
-            scheme.startswith(("p", "pgx"))
-            and "port" not in form
-            and ":x" not in form
-            and "//" in form
-            and "\0" not in text
-        ):
-            found = address.parse(url).parameters
-            assert found.get("sslpassword" if "sslp" in form else "password") == password
-
-    @given(st.text(max_size=6), st.text(max_size=30))
-    def test_anything_behind_a_colon(self, front: str, rest: str) -> None:
-        password = "QZQ" + rest.replace("@", "")
-        for url in (f"postgres://{front}:{password}@h", f"postgres:{password}", f"postgres://u:{password}"):
-            assert password not in seen(url)
-
-    @given(st.text())
-    def test_nothing_makes_it_fail_otherwise(self, text: str) -> None:
-        for url in (text, f"postgres:{text}", f"postgres://{text}", f"pgx5://u:p@h/d?{text}"):
-            seen(url)
-
-
-class TestSource:
-    @pytest.fixture(autouse=True)
-    def _here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.chdir(tmp_path)
-
-    @pytest.mark.parametrize(
-        ("path", "folder"),
-        [
-            ("m", "m"),
-            ("./m", "./m"),
-            ("a%20b", "a%20b"),
-            ("100%", "100%"),
-            ("c:d", "c:d"),
-            ("x y", "x y"),
-            ("x@m", "x@m"),
-            # There is nothing at the plain path: golang-migrate's reading.
-            ("x/../m?z", "{}/m"),
-            ("m#z", "{}/m"),
-            ("u@m", "{}/m"),
-            ("./c%20d", "{}/c d"),
-            ("{}/c%20d", "{}/c d"),
-            ("%25", "{}/%"),
-            # Nor there.
-            ("nowhere", "nowhere"),
-            ("./no%20where", "./no%20where"),
-            ("/no where", "/no where"),
-        ],
-    )
-    def test_a_path_is_a_path(self, tmp_path: Path, path: str, folder: str) -> None:
-        for name in ("m", "a%20b", "100%", "c:d", "c d", "x y", "x@m", "%"):
-            (tmp_path / name).mkdir()
-        path = path.format(tmp_path)
-        assert source.from_path(path) == (f"file://{path}", Path(folder.format(tmp_path)))
-
-    def test_the_current_folder_may_be_gone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        (tmp_path / "gone").mkdir()
-        monkeypatch.chdir(tmp_path / "gone")
-        (tmp_path / "gone").rmdir()
-        assert source.from_path("m") == ("file://m", Path("m"))
-        assert source.from_url("file://") == ("file://", Path())
-
-    def test_a_file_is_found_out_later(self, tmp_path: Path) -> None:
-        (tmp_path / "f").touch()
-        assert source.from_path("f") == ("file://f", Path("f"))
-
-    @pytest.mark.parametrize(
-        ("path", "reason"),
-        [
-            ("a%20b", 'invalid URL escape "%20"'),
-            ("100%", 'invalid URL escape "%"'),
-            ("x/100%é", 'invalid URL escape "%é"'),
-            ("a b", 'invalid character " " in host name'),
-            ("c:d", 'invalid port ":d" after host'),
-            ("[c", "missing ']' in host"),
-            ("[c]d", 'invalid port "d" after host'),
-            ("a b@c", "net/url: invalid userinfo"),
-            ("%zz@c", 'invalid URL escape "%zz"'),
-            ("a\tb", "net/url: invalid control character in URL"),
-        ],
-    )
-    def test_one_that_go_cannot_read(self, path: str, reason: str) -> None:
-        with pytest.raises(MigrationError) as caught:
-            source.from_path(path)
-        url = source.quoted(f"file://{path}")
-        assert caught.value.tool == f"failed to open source, {url}: parse {url}: {reason}"
-        assert caught.value.code is ErrorCode.INVALID
-
-    @pytest.mark.parametrize(
-        ("url", "folder"),
-        [
-            ("file://m", "{}/m"),
-            ("FILE://m", "{}/m"),
-            ("file:m/n", "{}/m/n"),
-            ("file:%20?x", "{}/%20"),
-            ("file:/m%20n", "/m n"),
-            ("file:///m%20n/", "/m n"),
-            ("file://db/m", "{}/db/m"),
-            ("file://db:1/m", "{}/db:1/m"),
-            ("file://u:p@db/../m?x#y", "{}/m"),
-            ("file://", "{}"),
-            ("file:", "{}"),
-            ("file://.", "{}"),
-            ("file:///m%FF", "/m\udcff"),
-        ],
-    )
-    def test_a_url(self, tmp_path: Path, url: str, folder: str) -> None:
-        assert source.from_url(url) == (url, Path(folder.format(tmp_path)))
-
-    @pytest.mark.parametrize(
-        ("url", "tool"),
-        [
-            ("", "failed to parse scheme from source URL: URL cannot be empty"),
-            ("m", "failed to parse scheme from source URL: no scheme"),
-            (":m", "failed to parse scheme from source URL: no scheme"),
-            (
-                "s4://bucket",
-                "failed to open source, \"s4://bucket\": source driver: unknown driver 's4' (forgotten import?)",
-            ),
-            (
-                "GitHub://u:t/@n@o",
-                'failed to open source, "GitHub://u:***@o": '
-                "source driver: unknown driver 'github' (forgotten import?)",
-            ),
-            (
-                "1x:m",
-                'failed to open source, "1x:m": parse "1x:m": first path segment in URL cannot contain colon',
-            ),
-            ("/x:m", 'failed to open source, "/x:m": source driver: invalid URL scheme'),
-            ("file:///a#%", 'failed to open source, "file:///a#%": parse "file:///a#%": invalid URL escape "%"'),
-            ("file:///%#b", 'failed to open source, "file:///%#b": parse "file:///%": invalid URL escape "%"'),
-        ],
-    )
-    def test_a_bad_url(self, url: str, tool: str) -> None:
-        with pytest.raises(MigrationError) as caught:
-            source.from_url(url)
-        assert caught.value.tool == tool
-        assert caught.value.code is ErrorCode.INVALID
-
-    @given(st.text())
-    def test_nothing_makes_it_fail_otherwise(self, text: str) -> None:
-        for read, asked in ((source.from_path, text), (source.from_url, text), (source.from_url, f"file://{text}")):
-            with suppress(MigrationError):
-                assert read(asked)[0].endswith(asked)
-
-    def test_quoted(self) -> None:
-        assert source.quoted('a"\\\n\x00\x7fé\u00a0\udc80\U000e0001') == r'"a\"\\\n\x00\x7fé\u00a0\x80\U000e0001"'
+        assert "key=value pairs joined by &" in found.go_text
+        assert "cret" not in found.go_text + found.message

@@ -3,20 +3,25 @@
 The numbers in brackets are those of the recorded runs of golang-migrate.
 """
 
+import io
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from codeactions.domain.errors import Error, ErrorCode
-from codeactions.migrate.command import create as command
-from codeactions.migrate.command import flags
-from codeactions.migrate.source import create
-from codeactions.migrate.source.files import MAX_VERSION, read_directory
+from codeactions.migrate.commands import create as command
+from codeactions.migrate.commands.table import COMMANDS
+from codeactions.migrate.errors import ErrorCode, MigrationError
+from codeactions.migrate.files import create
+from codeactions.migrate.files.directory import read_directory
+from codeactions.migrate.go_compat import flags
+from codeactions.migrate.terminal.output import Output
+from codeactions.migrate.versions import MAX_VERSION
 
 # A Sunday in November, 18:26:41.012345678 UTC; the recorded runs were made then.
 SECONDS = int(datetime(2026, 11, 22, 18, 26, 41, tzinfo=UTC).timestamp())
@@ -26,19 +31,20 @@ Run = Callable[..., tuple[int, list[str]]]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the command in `tmp_path`, where the clock stands still; answers the exit code and what was said."""
+    """Run the command in `tmp_path`, where the clock stands still; return exit code and output lines."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PWD", str(tmp_path))
 
     def run(*words: str) -> tuple[int, list[str]]:
-        said: list[str] = []
-        try:
-            code = command.run(*flags.parse(words, command.FLAGS), said.append, said.append, NOW)
-        except Error as error:
-            said.append(f"error: {error.message}")
-            # What is wrong is always in what was asked for.
-            code = 1 if error.code is ErrorCode.INVALID else -1
-        return code, [line.replace(str(tmp_path), "$CWD") for line in said]
+        values, rest = flags.parse(words, COMMANDS["create"].flags)
+        with redirect_stderr(io.StringIO()) as said:
+            try:
+                code = command.run(rest, values, Output(), NOW)
+            except MigrationError as error:
+                print(f"error: {error.message}", file=said)
+                # The mistake is always in the command line.
+                code = 1 if error.code is ErrorCode.INVALID else -1
+        return code, said.getvalue().replace(str(tmp_path), "$CWD").splitlines()
 
     return run
 
@@ -86,7 +92,7 @@ class TestRecorded:
 
     def test_bad_digits(self) -> None:
         with pytest.raises(flags.FlagError) as caught:  # (78)
-            flags.parse(["-ext", "sql", "-dir", "db", "-seq", "-digits", "abc", "z"], command.FLAGS)
+            flags.parse(["-ext", "sql", "-dir", "db", "-seq", "-digits", "abc", "z"], COMMANDS["create"].flags)
         assert str(caught.value) == 'invalid value "abc" for flag -digits: parse error'
 
     def test_the_largest_number_counts_not_the_last_name(self, run: Run, tmp_path: Path) -> None:
@@ -273,7 +279,7 @@ class TestTrouble:
     def test_a_file_in_the_way_is_never_changed(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # Somebody makes the second file while we look.
+        # Another process makes the second file meanwhile.
         taken = tmp_path / "000001_n.down.sql"
         taken.write_text("DROP TABLE t;\n")
         monkeypatch.setattr(os, "listdir", lambda folder: [])
@@ -336,7 +342,7 @@ class TestTrouble:
                         now=NOW,
                     )
                 )
-            except Error as error:
+            except MigrationError as error:
                 refused.append(error.message)
 
         threads = [threading.Thread(target=work, args=(name,)) for name in names]
@@ -380,15 +386,16 @@ class TestZones:
 
     @pytest.mark.parametrize("zone", ["local", "utc+1", "Europe", "zone.tab", "UTC/x", "x" * 300, "\udcff"])
     def test_a_bad_one(self, run: Run, zone: str) -> None:
-        assert run("-ext", "sql", "-tz", zone, "-seq", "n") == (1, [f"unknown time zone {zone}"])
+        shown = zone.encode(errors="backslashreplace").decode()
+        assert run("-ext", "sql", "-tz", zone, "-seq", "n") == (1, [f"unknown time zone {shown}"])
 
     @pytest.mark.parametrize("zone", ["/etc/localtime", "../UTC", "Europe/../UTC", "\\UTC"])
     def test_a_path_is_none(self, run: Run, zone: str) -> None:
         assert run("-ext", "sql", "-tz", zone, "n") == (1, ["time: invalid location name"])
 
     def test_the_clock_is_asked_if_no_time_is_given(self, tmp_path: Path) -> None:
-        said: list[str] = []
         before = time.time_ns()
         values = {"ext": "sql", "dir": str(tmp_path), "format": "unixNano"}
-        assert command.run(values, ["n"], said.append, said.append) == 0
-        assert before <= int(Path(said[0]).name.partition("_")[0]) <= time.time_ns()
+        with redirect_stderr(io.StringIO()):
+            assert command.run(["n"], values, Output()) == 0
+        assert before <= int(entries(tmp_path)[0].partition("_")[0]) <= time.time_ns()

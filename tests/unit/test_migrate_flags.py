@@ -2,9 +2,14 @@
 
 import pytest
 
-from codeactions.migrate.command import create as command
-from codeactions.migrate.command import flags, usage
-from codeactions.migrate.command.flags import Kind
+from codeactions.migrate.commands.table import COMMANDS
+from codeactions.migrate.go_compat import flags
+from codeactions.migrate.go_compat.flag_usage import flag_usage
+from codeactions.migrate.go_compat.flags import Kind
+
+
+def usage(name: str) -> str:
+    return flag_usage(name, COMMANDS[name].flag_list)
 
 
 class TestSignedFlags:
@@ -47,23 +52,23 @@ class TestUsage:
     @pytest.mark.parametrize("name", ["up", "goto", "force", "status"])
     def test_most_have_only_help(self, name: str) -> None:
         # (116)
-        assert usage.flag_usage(name) == f"Usage of {name}:\n  -help\n    \tPrint help information"
+        assert usage(name) == f"Usage of {name}:\n  -help\n    \tPrint help information"
 
     def test_a_flag_of_one_letter_is_on_one_line(self) -> None:
         # (175)
-        assert usage.flag_usage("drop") == (
+        assert usage("drop") == (
             "Usage of drop:\n  -f\tForce the drop command by bypassing the confirmation prompt\n"
             "  -help\n    \tPrint help information"
         )
 
     def test_flags_are_in_order_of_their_names(self) -> None:
-        assert usage.flag_usage("down") == (
+        assert usage("down") == (
             "Usage of down:\n  -all\n    \tApply all down migrations\n  -help\n    \tPrint help information"
         )
-        assert usage.flag_usage("down").endswith(usage.flag_list("down"))
+        assert usage("down").endswith(COMMANDS["down"].flag_list)
 
     def test_kinds_and_defaults_are_shown(self) -> None:
-        lines = usage.flag_list("create").split("\n")
+        lines = COMMANDS["create"].flag_list.split("\n")
         assert lines[::2] == [
             "  -digits int",
             "  -dir string",
@@ -79,4 +84,4 @@ class TestUsage:
             '"20060102150405")',
             '"UTC")',
         ]
-        assert {line[3:].split()[0] for line in lines[::2]} == set(command.FLAGS) - {"h"}
+        assert {line[3:].split()[0] for line in lines[::2]} == set(COMMANDS["create"].flags) - {"json"}

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from codeactions.migrate.source.layout import formatted
+from codeactions.migrate.go_compat.time_layout import formatted
 
 NEW_YORK = ZoneInfo("America/New_York")
 # The moment that Go's own documentation prints in all its layouts.

@@ -5,18 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from codeactions.domain.errors import ErrorCode
-from codeactions.migrate import diagnosis, duration, plan, state
-from codeactions.migrate.command import flags
-from codeactions.migrate.command.flags import Kind
-from codeactions.migrate.command.main import main
-from codeactions.migrate.database.address import Driver
-from codeactions.migrate.database.libpq import ConnectionLost, ServerError
-from codeactions.migrate.database.version import Recorded
-from codeactions.migrate.failure import MigrationError
-from codeactions.migrate.script.kind import outside_transaction
-from codeactions.migrate.source import files
-from codeactions.migrate.state import Standing
+from codeactions.migrate import failures, plan
+from codeactions.migrate.database.errors import ConnectionLost, ServerError
+from codeactions.migrate.database.version_table import RecordedVersion
+from codeactions.migrate.database_state import DatabaseState, compare
+from codeactions.migrate.errors import ErrorCode, MigrationError
+from codeactions.migrate.files import directory as files
+from codeactions.migrate.go_compat import flags
+from codeactions.migrate.go_compat.drivers import Driver
+from codeactions.migrate.go_compat.duration import duration_text
+from codeactions.migrate.go_compat.flags import Kind
+from codeactions.migrate.main import main
+from codeactions.migrate.statements.kind import outside_transaction
+from codeactions.node.migrations import find_directory
 
 DIRECTORY = Path(__file__).parents[2] / "migrations"
 TITLES = [
@@ -54,7 +55,7 @@ class TestOurFiles:
         assert [path.name for path in scripts()] == expected
 
     def test_they_are_what_the_program_finds_by_itself(self) -> None:
-        found = files.read_directory(files.find_directory())
+        found = files.read_directory(find_directory())
         assert [item.title for item in found.items] == TITLES
         assert found.latest == len(TITLES)
 
@@ -102,13 +103,15 @@ class TestNames:
         with pytest.raises(MigrationError) as caught:
             files.read_directory(folder(tmp_path, *names))
         assert caught.value.code is ErrorCode.INVALID
-        assert caught.value.tool == (f'failed to open source, "file://{tmp_path}": duplicate migration file: {culprit}')
+        assert caught.value.go_text == (
+            f'failed to open source, "file://{tmp_path}": duplicate migration file: {culprit}'
+        )
         assert all(name in caught.value.message for name in names)
 
     def test_errors_call_the_folder_what_its_address_does(self, tmp_path: Path) -> None:
         with pytest.raises(MigrationError) as caught:
             files.read_directory(tmp_path / "a", 'file:a"b')
-        assert caught.value.tool == r'failed to open source, "file:a\"b": open .: no such file or directory'
+        assert caught.value.go_text == r'failed to open source, "file:a\"b": open .: no such file or directory'
         (tmp_path / "file").touch()
         with pytest.raises(MigrationError, match="not a directory"):
             files.read_directory(tmp_path / "file")
@@ -130,7 +133,7 @@ class TestNames:
     def test_a_missing_folder_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(MigrationError) as caught:
             files.read_directory(tmp_path / "nowhere")
-        assert caught.value.tool.endswith("open .: no such file or directory")
+        assert caught.value.go_text.endswith("open .: no such file or directory")
 
     def test_a_link_that_leads_nowhere_is_an_error_when_it_is_read(self, tmp_path: Path) -> None:
         (tmp_path / "1_a.up.sql").symlink_to(tmp_path / "gone")
@@ -168,23 +171,23 @@ class TestPlan:
         assert not any(step.late for step in steps)
 
     @pytest.mark.parametrize(
-        ("recorded", "standing", "pending", "helps"),
+        ("recorded", "state", "pending", "helps"),
         [
-            (Recorded(-1, False), Standing.BEHIND, (1, 3), "`migrate up`"),
-            (Recorded(1, False), Standing.BEHIND, (3,), "`migrate up`"),
-            (Recorded(3, False), Standing.CURRENT, (), "nothing to do"),
-            (Recorded(9, False), Standing.AHEAD, (), "`migrate down N`"),
-            (Recorded(2, False), Standing.AHEAD, (), "not among the files"),
-            (Recorded(3, True), Standing.DIRTY, (), "`migrate force 1`"),
-            (Recorded(1, True), Standing.DIRTY, (), "`migrate force -- -1`"),
-            (Recorded(-1, True), Standing.DIRTY, (), "`migrate force 1`"),
+            (RecordedVersion(-1, False), DatabaseState.BEHIND, (1, 3), "`migrate up`"),
+            (RecordedVersion(1, False), DatabaseState.BEHIND, (3,), "`migrate up`"),
+            (RecordedVersion(3, False), DatabaseState.CURRENT, (), "nothing to do"),
+            (RecordedVersion(9, False), DatabaseState.AHEAD, (), "`migrate down N`"),
+            (RecordedVersion(2, False), DatabaseState.AHEAD, (), "not among the files"),
+            (RecordedVersion(3, True), DatabaseState.DIRTY, (), "`migrate force 1`"),
+            (RecordedVersion(1, True), DatabaseState.DIRTY, (), "`migrate force -- -1`"),
+            (RecordedVersion(-1, True), DatabaseState.DIRTY, (), "`migrate force 1`"),
         ],
     )
     def test_a_state_names_the_command_that_helps(
-        self, tmp_path: Path, recorded: Recorded, standing: Standing, pending: tuple[int, ...], helps: str
+        self, tmp_path: Path, recorded: RecordedVersion, state: DatabaseState, pending: tuple[int, ...], helps: str
     ) -> None:
-        found = state.compare(files.read_directory(folder(tmp_path, "1_a.up.sql", "3_c.up.sql")), recorded)
-        assert (found.standing, found.pending, found.version) == (standing, pending, recorded.version)
+        found = compare(files.read_directory(folder(tmp_path, "1_a.up.sql", "3_c.up.sql")), recorded)
+        assert (found.state, found.pending, found.version) == (state, pending, recorded.version)
         assert helps in found.message
         assert "\n" not in found.message
 
@@ -203,7 +206,7 @@ class TestPlan:
     ],
 )
 def test_durations_look_like_gos(nanoseconds: int, text: str) -> None:
-    assert duration.text(nanoseconds) == text
+    assert duration_text(nanoseconds) == text
 
 
 class TestFlags:
@@ -269,7 +272,7 @@ class TestCommandLine:
         assert printed.err.startswith(begins)
 
 
-class TestDiagnosis:
+class TestFailures:
     @pytest.mark.parametrize(
         ("query", "given", "place"),
         [
@@ -282,7 +285,7 @@ class TestDiagnosis:
         ],
     )
     def test_position(self, query: str, given: int, place: tuple[int, int]) -> None:
-        assert diagnosis.position(query, given) == place
+        assert failures.position(query, given) == place
 
     @pytest.mark.parametrize(
         ("driver", "details"),
@@ -290,12 +293,12 @@ class TestDiagnosis:
     )
     def test_an_error_that_is_not_the_servers(self, tmp_path: Path, driver: Driver, details: str) -> None:
         step = plan.up(files.read_directory(folder(tmp_path, "4_d.up.sql")), -1)[0]
-        error = diagnosis.failed(step, b"SELECT 1;\n", ConnectionLost("gone\naway"), diagnosis.lost(), driver)
+        error = failures.failed(step, b"SELECT 1;\n", ConnectionLost("gone\naway"), failures.lost(), driver)
         assert error.message == (
             "migration 4/u d failed: gone away; the connection was lost: look with `migrate status`, "
             "then run `migrate up`"
         )
-        assert error.tool == f"migration failed in line 0: SELECT 1;\n (details: {details})"
+        assert error.go_text == f"migration failed in line 0: SELECT 1;\n (details: {details})"
         assert not error.urgent
 
     @pytest.mark.parametrize(
@@ -305,9 +308,9 @@ class TestDiagnosis:
     def test_an_error_of_the_servers(self, tmp_path: Path, driver: Driver, details: str) -> None:
         step = plan.down(files.read_directory(folder(tmp_path, "3_c.up.sql", "4_d.down.sql")), 4)[0]
         refused = ServerError("42704", "no such thing", detail="Not here.", hint="Look\nelsewhere.", position=8)
-        outcome = diagnosis.left_dirty(step, 4, why="VACUUM", advice="Do this")
-        error = diagnosis.failed(step, b"SELECT x", refused, outcome, driver)
-        assert error.tool == (
+        outcome = failures.left_dirty(step, 4, why="VACUUM", advice="Do this")
+        error = failures.failed(step, b"SELECT x", refused, outcome, driver)
+        assert error.go_text == (
             f"migration failed: no such thing (column 8), Not here. in line 1: SELECT x (details: {details})"
         )
         assert error.message.startswith(
@@ -320,7 +323,7 @@ class TestDiagnosis:
         assert error.urgent
 
     def test_the_program_is_called_what_people_type(self) -> None:
-        error = MigrationError(ErrorCode.CONFLICT, "run `migrate up`", tool="`migrate x`", hint="`migrate y`").called(
-            "a b"
-        )
-        assert (error.message, error.tool, error.hint) == ("run `a b up`", "`a b x`", "`a b y`")
+        error = MigrationError(
+            ErrorCode.CONFLICT, "run `migrate up`", go_text="`migrate x`", hint="`migrate y`"
+        ).renamed("a b")
+        assert (error.message, error.go_text, error.hint) == ("run `a b up`", "`a b x`", "`a b y`")

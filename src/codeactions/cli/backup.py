@@ -16,9 +16,7 @@ import structlog
 from codeactions.cli.database import shared_database
 from codeactions.cli.new_file import new_file, require_new
 from codeactions.domain.errors import Error, ErrorCode, invalid
-from codeactions.migrate.database.address import parse
-from codeactions.migrate.failure import NIL_VERSION
-from codeactions.migrate.state import Standing, inspect
+from codeactions.node.migrations import NIL_VERSION, DatabaseState, inspect, parse_address
 from codeactions.node.settings import Settings
 from codeactions.postgres import backup as database
 from codeactions.postgres.embedded import access
@@ -39,8 +37,8 @@ def backup(settings: Settings, file: str | None, *, verbose: bool) -> None:
         elif sys.stdout is None:  # closed, so that its number may belong to any other file
             raise invalid("standard output is closed")
         with shared_database(settings) as url:
-            state = inspect(url)
-            if state.version == NIL_VERSION:
+            found = inspect(url)
+            if found.version == NIL_VERSION:
                 raise Error(
                     ErrorCode.CONFLICT,
                     f"there is nothing to back up: {_name_of(settings)} has no tables of codeactions",
@@ -50,7 +48,7 @@ def backup(settings: Settings, file: str | None, *, verbose: bool) -> None:
     if verbose:
         _say(f"by {program}")
     where = "" if name == STANDARD else f" to {name}"
-    _say(f"backed up {_name_of(settings)} at version {state.version}{where} ({_size(progress.done)})")
+    _say(f"backed up {_name_of(settings)} at version {found.version}{where} ({_size(progress.done)})")
 
 
 def restore(settings: Settings, file: str, *, verbose: bool) -> None:
@@ -63,24 +61,24 @@ def restore(settings: Settings, file: str, *, verbose: bool) -> None:
         with _exclusive_database(settings) as url:
             with _Progress() as progress:
                 program = database.restore(_parameters(url), head, source, progress.show)
-            state = inspect(url)
+            found = inspect(url)
     if verbose:
         _say(f"by {program}")
-    if state.version == NIL_VERSION:
+    if found.version == NIL_VERSION:
         raise invalid(f"{_input_name(file)} was restored, but it is no database of codeactions: it has no version")
-    _say(f"restored {_name_of(settings)} at version {state.version} ({_size(progress.done)})")
-    match state.standing:
-        case Standing.CURRENT:
+    _say(f"restored {_name_of(settings)} at version {found.version} ({_size(progress.done)})")
+    match found.state:
+        case DatabaseState.CURRENT:
             _say("start the server with `codeactions serve`")
-        case Standing.BEHIND:
-            _say(f"start the server with `codeactions serve`: it will bring the schema to version {state.latest}")
+        case DatabaseState.BEHIND:
+            _say(f"start the server with `codeactions serve`: it will bring the schema to version {found.latest}")
         case _:
-            _say(f"before a server can start: {state.message}")
+            _say(f"before a server can start: {found.message}")
 
 
 def _parameters(url: str) -> dict[str, str]:
     """Return the parameters of a database URL by libpq's keywords, without the x- ones, which are `migrate`'s."""
-    address = parse(url)
+    address = parse_address(url)
     return {**address.parameters, **address.settings}
 
 
@@ -96,7 +94,7 @@ def _exclusive_database(settings: Settings) -> Iterator[str]:
 def _name_of(settings: Settings) -> str:
     if not settings.database_url:
         return str(settings.data_dir)
-    address = parse(settings.database_url)
+    address = parse_address(settings.database_url)
     return f"database {address.parameters.get('dbname', '')} at {address.place}"
 
 

@@ -20,7 +20,7 @@ from codeactions.cli.database import shared_database
 from codeactions.domain.caller import Caller, CallerKind
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.page import Page
-from codeactions.migrate.state import Standing, inspect
+from codeactions.node.migrations import DatabaseState, inspect
 from codeactions.node.settings import Settings
 from codeactions.postgres.database import Database
 from codeactions.services.audited import AuditedDatabase
@@ -39,8 +39,8 @@ def run_as_administrator(settings: Settings, work: Callable[[AuditedDatabase, Ca
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     with shared_database(settings) as url:
-        if (state := inspect(url)).standing is not Standing.CURRENT:
-            raise Error(ErrorCode.CONFLICT, f"the schema of the database is not that of this version: {state.message}")
+        if (found := inspect(url)).state is not DatabaseState.CURRENT:
+            raise Error(ErrorCode.CONFLICT, f"the schema of the database is not that of this version: {found.message}")
         return asyncio.run(_run(url, work))
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from codeactions.migrate.command.main import main
-from codeactions.migrate.source.files import find_directory
+from codeactions.cli.database import shared_database
+from codeactions.domain.errors import Error
+from codeactions.migrate.api import ErrorCode, MigrationError, main
+from codeactions.node.migrations import PROGRAM, find_directory
 from codeactions.node.settings import read_settings
-from codeactions.postgres.embedded import access
 
 
 def migrate(words: Sequence[str]) -> int:
@@ -15,14 +16,14 @@ def migrate(words: Sequence[str]) -> int:
     The database is that of `-database`, else that of DATABASE_URL, else the embedded one of CODEACTIONS_DATA_DIR,
     whether or not its server runs. libpq decides what the URL leaves open, as for the server.
     """
-    return main(words, program="codeactions migrate", directory=find_directory(), database=_database, sslmode=None)
+    return main(words, program=PROGRAM, directory=find_directory(), database=_database, sslmode=None)
 
 
 @contextmanager
 def _database() -> Iterator[str]:
-    settings = read_settings()
-    if settings.database_url:
-        yield settings.database_url
-    else:
-        with access.shared(settings.data_dir) as url:
+    try:
+        with shared_database(read_settings()) as url:
             yield url
+    except Error as error:
+        code = next((code for code in ErrorCode if code.value == error.code.value), ErrorCode.INTERNAL)
+        raise MigrationError(code, error.message) from error

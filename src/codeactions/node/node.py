@@ -20,9 +20,7 @@ from codeactions.execution.recorded_runs import RecordedRuns
 from codeactions.execution.selftest import check_walls
 from codeactions.http.context import ApiContext
 from codeactions.http.metrics import Metrics
-from codeactions.migrate.apply import upgrade
-from codeactions.migrate.failure import NIL_VERSION
-from codeactions.migrate.state import inspect
+from codeactions.node.migrations import NIL_VERSION, inspect, upgrade
 from codeactions.node.settings import Settings
 from codeactions.node.wiring import NodeParts, ServerSecrets, build_services
 from codeactions.postgres.codes import CodeStore

@@ -1,1 +1,1 @@
-"""Everything that talks to the database: address, connection, lock, version table, history, drop."""
+"""Access to the database: address, connection, SQL, lock, version table, history, drop."""

@@ -2,42 +2,25 @@
 
 import os
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from codeactions.migrate.database import options
-from codeactions.migrate.database.options import SSLMODES_OF_PQ, refused
-from codeactions.migrate.database.url import take_apart
-from codeactions.migrate.source.address import SCHEME, quoted
-
-
-class Driver(StrEnum):
-    """The driver that golang-migrate takes for a URL: they differ in defaults and in the words of their errors."""
-
-    POSTGRES = "postgres"
-    PGX4 = "pgx4"
-    PGX5 = "pgx5"
-
-
-DRIVERS = {
-    "postgres": Driver.POSTGRES,
-    "postgresql": Driver.POSTGRES,
-    "pgx": Driver.PGX4,
-    "pgx4": Driver.PGX4,
-    "pgx5": Driver.PGX5,
-}
+from codeactions.migrate.go_compat import url_options as options
+from codeactions.migrate.go_compat.database_url import take_apart
+from codeactions.migrate.go_compat.drivers import DRIVERS, Driver
+from codeactions.migrate.go_compat.quoting import SCHEME, quoted
+from codeactions.migrate.go_compat.url_options import SSLMODES_OF_PQ, refused
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database is, which table of it keeps the version, and how files are to be run there."""
+    """A database's place, its version table, and how files are to be run there."""
 
     driver: Driver
     parameters: dict[str, str] = field(repr=False)
-    """For the connection: keywords of libpq's."""
+    """For the connection, by libpq's keywords."""
     settings: dict[str, str] = field(repr=False)
-    """Run-time parameters that the session is to begin with."""
+    """Run-time parameters at the start of the session."""
     path: str
-    """The URL's path, decoded, with its slash: a part of the lock's number. Empty if there is none."""
+    """The URL's path, decoded, with its slash; a part of the lock's number. May be empty."""
     place: str
     """Host and port, or the socket's folder, for messages."""
     table: str = options.DEFAULT_TABLE
@@ -54,10 +37,11 @@ class Address:
 
 
 def parse(url: str, *, sslmode: str | None = None) -> Address:
-    """Read a database URL. `MigrationError` (invalid) if it makes no sense; no piece of a password is shown.
+    """Read a database URL. Raises `MigrationError` (invalid), which shows no piece of a password.
 
-    `sslmode` is the default of a strict reading, the command's: of a URL for lib/pq it takes the values that
-    lib/pq takes, and localhost where lib/pq would connect to it. None, the server's, leaves both to libpq.
+    With an `sslmode`, the command's case, the URL is read strictly: that is the default mode, a URL for lib/pq may
+    have only the modes that lib/pq knows, and it means localhost where lib/pq would connect to it. With None, the
+    server's case, both are left to libpq.
     """
     driver = _driver(url)
     parameters, path, values = take_apart(url)
@@ -66,13 +50,13 @@ def parse(url: str, *, sslmode: str | None = None) -> Address:
         values.setdefault("dbname", values["database"])
     parameters |= {key: value for key, value in values.items() if key in options.KEYWORDS}
     parameters = {key: value for key, value in parameters.items() if value}
-    # One by one, since of several mistakes in a URL the first in this order is told.
+    # In this order, because the first of several mistakes in a URL is the one reported.
     settings = options.settings(values, for_pq=driver is Driver.POSTGRES)
     schema, table = options.table(own)
     timeout = options.statement_timeout(own)
     size = options.max_size(own)
     in_pieces = options.in_pieces(own)
-    # The other drivers know one lock only, and read nothing about it.
+    # The other drivers know one kind of lock only, and read no option about it.
     strategy, lock_table = options.lock(own if driver is Driver.PGX4 else {})
     if driver is Driver.POSTGRES and sslmode is not None:
         _be_strict(parameters, sslmode)
@@ -96,7 +80,7 @@ def _driver(url: str) -> Driver:
     scheme, colon, _ = url.partition(":")
     if not colon or not scheme:
         reason = "no scheme" if url else "URL cannot be empty"
-        raise refused(reason, tool=f"failed to parse scheme from database URL: {reason}")
+        raise refused(reason, go_text=f"failed to parse scheme from database URL: {reason}")
     if scheme not in DRIVERS:
         name = scheme if SCHEME.fullmatch(scheme + ":") else "***"
         raise refused(f"database driver: unknown driver {name} (forgotten import?)")
@@ -104,14 +88,14 @@ def _driver(url: str) -> Driver:
 
 
 def _be_strict(parameters: dict[str, str], sslmode: str) -> None:
-    """The defaults of lib/pq. Where it knows nothing of a way to name the server, libpq's stay."""
+    """Apply lib/pq's defaults. libpq's stay for ways of naming the server that lib/pq does not know."""
     named = [os.environ.get(name) for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE")]
     if not any([*map(parameters.get, ("host", "hostaddr", "service")), *named]):
         parameters["host"] = "localhost"
     given = parameters.get("sslmode") or os.environ.get("PGSSLMODE")
     if not given:
         parameters["sslmode"] = sslmode
-    # On a socket it is of no importance, to either.
+    # On a socket the mode has no effect, for either.
     elif given not in SSLMODES_OF_PQ and not (parameters.get("host") or os.environ.get("PGHOST", "")).startswith("/"):
         supported = 'only "require" (default), "verify-full", "verify-ca", and "disable" supported'
         raise refused(f"pq: unsupported sslmode {quoted(given)}; {supported}")

@@ -1,1 +1,0 @@
-"""The command line `migrate`: flags, commands, what is printed, signals."""

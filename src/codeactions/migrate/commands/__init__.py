@@ -1,0 +1,1 @@
+"""The commands of `migrate`, one module each, and what they share."""

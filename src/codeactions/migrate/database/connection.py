@@ -1,0 +1,229 @@
+"""One connection to PostgreSQL, over libpq."""
+
+import ctypes
+import math
+import select
+import time
+from collections.abc import Mapping
+from ctypes import c_char_p, c_void_p
+from typing import Any
+
+from codeactions.migrate.database import libpq
+from codeactions.migrate.database.errors import (
+    QUERY_CANCELED,
+    ConnectFailed,
+    ConnectionLost,
+    DatabaseError,
+    ServerError,
+    TimedOut,
+)
+from codeactions.migrate.database.libpq import TransactionStatus
+
+Row = tuple[str | None, ...]
+# Seconds. A cancel request that arrives before the server has begun does nothing, so it is sent again.
+_AGAIN = 1.0
+
+
+class Connection:
+    """One session. Statements use the simple protocol: a text may hold many, and each text is one transaction."""
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        """Connect by libpq's keywords, waiting for connect_timeout at most. Raises `ConnectFailed`."""
+        self._libpq = libpq.library()
+        self.cancelled = False
+        """Whether `cancel` was called. No file is run after that."""
+        self._deadline = math.inf
+        self._timed_out = False
+        # Bytes that are not text come from the environment, and reach libpq unchanged.
+        known = {key.encode(): value.encode(errors="surrogateescape") for key, value in parameters.items()}
+        names, values = (c_char_p * (len(known) + 1))(*known), (c_char_p * (len(known) + 1))(*known.values())
+        self._handle: int | None = self._libpq.PQconnectdbParams(names, values, 0)
+        if self._libpq.PQstatus(self._handle) != 0:
+            message = self._error_message()
+            self.close()
+            raise ConnectFailed(message)
+        self._libpq.PQsetNoticeProcessor(self._handle, libpq.ignore_notice, None)
+        self._poll = select.poll()
+        self._poll.register(self._libpq.PQsocket(self._handle), select.POLLIN)
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection was closed here or was found to be broken."""
+        return self._handle is None or self._libpq.PQstatus(self._handle) != 0
+
+    @property
+    def status(self) -> TransactionStatus:
+        """The state of the session's transaction; UNKNOWN once the connection is gone."""
+        if self._handle is None:
+            return TransactionStatus.UNKNOWN
+        return TransactionStatus(self._libpq.PQtransactionStatus(self._handle))
+
+    @property
+    def pid(self) -> int:
+        """The backend's process id."""
+        return int(self._libpq.PQbackendPID(self._handle))
+
+    def close(self) -> None:
+        """End the session. Does nothing the second time."""
+        if self._handle is not None:
+            self._libpq.PQfinish(self._handle)
+            self._handle = None
+
+    def execute(self, text: str, timeout: float | None = None) -> list[Row]:
+        """Run statements of our own and return the rows of the last one that selects, as text.
+
+        Raises `DatabaseError`; `TimedOut` after `timeout` seconds.
+        """
+        rows: list[Row] = []
+        try:
+            self._run(_encoded(text), rows, timeout)
+        except DatabaseError as error:
+            error.query = text
+            raise
+        return rows
+
+    def execute_script(self, text: bytes, timeout: float | None = None) -> None:
+        """Run a file's text unchanged and drop its results as they come.
+
+        The text holds no NUL byte: the rest would not be sent. Raises `DatabaseError`; `TimedOut` after `timeout`
+        seconds. COPY FROM STDIN is refused. So is everything once the connection was cancelled, since the cancel
+        may have come just before this.
+        """
+        self._run(text, None, timeout)
+
+    def cancel(self) -> None:
+        """Ask the server to give up its current statement. May be called from a signal handler."""
+        self.cancelled = True
+        self._deadline = time.monotonic() + _AGAIN
+        self._request_cancel()
+
+    def literal(self, value: str | None) -> str:
+        """Return `value` as a string constant for SQL text, or NULL."""
+        return "NULL" if value is None else self._escaped(self._libpq.PQescapeLiteral, value)
+
+    def identifier(self, *names: str) -> str:
+        """Return `names`, quoted, with dots between them."""
+        return ".".join(self._escaped(self._libpq.PQescapeIdentifier, name) for name in names)
+
+    def _escaped(self, function: Any, value: str) -> str:
+        raw = _encoded(value)
+        address = function(self._handle, raw, len(raw))
+        if not address:
+            raise ConnectionLost(self._error_message())
+        try:
+            return ctypes.string_at(address).decode()
+        finally:
+            self._libpq.PQfreemem(address)
+
+    def _request_cancel(self) -> None:
+        if self._handle is None:
+            return
+        cancel = self._libpq.PQgetCancel(self._handle)
+        self._libpq.PQcancel(cancel, ctypes.create_string_buffer(256), 256)
+        self._libpq.PQfreeCancel(cancel)
+
+    def _run(self, text: bytes, rows: list[Row] | None, timeout: float | None) -> None:
+        # In this order: a signal in between is either seen here or has moved the deadline.
+        self._deadline = math.inf if timeout is None else time.monotonic() + timeout
+        self._timed_out = False
+        if rows is None and self.cancelled:
+            raise ServerError(QUERY_CANCELED, "canceling statement due to user request")
+        if self._handle is None or not self._libpq.PQsendQuery(self._handle, text):
+            raise ConnectionLost(self._error_message())
+        if rows is None:
+            # The rows that a file selects are not used, however many there are.
+            self._libpq.PQsetSingleRowMode(self._handle)
+        failure = self._consume(rows)
+        # A session that the server ended sends an error first; the loss of the session matters more.
+        if self.closed:
+            raise ConnectionLost(str(failure or self._error_message()))
+        if failure and failure.sqlstate == QUERY_CANCELED and self._timed_out:
+            raise TimedOut(failure.sqlstate, failure.message)
+        if failure:
+            raise failure
+
+    def _consume(self, rows: list[Row] | None) -> ServerError | None:
+        """Read all results of what was sent. Returns the first error among them."""
+        failure: ServerError | None = None
+        while True:
+            while self._libpq.PQisBusy(self._handle) and self._receive():
+                pass
+            # If nothing more could be received, this result holds the error.
+            result = self._libpq.PQgetResult(self._handle)
+            if not result:
+                return failure
+            try:
+                failure = failure or self._take(result, rows)
+            finally:
+                self._libpq.PQclear(result)
+
+    def _receive(self) -> bool:
+        """Wait for more of the answer and read it; request a cancel past the deadline. False: connection lost."""
+        while True:
+            now = time.monotonic()
+            if now >= self._deadline:
+                self._timed_out = self._timed_out or not self.cancelled
+                self._request_cancel()
+                self._deadline = now + _AGAIN
+            # For a limited time, since a signal may move the deadline meanwhile.
+            if self._poll.poll(min(self._deadline - now, _AGAIN) * 1000):
+                return bool(self._libpq.PQconsumeInput(self._handle))
+
+    def _take(self, result: int, rows: list[Row] | None) -> ServerError | None:
+        status = self._libpq.PQresultStatus(result)
+        if status == libpq.TUPLES_OK and rows is not None:
+            rows[:] = self._rows(result)
+        elif status == libpq.COPY_IN:
+            self._libpq.PQputCopyEnd(self._handle, b"COPY FROM STDIN has nothing to read in a migration")
+        elif status == libpq.COPY_OUT:
+            self._drop_copy()
+        elif status not in (libpq.EMPTY, libpq.COMMAND_OK, libpq.TUPLES_OK, libpq.SINGLE_TUPLE):
+            return self._error(result)
+        return None
+
+    def _rows(self, result: int) -> list[Row]:
+        value, is_null = self._libpq.PQgetvalue, self._libpq.PQgetisnull
+        columns = range(self._libpq.PQnfields(result))
+        return [
+            tuple(
+                None if is_null(result, row, column) else value(result, row, column).decode(errors="replace")
+                for column in columns
+            )
+            for row in range(self._libpq.PQntuples(result))
+        ]
+
+    def _drop_copy(self) -> None:
+        buffer = c_void_p()
+        # Asynchronously: libpq's own wait has no deadline, and holds up Python's signal handlers.
+        while (size := self._libpq.PQgetCopyData(self._handle, ctypes.byref(buffer), 1)) >= 0:
+            if size:
+                self._libpq.PQfreemem(buffer)
+            elif not self._receive():
+                break
+
+    def _error(self, result: int) -> ServerError:
+        def field(code: int) -> str:
+            raw = self._libpq.PQresultErrorField(result, code)
+            return raw.decode(errors="replace") if raw else ""
+
+        message = field(libpq.MESSAGE) or self._libpq.PQresultErrorMessage(result).decode(errors="replace").strip()
+        position = int(field(libpq.POSITION) or 0)
+        return ServerError(
+            field(libpq.SQLSTATE), message, detail=field(libpq.DETAIL), hint=field(libpq.HINT), position=position
+        )
+
+    def _error_message(self) -> str:
+        if self._handle is None:
+            return "the connection is closed"
+        return str(self._libpq.PQerrorMessage(self._handle).decode(errors="replace")).strip()
+
+
+def _encoded(text: str) -> bytes:
+    """Return the bytes for the server. A text made from a file name may not be valid Unicode."""
+    return text.encode(errors="backslashreplace")

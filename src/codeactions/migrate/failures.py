@@ -1,0 +1,135 @@
+"""The errors for a migration file that failed."""
+
+from dataclasses import dataclass
+
+from codeactions.migrate.database.errors import DatabaseError, ServerError, TimedOut
+from codeactions.migrate.errors import ErrorCode, MigrationError, sentence
+from codeactions.migrate.go_compat.driver_errors import in_go_words
+from codeactions.migrate.go_compat.drivers import Driver
+from codeactions.migrate.plan import Step
+from codeactions.migrate.statements.secrets import masked
+from codeactions.migrate.versions import NIL_VERSION
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The state in which a failed step leaves the database, and what that asks for."""
+
+    message: str
+    dirty: bool = False
+
+
+def kept_nothing(version: int) -> Outcome:
+    """Return the outcome of a transaction that was rolled back."""
+    at = "at no version" if version == NIL_VERSION else f"at version {version}"
+    return Outcome(f"nothing of it was kept, the database is {at} and clean; mend the cause, then run `migrate up`")
+
+
+def lost() -> Outcome:
+    """Return the outcome of a connection that broke in a transaction.
+
+    The server rolls back what was not committed.
+    """
+    return Outcome("the connection was lost: look with `migrate status`, then run `migrate up`")
+
+
+def left_dirty(step: Step, before: int, *, why: str = "", advice: str = "", ended: bool = False) -> Outcome:
+    """Return the outcome of a file that stopped half-way without a transaction, or `ended` but was not recorded.
+
+    `before` is the version before the step; `why` names what kept the file out of a transaction.
+    """
+    because = f" ({why}, so no transaction holds it together)" if why else ""
+    what = "was run, and its end is not recorded" if ended else f"began{because} and did not end"
+    message = f"the database is left dirty at version {step.target}: {step} {what}; "
+    if step.late:
+        message += late_way_out(before)
+    else:
+        message += way_out(nothing=before, everything=step.target)
+    return Outcome(message + (f". {advice}" if advice else ""), dirty=True)
+
+
+def way_out(*, nothing: int, everything: int) -> str:
+    """Return what to do about a dirty database, by how much of the file is in it.
+
+    The two versions are those to force if nothing or everything of the file is there.
+    """
+    return (
+        f"if nothing of it is in the database, run `migrate force {force_argument(nothing)}`, if all of it is, "
+        f"`migrate force {force_argument(everything)}`, then `migrate up`"
+    )
+
+
+def late_way_out(version: int) -> str:
+    """Return the same for a late file. It leaves the version as it is, so only an undone file can be tried again."""
+    return f"undo what is there of it, run `migrate force {force_argument(version)}`, then `migrate up -late apply`"
+
+
+def force_argument(version: int) -> str:
+    """Return a version for `force`. golang-migrate takes a bare -1 for a flag, and people will use either program."""
+    return f"-- {version}" if version < 0 else str(version)
+
+
+def refused(step: Step, text: bytes, error: ServerError, outcome: Outcome, driver: Driver) -> MigrationError:
+    """Return the error for a file that is not even sent, as the server would have put it."""
+    query, message = masked(text.decode(errors="backslashreplace")), error.message
+    go_text = f"migration failed: {message} in line 0: {query} (details: {in_go_words(error, driver)})"
+    return _error(ErrorCode.INVALID, step, message, go_text, outcome)
+
+
+def failed(step: Step, text: bytes, error: DatabaseError, outcome: Outcome, driver: Driver) -> MigrationError:
+    """Return the error for `step`, which failed at `text`: the file, or the piece of it that was sent."""
+    query = text.decode(errors="backslashreplace")
+    details = in_go_words(error, driver)
+    # pgx gives up the connection when the time is over, and so has no words of the server's.
+    if not isinstance(error, ServerError) or (isinstance(error, TimedOut) and driver is not Driver.POSTGRES):
+        go_text = f"migration failed in line 0: {masked(query)} (details: {details})"
+        return _error(ErrorCode.INTERNAL, step, " ".join(str(error).split()), go_text, outcome)
+    line, column = position(query, error.position)
+    at = f" (column {column})" if column else ""
+    detail = f", {error.detail}" if error.detail else ""
+    go_text = masked(f"migration failed: {error.message}{at}{detail} in line {line}: {query} (details: {details})")
+    reason = " ".join(f"{error.message}{detail}".split())
+    reason += f" in line {line}, column {column}" if column else ""
+    reason += f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    reason += f"; hint: {' '.join(error.hint.split())}" if error.hint else ""
+    return _error(ErrorCode.INTERNAL, step, masked(reason), go_text, outcome)
+
+
+def open_transaction(step: Step, outcome: Outcome) -> MigrationError:
+    """Return the error for a file that begins a transaction and does not end it. What it did is rolled back."""
+    details = "pq: unexpected transaction status idle in transaction"
+    go_text = f"transaction start failed in line 0:  (details: {details})"
+    return _error(ErrorCode.INTERNAL, step, "the file leaves a transaction open", go_text, outcome)
+
+
+def unrecorded(step: Step, error: ServerError, outcome: Outcome, driver: Driver) -> MigrationError:
+    """Return the error for a file that was run, but whose version could not be written; `error` has the statement."""
+    go_text = f"{in_go_words(error, driver)} in line 0: {error.query}"
+    return _error(ErrorCode.INTERNAL, step, f"its end cannot be recorded: {error.message}", go_text, outcome)
+
+
+def too_long(step: Step, limit: int, outcome: Outcome) -> MigrationError:
+    """Return the error for a piece above x-multi-statement-max-size."""
+    reason = f"a statement is longer than x-multi-statement-max-size allows ({limit} bytes)"
+    return _error(ErrorCode.INVALID, step, reason, "bufio.Scanner: token too long", outcome)
+
+
+def position(query: str, offset: int) -> tuple[int, int]:
+    """Return line and column, both from 1, of the server's position (from 1, in characters); (0, 0) if unknown.
+
+    An error "at end of input" points behind the text, which is no place in it.
+    """
+    if not 0 < offset <= len(query):
+        return 0, 0
+    before = query[: offset - 1]
+    return before.count("\n") + 1, offset - 1 - before.rfind("\n")
+
+
+def _error(code: ErrorCode, step: Step, reason: str, go_text: str, outcome: Outcome) -> MigrationError:
+    return MigrationError(
+        code,
+        f"migration {step} failed: {reason}; {outcome.message}",
+        go_text=go_text,
+        hint=sentence(outcome.message),
+        urgent=outcome.dirty,
+    )

@@ -1,0 +1,1 @@
+"""Migration files: those in a folder, and new ones."""

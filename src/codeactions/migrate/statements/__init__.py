@@ -1,0 +1,1 @@
+"""The statements in a migration file, and whether they can share a transaction."""

@@ -1,0 +1,107 @@
+"""The statements of a migration file that cannot be in one transaction with the file's version.
+
+Only statements that the server refuses in every transaction block, or that end the block, are listed here. A form
+that is refused only at times is not (DROP SUBSCRIPTION with a slot, CLUSTER or REINDEX of a partitioned table, CALL
+and DO with a COMMIT inside, SET TRANSACTION after another statement): there the server's answer counts.
+"""
+
+import re
+
+# Nearly all files have none of these words, and are not examined any further.
+_HINT = re.compile(
+    rb"\b(?:ABORT|BEGIN|C(?:LUSTER|OMMIT|ONCURRENTLY)|D(?:ATABASE|ISCARD)|END|PREPARED?|R(?:EINDEX|OLLBACK)"
+    rb"|S(?:TART|UBSCRIPTION|YSTEM)|TABLESPACE|VACUUM)\b"
+)
+# Words that end a transaction, wherever they stand.
+_ENDING = re.compile(rb"\b(?:ABORT|COMMIT|END|PREPARE|ROLLBACK)\b")
+# How many tokens of a statement are looked at; a CREATE SUBSCRIPTION to many publications needs the most.
+_LIMIT = 60
+_NAME = r"\S+(?: \. \S+)*"
+_OPTIONS = r"(?:\( [^)]*\) )?"
+_OFF = r"(?:FALSE|OFF|0)"
+
+# By the first word of a statement: its name, and a pattern for its heading, which has one blank between any two
+# tokens. The first match counts.
+_OUTSIDE: dict[str, tuple[tuple[str, str], ...]] = {
+    # The statements that begin, end or prepare the transaction.
+    "ABORT": (("ABORT", "ABORT"),),
+    "BEGIN": (("BEGIN", "BEGIN"),),
+    "COMMIT": (("COMMIT", "COMMIT(?! PREPARED)"), ("COMMIT PREPARED", "COMMIT PREPARED")),
+    "END": (("END", "END"),),
+    # Without the string it is a prepared statement of the name "transaction".
+    "PREPARE": (("PREPARE TRANSACTION", "PREPARE TRANSACTION ''"),),
+    "ROLLBACK": (
+        # ROLLBACK TO a savepoint stays in the transaction.
+        ("ROLLBACK", "ROLLBACK(?! PREPARED| (?:(?:WORK|TRANSACTION) )?TO)"),
+        ("ROLLBACK PREPARED", "ROLLBACK PREPARED"),
+    ),
+    "START": (("START TRANSACTION", "START TRANSACTION"),),
+    # The statements that the server refuses in a transaction.
+    "ALTER": (
+        ("ALTER DATABASE SET TABLESPACE", r"ALTER DATABASE \S+ (?:(?:SET|WITH) )?TABLESPACE"),
+        ("ALTER SYSTEM", "ALTER SYSTEM"),
+        ("ALTER SUBSCRIPTION REFRESH", r"ALTER SUBSCRIPTION \S+ REFRESH"),
+        # A change of the publications refreshes too, unless it is told not to.
+        (
+            "ALTER SUBSCRIPTION PUBLICATION",
+            rf"ALTER SUBSCRIPTION \S+ (?:ADD|DROP|SET) PUBLICATION(?!.* REFRESH = {_OFF} )",
+        ),
+        (
+            "ALTER TABLE DETACH PARTITION CONCURRENTLY",
+            rf"ALTER TABLE (?:IF EXISTS )?(?:ONLY )?{_NAME}(?: \*)? DETACH PARTITION {_NAME} CONCURRENTLY",
+        ),
+    ),
+    "CLUSTER": (("CLUSTER without a table", r"CLUSTER(?: VERBOSE| \( [^)]*\))?(?: ;)?$"),),
+    "CREATE": (
+        ("CREATE INDEX CONCURRENTLY", "CREATE (?:UNIQUE )?INDEX CONCURRENTLY"),
+        ("CREATE DATABASE", "CREATE DATABASE"),
+        ("CREATE TABLESPACE", "CREATE TABLESPACE"),
+        # It makes a slot at the publisher, unless it is told not to.
+        ("CREATE SUBSCRIPTION", f"CREATE SUBSCRIPTION(?!.* (?:CONNECT|CREATE_SLOT) = {_OFF} )"),
+    ),
+    "DISCARD": (("DISCARD ALL", "DISCARD ALL"),),
+    "DROP": (
+        ("DROP INDEX CONCURRENTLY", "DROP INDEX CONCURRENTLY"),
+        ("DROP DATABASE", "DROP DATABASE"),
+        ("DROP TABLESPACE", "DROP TABLESPACE"),
+    ),
+    "REINDEX": (
+        ("REINDEX CONCURRENTLY", rf"REINDEX {_OPTIONS}[A-Z]+ CONCURRENTLY"),
+        ("REINDEX CONCURRENTLY", rf"REINDEX \( (?:[^)]*, )?CONCURRENTLY(?! {_OFF} )"),
+        ("REINDEX DATABASE", f"REINDEX {_OPTIONS}DATABASE"),
+        ("REINDEX SCHEMA", f"REINDEX {_OPTIONS}SCHEMA"),
+        ("REINDEX SYSTEM", f"REINDEX {_OPTIONS}SYSTEM"),
+    ),
+    "VACUUM": (("VACUUM", "VACUUM"),),
+}
+
+
+def outside_transaction(text: bytes) -> str | None:
+    """Return the name of the first statement that keeps the file from running in one transaction.
+
+    For instance "CREATE INDEX CONCURRENTLY" or "COMMIT"; None if there is no such statement, as far as the words tell.
+    Strings, comments and function bodies do not count. Never raises.
+    """
+    if _HINT.search(text.upper()) is None:
+        return None
+    # Not imported before it is needed: its patterns take longer to compile than most files take to run.
+    from codeactions.migrate.statements import split
+
+    for piece in split.pieces(text):
+        candidates = _OUTSIDE.get(split.heading(piece, 1))
+        if candidates is None:
+            continue
+        heading = split.heading(piece, _LIMIT)
+        for name, pattern in candidates:
+            # A whole word at the end; compiled by `re` when it is first needed.
+            if re.match(rf"(?:{pattern})(?!\S)", heading):
+                return name
+    return None
+
+
+def may_end_transaction(text: bytes) -> bool:
+    """Return whether the file has a word that would end its transaction, even within a string or a comment.
+
+    Where strings end depends on settings of the server. Without such a word nothing depends on that.
+    """
+    return _ENDING.search(text.upper()) is not None

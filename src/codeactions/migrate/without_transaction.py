@@ -1,0 +1,83 @@
+"""Running a file that refuses a transaction around it, in the way golang-migrate runs all files."""
+
+import re
+import time
+
+from codeactions.migrate import failures
+from codeactions.migrate.database import sql
+from codeactions.migrate.database.errors import DatabaseError, ServerError
+from codeactions.migrate.database.libpq import TransactionStatus
+from codeactions.migrate.database.session import Session
+from codeactions.migrate.database.version_table import RecordedVersion
+from codeactions.migrate.plan import Step
+from codeactions.migrate.recording import begun_sql
+from codeactions.migrate.sending import is_too_long, parts, send
+
+_ACTIVE_TRANSACTION = "25001"
+
+
+def run(session: Session, step: Step, text: bytes, before: RecordedVersion, why: str) -> RecordedVersion:
+    """Mark the version as dirty, run the file, mark the version as clean. Returns the new version.
+
+    If this process dies in between, the dirty row shows it, and so does the open entry in the history. `why` is for
+    people: what kept the file out of a transaction. Raises `MigrationError`.
+    """
+    after = RecordedVersion(step.target, False)
+    session.table.claim(before)
+    session.finish(begun_sql(session, step, text))
+    begin = time.perf_counter_ns()
+    _send(session, step, text, before, why)
+    if session.in_transaction:
+        session.roll_back()
+        raise failures.open_transaction(step, failures.left_dirty(step, before.version, why=why))
+    finished = session.history.finishing_sql((time.perf_counter_ns() - begin) / 1e6)
+    try:
+        session.write(session.table.replacing_sql(after), finished)
+    except ServerError as error:
+        # For instance, the file has changed to a role without the right to do this.
+        session.roll_back()
+        session.reset_role()
+        error.query = session.table.go_statement
+        outcome = failures.left_dirty(step, before.version, ended=True)
+        raise failures.unrecorded(step, error, outcome, session.address.driver) from error
+    return after
+
+
+def _send(session: Session, step: Step, text: bytes, before: RecordedVersion, why: str) -> None:
+    """Send the file. In pieces, each is a transaction of its own, unless the pieces begin one."""
+    address, kept = session.address, 0
+    coming = parts(session, text)
+
+    def outcome(*advice: str) -> failures.Outcome:
+        # The work of an open transaction is void, so it is not counted.
+        said = [f"Of its {len(coming)} statements the first {kept} were done"] if len(coming) > 1 else []
+        return failures.left_dirty(step, before.version, why=why, advice=". ".join([*said, *advice]))
+
+    for sent, part in enumerate(coming, 1):
+        if is_too_long(session, part):
+            session.roll_back()
+            raise failures.too_long(step, address.multi_statement_max_size, outcome())
+        try:
+            send(session, part)
+        except DatabaseError as error:
+            session.roll_back()
+            raise failures.failed(step, part, error, outcome(*_advice(session, part, error)), address.driver) from error
+        if session.connection.status is TransactionStatus.IDLE:
+            kept = sent
+
+
+def _advice(session: Session, part: bytes, error: DatabaseError) -> list[str]:
+    """Return what else a human needs to know about the failure."""
+    if session.connection.closed or not isinstance(error, ServerError):
+        return []
+    advice = []
+    if error.sqlstate == _ACTIVE_TRANSACTION:
+        advice.append(
+            "PostgreSQL runs several statements as one transaction: put this one in a file of its own, or add "
+            "x-multi-statement=true to the database URL"
+        )
+    concurrently = re.search(rb"\bconcurrently\b", part, re.IGNORECASE)
+    if concurrently and (invalid := session.invalid_indexes()):
+        listed = "; ".join(map(sql.drop_index, invalid))
+        advice.append(f"Invalid indexes are left, as of a CREATE INDEX CONCURRENTLY that failed: {listed}")
+    return advice
