@@ -174,6 +174,7 @@ def resident(pid: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("language", MESSY)
 def test_thousands_of_runs_leave_nothing_behind(new_server: Callable[..., Server], language: str) -> None:
