@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -326,11 +325,14 @@ def wait_for_silence(database: "psycopg.Connection[Any]") -> None:
     wait_until(lambda: not backends(database), 20, "the end of all backends")
 
 
-def is_asleep(pid: int) -> bool:
-    """Whether a process waits for something, seen several times over."""
-    for _ in range(5):
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
-                return False
-        time.sleep(0.01)
-    return True
+def wait_until_asleep(pid: int) -> None:
+    """Until a process is seen waiting for something in several looks in a row."""
+    looks = 0
+
+    def again() -> bool:
+        nonlocal looks
+        asleep = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+        looks = looks + 1 if asleep else 0
+        return looks == 5
+
+    wait_until(again, 20, f"process {pid} being asleep")

@@ -2,7 +2,6 @@
 
 import io
 import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
+from harness import wait_until
 
 from codeactions.migrate.command.main import main
 from codeactions.migrate.database import address, lock, session
@@ -64,11 +64,7 @@ def relations(database: Connection) -> set[str]:
 
 def wait_for(condition: Callable[[], Any]) -> Any:
     """What `condition` returns once that is something."""
-    deadline = time.monotonic() + 30
-    while not (value := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return value
+    return wait_until(condition, 30)
 
 
 def pid_running(database: Connection, text: str) -> int:

@@ -12,7 +12,6 @@ import shutil
 import signal
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 from gotool import APPLICATION, GATE, Gate, Migrate, backend_at, backends, migrate, wait_for_silence, write_files
-from harness import wait_until
+from harness import any_moment, wait_until
 
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
@@ -218,7 +217,7 @@ def test_kill_9_at_any_moment(database_url: str, database: psycopg.Connection[An
         # Some while it starts, most while it works.
         if chance > 0.15 and not seen_at_work(database, process):
             return False
-        time.sleep(chance * 0.4)
+        any_moment(chance * 0.4)
         if process.process.poll() is not None:
             return False
         process.process.kill()
@@ -234,7 +233,7 @@ def test_a_terminated_backend_at_any_moment(
     def terminate(process: Migrate, chance: float) -> bool:
         if not seen_at_work(database, process):
             return False
-        time.sleep(chance * 0.4)
+        any_moment(chance * 0.4)
         pids = backends(database)
         for pid in pids:
             database.execute("SELECT pg_terminate_backend(%s)", (pid,))
@@ -400,7 +399,7 @@ class TestRestart:
         for cut in [shut_down, crash] * 3:
             with psycopg.connect(own.url, autocommit=True) as database, Migrate(own.url, folder, "up") as process:
                 seen_at_work(database, process)
-                time.sleep(choose.random() * 0.4)
+                any_moment(choose.random() * 0.4)
                 cut()
                 assert process.wait() in (0, 1)
             assert "Traceback" not in process.said

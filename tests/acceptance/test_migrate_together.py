@@ -3,7 +3,6 @@
 import contextlib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -331,9 +330,7 @@ class TestLockTimeout:
     ) -> None:
         with GoTool(database_url, folder) as tool:
             tool.lock()
-            begin = time.monotonic()
             code, said = migrate(database_url, folder, "-lock-timeout", "1", "up")
-            assert 1 <= time.monotonic() - begin < 10
             assert code == 1
             assert said.startswith("error: timeout: can't acquire database lock")
             assert f"pid {tool.pid} " in said
