@@ -1,5 +1,6 @@
 """Attacks on the end of a run: dying without a word, staying alive after it, and losing those who wait for it."""
 
+import sys
 import threading
 from pathlib import Path
 
@@ -14,7 +15,7 @@ DEATHS = {
     "a segmentation fault": ("ctypes.string_at(0)", "SIGSEGV"),
     "abort": ("os.abort()", "SIG"),
     "a stack overflow in C": (
-        "sys.setrecursionlimit(10 ** 9)\n    class A:\n        def __repr__(self): return repr(self)\n    repr(A())",
+        "ctypes.CDLL(None).regcomp(ctypes.create_string_buffer(1000), b'(' * 10 ** 6, 1)",
         "SIGSEGV",
     ),
     "an illegal instruction": (
@@ -34,6 +35,16 @@ def test_a_death_without_a_result_is_told_as_killed(server: Server, body: str, m
     source = f"import ctypes, mmap, os, sys, time\ndef Run(engine):\n    {body}\n"
     answer = server.call(source)
     assert message in failure(server, answer, "killed")["message"]
+
+
+# From 3.12 on Python sees that its own C code is about to overflow the stack, and raises RecursionError.
+def test_endless_recursion_without_a_limit_ends_its_run_alone(server: Server) -> None:
+    recursion = "class A:\n        def __repr__(self): return repr(self)\n    repr(A())"
+    answer = server.call(f"import sys\ndef Run(engine):\n    sys.setrecursionlimit(10 ** 9)\n    {recursion}\n")
+    if sys.version_info < (3, 12):
+        assert "SIGSEGV" in failure(server, answer, "killed")["message"]
+    else:
+        assert failure(server, answer, "exception")["message"].startswith("RecursionError")
 
 
 @pytest.mark.parametrize("raised", ["SystemExit(0)", "KeyboardInterrupt", "GeneratorExit", "BaseException('x')"])
