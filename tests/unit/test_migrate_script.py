@@ -160,7 +160,7 @@ def takes_linear_time(work: Callable[[str], object], unit: str) -> bool:
         return time.process_time() - begin
 
     seconds(10_000)
-    return seconds(400_000) < 100 * max(seconds(20_000), 0.001)
+    return seconds(200_000) < 100 * max(seconds(10_000), 0.001)
 
 
 # What could make a scanner go over the same text again and again.
