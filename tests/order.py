@@ -1,4 +1,4 @@
-"""Random order: `--shuffle` takes the modules, and the tests of each, in an order that its seed gives back."""
+"""Random order: `--shuffle=SEED` takes the modules, and the tests of each, in an order that the seed decides."""
 
 import random
 from itertools import groupby
@@ -24,10 +24,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def shuffled(items: list[pytest.Item], seed: str) -> list[pytest.Item]:
-    """The same tests in the seed's order. Those of a module stay together, since they share its servers."""
+    """Return the same tests in the seed's order. Those of a module stay together, since they share its servers.
+
+    Modules with slow tests come first, so that no worker of a parallel run is left with one of them at the end.
+    """
     choose = random.Random(seed)
     modules = [list(tests) for _, tests in groupby(items, key=lambda item: item.path)]
     choose.shuffle(modules)
+    modules.sort(key=lambda tests: all(test.get_closest_marker("slow") is None for test in tests))
     for tests in modules:
         choose.shuffle(tests)
     return [test for tests in modules for test in tests]
