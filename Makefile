@@ -30,8 +30,11 @@ run: $(VENV)/.run ## start the server with its embedded PostgreSQL; Ctrl-C stops
 
 test: $(VENV)/.dev ## install what is needed, then lint, types and every test
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -q --shuffle=$(SEED) -m alone
-	$(BIN)/python -m pytest -q --shuffle=$(SEED) -m "not alone" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q --shuffle=$(SEED) -m alone; alone=$$?; \
+	$(BIN)/python -m pytest -q --shuffle=$(SEED) -m "not alone" $(PARALLEL) && exit $$alone
+# Whole modules go to a worker, in the seed's order. The tests that run alone come first: one of them waits until Go's
+# standard library is compiled, for which little time would be left while others keep every core busy.
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: lint types ## lint and types
 
