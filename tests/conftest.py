@@ -18,9 +18,12 @@ from codeactions.postgres.embedded.server import EmbeddedPostgres
 for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _usual)
-# How long an example takes says more about the machine than about the code.
-hypothesis.settings.register_profile("no times", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("no times")
+# The same examples in every run, and however long each takes, which says more about the machine than about the code.
+hypothesis.settings.register_profile(
+    "the same", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("the same")
+pytest_plugins = ["order"]
 _numbers = itertools.count(1)
 
 

@@ -1,6 +1,8 @@
 """A real server in a process of its own, and how tests talk to it."""
 
+import asyncio
 import contextlib
+import inspect
 import os
 import queue
 import re
@@ -31,6 +33,30 @@ def wait_until(condition: Callable[[], Any], seconds: float = 10.0, what: str = 
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come true within {seconds:g} s")
         time.sleep(0.02)
+
+
+async def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "the condition") -> Any:
+    """The same for a coroutine: other tasks go on meanwhile. The condition may be a coroutine function."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        value = await value if inspect.isawaitable(value) else value
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come true within {seconds:g} s")
+        await asyncio.sleep(0.02)
+
+
+async def turns(number: int = 20) -> None:
+    """Let every task that can go on do so until it waits for something that no task gives it."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+def any_moment(seconds: float) -> None:
+    """Let a time pass that a test has drawn by lot, to interrupt a program wherever it happens to be."""
+    time.sleep(seconds)
 
 
 class Server:

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -144,8 +143,7 @@ def test_killing_parts_at_random_under_load_never_answers_for_a_run_that_is_not_
     choose = random.Random(20261123)
     with ThreadPoolExecutor(6) as executor:
         workers = [executor.submit(call, worker) for worker in range(6)]
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline:
+        for _ in range(20):
             parts = wait_for_parts(server)
             victims = [parts.launcher, parts.zygote, parts.guard, *parts.runs[:2], parts.postmaster]
             victim = choose.choice(victims)

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ from processes import command_of, parts_of
 RUNS = {"python": 10_000, "javascript": 5_000, "go": 5_000}
 WARM_UP = 1_000  # until pools, caches and the allocator have reached their size
 CONNECTIONS = 8
+_SAME = 40  # looks that have to find the same counts
 _GROWTH = 8 * 1024 * 1024  # bytes of resident memory: fragmentation, not a leak of a kilobyte a run
 # Logs, writes a file, starts a process and a thread, and leaves both behind.
 MESSY = {
@@ -136,22 +136,22 @@ def counts(server: Server) -> dict[str, object]:
 
 
 def settled(server: Server, warm: int) -> dict[str, object]:
-    """The counts, once every warm sandbox is there and they have been the same for a second: of what begins or ends
-    just now nothing is among them."""
+    """The counts, once every warm sandbox is there and many looks have found the same: of what begins or ends just now
+    nothing is among them."""
     last: dict[str, object] = {}
-    since = time.monotonic()
+    same = 0
 
     def quiet() -> bool:
-        nonlocal last, since
+        nonlocal last, same
         try:
             now = counts(server) if len(parts_of(server).runs) == warm else {}
         except (ValueError, IndexError, OSError):  # something that was looked at ended, or had only just begun
             now = {}
-        if not now or now != last:
-            last, since = now, time.monotonic()
-        return bool(last) and time.monotonic() - since > 1
+        same = same + 1 if now and now == last else 0
+        last = now
+        return same == _SAME
 
-    wait_until(quiet, 30, "the counts being the same for a second")
+    wait_until(quiet, 60, "the counts being the same")
     return last
 
 
@@ -174,6 +174,7 @@ def resident(pid: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("language", MESSY)
 def test_thousands_of_runs_leave_nothing_behind(new_server: Callable[..., Server], language: str) -> None:

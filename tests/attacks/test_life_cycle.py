@@ -1,5 +1,6 @@
 """Attacks on the end of a run: dying without a word, staying alive after it, and losing those who wait for it."""
 
+import sys
 import threading
 from pathlib import Path
 
@@ -14,7 +15,7 @@ DEATHS = {
     "a segmentation fault": ("ctypes.string_at(0)", "SIGSEGV"),
     "abort": ("os.abort()", "SIG"),
     "a stack overflow in C": (
-        "sys.setrecursionlimit(10 ** 9)\n    class A:\n        def __repr__(self): return repr(self)\n    repr(A())",
+        "ctypes.CDLL(None).regcomp(ctypes.create_string_buffer(1000), b'(' * 10 ** 6, 1)",
         "SIGSEGV",
     ),
     "an illegal instruction": (
@@ -23,9 +24,9 @@ DEATHS = {
         "SIG",
     ),
     "execve of another program": ("os.execv('/bin/true', ['true'])", "exited with code 0"),
-    "closing its pipe": ("os.close(4); time.sleep(60)", "SIGKILL"),
-    "closing every descriptor": ("os.closerange(0, 10); time.sleep(60)", "SIGKILL"),
-    "handing its pipe to a child and leaving": ("if os.fork(): os._exit(0)\n    time.sleep(60)", "code 0"),
+    "closing its pipe": ("os.close(4); time.sleep(600)", "SIGKILL"),
+    "closing every descriptor": ("os.closerange(0, 10); time.sleep(600)", "SIGKILL"),
+    "handing its pipe to a child and leaving": ("if os.fork(): os._exit(0)\n    time.sleep(600)", "code 0"),
 }
 
 
@@ -34,7 +35,16 @@ def test_a_death_without_a_result_is_told_as_killed(server: Server, body: str, m
     source = f"import ctypes, mmap, os, sys, time\ndef Run(engine):\n    {body}\n"
     answer = server.call(source)
     assert message in failure(server, answer, "killed")["message"]
-    assert server.record(answer)["extra"]["duration_ms"] < 5000
+
+
+# From 3.12 on Python sees that its own C code is about to overflow the stack, and raises RecursionError.
+def test_endless_recursion_without_a_limit_ends_its_run_alone(server: Server) -> None:
+    recursion = "class A:\n        def __repr__(self): return repr(self)\n    repr(A())"
+    answer = server.call(f"import sys\ndef Run(engine):\n    sys.setrecursionlimit(10 ** 9)\n    {recursion}\n")
+    if sys.version_info < (3, 12):
+        assert "SIGSEGV" in failure(server, answer, "killed")["message"]
+    else:
+        assert failure(server, answer, "exception")["message"].startswith("RecursionError")
 
 
 @pytest.mark.parametrize("raised", ["SystemExit(0)", "KeyboardInterrupt", "GeneratorExit", "BaseException('x')"])
@@ -48,19 +58,18 @@ def test_dying_while_the_source_is_loaded_is_told_as_killed(server: Server) -> N
 
 
 LINGERING = {
-    "atexit": "import atexit; atexit.register(time.sleep, 60)",
-    "thread": "threading.Thread(target=time.sleep, args=(60,)).start()",
-    "__del__": "global kept\n    kept = type('A', (), {'__del__': lambda self: time.sleep(60)})()",
-    "multiprocessing": "import multiprocessing; multiprocessing.Process(target=time.sleep, args=(60,)).start()",
-    "a child that holds all its pipes": "os.fork() or time.sleep(60)",
+    "atexit": "import atexit; atexit.register(time.sleep, 600)",
+    "thread": "threading.Thread(target=time.sleep, args=(600,)).start()",
+    "__del__": "global kept\n    kept = type('A', (), {'__del__': lambda self: time.sleep(600)})()",
+    "multiprocessing": "import multiprocessing; multiprocessing.Process(target=time.sleep, args=(600,)).start()",
+    "a child that holds all its pipes": "os.fork() or time.sleep(600)",
 }
 
 
 @pytest.mark.parametrize("body", LINGERING.values(), ids=LINGERING)
 def test_nothing_delays_the_result(server: Server, body: str) -> None:
     answer = success(server, server.call(f"import os, threading, time\ndef Run(engine):\n    {body}\n    return 1\n"))
-    assert answer.text == "1"
-    assert server.record(answer)["extra"]["duration_ms"] < 3000
+    assert answer.text == "1", "before its timeout, and so before what lingers has ended"
 
 
 DAEMON = """

@@ -48,7 +48,6 @@ MALFORMED = {
 def test_a_run_that_breaks_the_protocol_is_killed(server: Server, statement: str) -> None:
     answer = call_raw(server, statement)
     failure(server, answer, "killed")
-    assert server.record(answer)["extra"]["duration_ms"] < 5000
 
 
 STATUS_CODES = [

@@ -47,14 +47,14 @@ BROKEN: dict[str, tuple[dict[str, str], dict[str, int], dict[str, str]]] = {
     ),
     "something nobody knows": (
         {
-            "python": "async def Run(engine):\n    pass\nawait nothing\nnonlocal x\n",
+            "python": "async def Run(engine):\n    pass\n\nnonlocal x\n",
             "javascript": "export function Run(engine) { thing(); }\nimport thing from 'no-such-thing';\n",
             "go": 'package action\n\nimport (\n\t"codeactions"\n\t"no/such/thing"\n)\n\n'
             "func Run(*codeactions.Engine) {}\n",
         },
         {"python": 4, "javascript": 2, "go": 5},
         {
-            "python": "nonlocal declaration not allowed at module level",
+            "python": "nonlocal",
             "javascript": 'Could not resolve: "no-such-thing"',
             "go": "could not import no/such/thing: only the standard library and codeactions",
         },

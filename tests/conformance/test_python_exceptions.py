@@ -85,19 +85,20 @@ def test_a_syntax_error_is_shown_with_its_line(python: Language) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "message"),
+    ("value", "kind"),
     [
-        ("{1, 2}", "TypeError: Object of type set is not JSON serializable"),
-        ("object()", "TypeError: Object of type object is not JSON serializable"),
-        ("{'a': float('nan')}", "ValueError: Out of range float values are not JSON compliant"),
-        ("{(1, 2): 3}", "TypeError: keys must be str, int, float, bool or None, not tuple"),
-        ("(x for x in 'ab')", "TypeError: Object of type generator is not JSON serializable"),
+        ("{1, 2}", "TypeError: "),
+        ("object()", "TypeError: "),
+        ("{'a': float('nan')}", "ValueError: "),
+        ("{(1, 2): 3}", "TypeError: "),
+        ("(x for x in 'ab')", "TypeError: "),
     ],
 )
 @pytest.mark.parametrize("how", ["engine.result.set({})", "return {}"])
-def test_a_value_that_is_no_json_is_an_exception(python: Language, how: str, value: str, message: str) -> None:
+def test_a_value_that_is_no_json_is_an_exception(python: Language, how: str, value: str, kind: str) -> None:
     error = python.failure(python.call({"python": "def Run(engine):\n    " + how.format(value)}))
-    assert (error["type"], error["message"]) == ("exception", message)
+    assert error["type"] == "exception"
+    assert error["message"].startswith(kind), "what follows differs between versions of Python"
 
 
 @pytest.mark.parametrize(

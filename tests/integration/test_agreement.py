@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -366,7 +365,7 @@ def test_an_order_that_a_trigger_insists_on_does_not_go_on_for_ever(db: Connecti
 def test_writers_of_both_who_come_at_once_agree_and_lose_nothing(db: Connection, url: str) -> None:
     """Half of them add rows, half add authorizations, each its own user; some take theirs away again."""
     make(db, "p", ("first", 3))
-    start, deadline, turns = threading.Barrier(8), time.monotonic() + 60, range(6)
+    start, turns = threading.Barrier(8), range(6)
     statements = (
         (
             "UPDATE projects SET authorizations = authorizations || %s::jsonb WHERE uuid = 'p'",
@@ -388,7 +387,7 @@ def test_writers_of_both_who_come_at_once_agree_and_lose_nothing(db: Connection,
                             break
                         except psycopg.errors.DeadlockDetected:  # as PostgreSQL asks for; nothing was written
                             again += 1
-                            assert time.monotonic() < deadline, f"{again} deadlocks"
+                            assert again < 1000, "deadlocks without end"
         return again
 
     with ThreadPoolExecutor(8) as pool:

@@ -71,7 +71,7 @@ def test_a_run_that_takes_too_long_is_a_504_both_ways(server: Server) -> None:
         assert answer.json()["error_type"] == "timeout"
         record = server.record(answer)
         assert record["extra"]["error"]["type"] == "timeout"
-        assert 4950 < record["extra"]["duration_ms"] < 6500
+        assert 4950 < record["extra"]["duration_ms"] < 60_000, "as long as its timeout, not as its sleep"
         assert server.logs(answer) == [("info", "begun")]
 
 
@@ -117,8 +117,8 @@ def test_the_record_holds_the_whole_call(server: Server) -> None:
     assert (extra["status_code"], extra["content_type"]) == (200, "application/json")
     assert extra["source_sha256"] == hashlib.sha256(source.encode()).hexdigest()
     assert extra["node"]
-    assert 0 < extra["duration_ms"] < 10_000
-    assert 0 <= extra["queue_ms"] < 10_000
+    assert extra["duration_ms"] > 0
+    assert extra["queue_ms"] >= 0
     assert "body_encoding" not in extra
     assert "result_encoding" not in extra
     created, updated = (datetime.fromisoformat(record[name]) for name in ("created_at", "updated_at"))

@@ -37,16 +37,15 @@ def test_a_full_queue_and_a_slot_that_does_not_come_are_503_and_leave_no_run(nar
     with ThreadPoolExecutor() as threads:
         first = threads.submit(narrow.client.get, f"/endpoint/{code_id}?s=7")
         wait_until(lambda: metric(narrow, "ca_slots_busy") == 1, what="the first run")
-        began = time.monotonic()
         second = threads.submit(narrow.client.get, f"/endpoint/{code_id}?s=0")
         wait_until(lambda: metric(narrow, "ca_slots_waiting") == 1, what="the second caller's waiting")
         third = narrow.client.post(f"/run/{code_id}?s=0")
-        assert time.monotonic() - began < 2.5, "a full queue is told at once"
+        assert not second.done(), "a full queue is told at once"
         assert refused(third, 503, "busy") == "all 1 slots are busy and 1 callers wait"
         assert third.headers["retry-after"] == "1"
         assert refused(second.result(), 503, "busy") == "no slot became free within 3 s"
         assert second.result().headers["retry-after"] == "1"
-        assert 3 <= time.monotonic() - began < 6
+        assert not first.done(), "who waits is told while the slot is busy"
         assert first.result().text == "slept"
     with psycopg.connect(database_url) as connection:
         statuses = connection.execute("SELECT status FROM coderuns").fetchall()
@@ -58,16 +57,15 @@ def test_a_full_queue_and_a_slot_that_does_not_come_are_503_and_leave_no_run(nar
 def test_waiting_for_a_slot_is_recorded_apart_from_running(narrow: Server) -> None:
     sleeper, quick = narrow.create(SLEEPER), narrow.create(QUICK)
     with ThreadPoolExecutor() as threads:
-        first = threads.submit(narrow.client.get, f"/endpoint/{sleeper}?s=0.8")
+        first = threads.submit(narrow.client.get, f"/endpoint/{sleeper}?s=2")
         wait_until(lambda: metric(narrow, "ca_slots_busy") == 1, what="the first run")
         answer = narrow.client.get(f"/endpoint/{quick}")
         assert first.result().text == "slept"
     assert answer.text == "quick"
     extra = narrow.record(answer)["extra"]
-    assert 200 < extra["queue_ms"] < 3000
-    assert extra["duration_ms"] < 400
-    assert narrow.record(first.result())["extra"]["queue_ms"] < 200
-    assert narrow.record(first.result())["extra"]["duration_ms"] >= 800
+    slept = narrow.record(first.result())["extra"]
+    assert extra["duration_ms"] < extra["queue_ms"] < slept["duration_ms"]
+    assert slept["queue_ms"] < 2000 <= slept["duration_ms"], "of the two seconds, it slept, and waited for nothing"
 
 
 def test_callers_are_served_in_the_order_they_came(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> None:

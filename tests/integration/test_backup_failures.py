@@ -6,7 +6,6 @@ import re
 import resource
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -246,11 +245,9 @@ def test_an_unreachable_database_is_one_line(codeactions: Codeactions, tmp_path:
     before = names_in(tmp_path)
     url = f"postgresql://user:{quote(PASSWORD, safe='')}@127.0.0.1:1/db"
     for words in (("backup",), ("restore", "of-filled.sql")):
-        begin = time.monotonic()
         line = the_line(codeactions(*words, DATABASE_URL=url))
         assert "cannot connect to the database" in line
         assert "Connection refused" in line
-        assert time.monotonic() - begin < 30
     assert names_in(tmp_path) == before
     for bad in ("postgresql://u:s3/cret@h/db", "mysql://u:s3cret@h/db", "host=h password=s3cret"):
         assert "cret" not in the_line(codeactions("backup", DATABASE_URL=bad))

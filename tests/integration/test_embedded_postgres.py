@@ -10,13 +10,13 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ordinary_user
 import psycopg
 import pytest
+from harness import wait_until
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.postgres.embedded.cluster import processes_in
@@ -59,10 +59,7 @@ def postgres(data_dir: Path) -> Iterator[EmbeddedPostgres]:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.01)
+    wait_until(condition, seconds)
 
 
 def query(database: EmbeddedPostgres, statement: str) -> object:

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import rabbitmq
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from harness import turns, until
 from migrations import Connection
 from rabbitmq import PASSWORD, RabbitMQ
 from structlog.testing import capture_logs
@@ -91,7 +92,7 @@ class Fake(MembershipSync):
 
 async def hurried(seconds: float) -> None:
     """In place of `asyncio.sleep`: waits are not what is tested."""
-    await asyncio.sleep(min(seconds, 0.05))
+    await turns()
 
 
 @contextlib.asynccontextmanager
@@ -109,10 +110,7 @@ async def consuming(
 
 
 async def eventually(condition: Callable[[], Awaitable[Any]], seconds: float = 30.0) -> Any:
-    async with asyncio.timeout(seconds):
-        while not (found := await condition()):  # noqa: ASYNC110 - what is waited for tells nobody
-            await asyncio.sleep(0.02)
-        return found
+    return await until(condition, seconds)
 
 
 async def healthy(consumer: EventsConsumer) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from harness import CACHE
+from harness import CACHE, until
 
 from codeactions.domain.code import Code, CodeDraft, new_code
 from codeactions.domain.errors import Error, ErrorCode
@@ -56,9 +56,8 @@ async def started(folder: Path, languages: str, cache: Path = CACHE) -> AsyncIte
 async def test_a_go_deploy_before_it_is_ready_says_how_long_and_works_later(tmp_path: Path) -> None:
     async with started(tmp_path, "go", tmp_path / "cache") as (languages, said):
         assert languages.as_json()["go"]["state"] == "preparing"
-        async with asyncio.timeout(200):  # the compiler gives way to everybody
-            while not languages.as_json()["go"].get("progress"):  # noqa: ASYNC110 - of another process
-                await asyncio.sleep(0.05)
+        # The compiler gives way to everybody.
+        await until(lambda: languages.as_json()["go"].get("progress"), 200, "the compiler's progress")
         library = languages._catalogue.get("go").preparation
         with pytest.raises(Error, match=r"is being compiled \(\d+%, about \d+ s are left\); then try again") as caught:
             await library.wait(0)
@@ -106,9 +105,7 @@ async def test_a_library_that_is_dropped_under_a_server_is_compiled_again(tmp_pa
 
 async def ends(folder: Path) -> None:
     """Wait until none of them is left: what is killed takes its time."""
-    async with asyncio.timeout(20):
-        while processes_of(folder):  # noqa: ASYNC110 - of another process
-            await asyncio.sleep(0.05)
+    await until(lambda: not processes_of(folder), what="the end of the compilers")
 
 
 def processes_of(folder: Path) -> list[Path]:

@@ -1,5 +1,7 @@
 """Identity tokens of a real issuer in a process of its own, got by the authorization code flow."""
 
+import base64
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -124,7 +126,11 @@ async def test_a_new_key_is_found_and_the_old_one_forgotten(
     new = issuer.sign_in("ana", email="ana@example.com").identity
     clock.ahead = 61.0  # in which the old token is not read again
     assert await verifier.identify(new) == ANA
-    assert await refusal(verifier, old) == "the token's signature is wrong"
+    # The issuer's versions differ in whether a token names its key.
+    header, _, _ = old.partition(".")
+    named = "kid" in json.loads(base64.urlsafe_b64decode(header + "=="))
+    unknown = "the token is signed with a key that the issuer does not publish, or not for its algorithm"
+    assert await refusal(verifier, old) == (unknown if named else "the token's signature is wrong")
 
 
 async def test_while_the_issuer_is_away_its_keys_go_on_being_used(

@@ -1,13 +1,13 @@
 """Servers that watch each other: which one is dead, and which has only lost its connection."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from harness import until
 from migrations import Connection
 
 from codeactions.postgres.coderuns import _LOCK_SPACE
@@ -61,12 +61,6 @@ def holder(tables: Connection) -> int | None:
     """Who holds the lock of the server under watch."""
     found = tables.execute(_HOLDERS, (_LOCK_SPACE, OWN)).fetchone()
     return found[0] if found else None
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - of the database
-            await asyncio.sleep(0.01)
 
 
 async def terminate(tables: Connection) -> int:

@@ -8,12 +8,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from harness import wait_until
 
 from codeactions.postgres.embedded.cluster import processes_in
 from codeactions.postgres.embedded.exec_as_user import ExecRequest
@@ -200,13 +200,16 @@ class Cluster:
             settings = SETTINGS | {"port": str(self.port)}
             options = [f"-c{name}={value}" for name, value in settings.items()]
             process = self._process = self._spawn("postgres", options, signal.SIGINT)
-            deadline = time.monotonic() + START_SECONDS
-            while process.poll() is None and time.monotonic() < deadline:
-                with suppress(psycopg.OperationalError):
-                    self._connect("postgres").close()
-                    return
-                time.sleep(0.02)
+            wait_until(self._answers_or_has_ended, START_SECONDS, "PostgreSQL's start")
+            if process.poll() is None:
+                return
         raise AssertionError(f"PostgreSQL did not start:\n{self._log.read_text(errors='replace')[-2000:]}")
+
+    def _answers_or_has_ended(self) -> bool:
+        with suppress(psycopg.OperationalError):
+            self._connect("postgres").close()
+            return True
+        return self._process is None or self._process.poll() is not None
 
     def _spawn(self, program: str, options: list[str], death_signal: signal.Signals) -> subprocess.Popen[bytes]:
         """Start a program of PostgreSQL on the data folder; it writes to the log."""
