@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import opcode
 import sys
 import types
 
@@ -12,9 +11,9 @@ TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
 
-# What `await`, `async for` and `async with` are compiled to: a coroutine without it cannot wait for anything.
-_SEND = opcode.opmap["SEND"]
-del opcode, sys.modules["opcode"]  # 60 kB in every fork, of which one number is needed
+# The number of the instruction SEND, by version. `await`, `async for` and `async with` are compiled to it, so without
+# it a coroutine cannot wait for anything. In the zygote, importing `opcode` would cost every run eight page faults.
+_SEND = {(3, 11): 123, (3, 12): 123, (3, 13): 104}.get(sys.version_info[:2])
 _ITERABLE_COROUTINE = 0x100  # inspect.CO_ITERABLE_COROUTINE, of generators that types.coroutine has marked
 
 
@@ -54,4 +53,13 @@ def _needs_loop(value: object, source: str) -> bool:
     if not isinstance(value, types.CoroutineType) or "asyncio" in sys.modules:
         return True
     code = value.cr_code
-    return _SEND in code.co_code[::2] or code.co_filename != FILE or "asyncio" in source
+    return code.co_filename != FILE or "asyncio" in source or send_instruction() in code.co_code[::2]
+
+
+def send_instruction() -> int:
+    """Return the number of the instruction SEND in this version of Python."""
+    if _SEND is not None:
+        return _SEND
+    import opcode
+
+    return opcode.opmap["SEND"]
