@@ -16,13 +16,19 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.run import Outcome
 from codeactions.execution.sandbox_run import OutputLimits, SandboxRun
 from codeactions.runtimes.python import runtime as python
-from codeactions.sandbox.config import LauncherConfig
-from codeactions.sandbox.server.pool import Sandbox, SandboxPool
+from codeactions.sandbox.config import LauncherConfig, ZygoteSpec
+from codeactions.sandbox.server.pool import SandboxPool
+from codeactions.sandbox.server.sandbox import Sandbox
 
 
 def config(**changes: Any) -> LauncherConfig:
     values = {"slots": 3, "exposed": python.exposed_paths(), "hidden": python.hidden_paths()}
-    return LauncherConfig(**{**values, "zygotes": {"python": python.find().zygote}, **changes})
+    return LauncherConfig(**{**values, "zygotes": zygotes("python"), **changes})
+
+
+def zygotes(*names: str) -> list[ZygoteSpec]:
+    """Zygotes of Python with these names."""
+    return [ZygoteSpec(name, python.find().zygote) for name in names]
 
 
 @pytest_asyncio.fixture
@@ -242,7 +248,7 @@ async def test_a_dead_zygote_is_replaced_and_runs_go_on(pool: SandboxPool) -> No
 # With many slots it has thousands of descriptors.
 @pytest.mark.parametrize("slots", [3, 250])
 async def test_a_zygote_takes_no_run_of_another_with_it(slots: int) -> None:
-    pool = SandboxPool(config(slots=slots, zygotes=dict.fromkeys(("one", "other"), python.find().zygote)))
+    pool = SandboxPool(config(slots=slots, zygotes=zygotes("one", "other")))
     await pool.start()
     try:
         launcher, (first, second) = launcher_of(pool), zygotes_of(pool)
@@ -296,8 +302,7 @@ async def test_warm_sandboxes_never_exceed_the_slots() -> None:
 
 # With CODEACTIONS_QUEUE=0: the warm ones would have every slot for ever, and other languages none.
 async def test_a_warm_sandbox_makes_room_for_another_zygote_even_where_nobody_may_wait() -> None:
-    zygotes = dict.fromkeys(("python", "other"), python.find().zygote)
-    pool = SandboxPool(config(slots=2, zygotes=zygotes), warm={"python": 2})
+    pool = SandboxPool(config(slots=2, zygotes=zygotes("python", "other")), warm={"python": 2})
     await pool.start()
     try:
         assert (await run(await pool.acquire("other", 10.0, most_waiting=0))).answer is not None
@@ -305,15 +310,21 @@ async def test_a_warm_sandbox_makes_room_for_another_zygote_even_where_nobody_ma
         await pool.stop()
 
 
-@pytest.mark.parametrize("module", ["codeactions.no_such_module", "this"], ids=["not there", "no zygote's"])
-async def test_a_zygote_that_cannot_start_is_a_clear_error(module: str) -> None:
-    pool = SandboxPool(config(zygotes={"broken": module}))
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        ("codeactions.no_such_module", "ModuleNotFoundError: No module named 'codeactions.no_such_module'"),
+        ("this", "AttributeError: module 'this' has no attribute 'preload'"),
+    ],
+    ids=["not there", "no zygote's"],
+)
+async def test_a_zygote_that_cannot_start_is_a_clear_error(module: str, reason: str) -> None:
+    pool = SandboxPool(config(zygotes=[ZygoteSpec("broken", module)]))
     try:
         with pytest.raises(Error) as failed:
             await pool.start(timeout=10)
         assert failed.value.code is ErrorCode.INTERNAL
-        assert "launcher" in failed.value.message
-        assert module in failed.value.message or "zygote" in failed.value.message
+        assert failed.value.message == f"the broken zygote cannot start: {reason}"
     finally:
         await pool.stop()
 

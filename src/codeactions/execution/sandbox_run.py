@@ -27,7 +27,7 @@ from codeactions.runtimes.protocol import (
     unpack_described,
 )
 from codeactions.runtimes.runtime import Explain
-from codeactions.sandbox.server.pool import Ended, Sandbox
+from codeactions.sandbox.server.sandbox import Ended, Sandbox
 
 _READ_SIZE = 64 * 1024
 _LOG_FRAME_COST = 128  # bytes that a log frame counts for beside its text: a flood of empty ones is work as well

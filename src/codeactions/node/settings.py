@@ -14,7 +14,7 @@ from codeactions.execution.builds import ZYGOTE
 from codeactions.execution.recorded_runs import Admission
 from codeactions.execution.sandbox_run import OutputLimits
 from codeactions.runtimes.registry import Registry, find
-from codeactions.sandbox.config import LauncherConfig, Limits
+from codeactions.sandbox.config import LauncherConfig, Limits, ZygoteSpec
 
 if TYPE_CHECKING:
     from codeactions.identity.oidc import OidcConfig
@@ -147,8 +147,7 @@ class Settings(BaseSettings):
             ),
             exposed=tuple(path for runtime in runtimes for path in runtime.exposed),
             hidden=tuple(path for runtime in runtimes for path in runtime.hidden),
-            mounts={place: path for runtime in runtimes for place, path in runtime.mounts.items()},
-            zygotes={runtime.language: runtime.zygote for runtime in runtimes},
+            zygotes=[ZygoteSpec(runtime.language, runtime.zygote, runtime.mounts) for runtime in runtimes],
             insecure=insecure,
         )
 
@@ -157,9 +156,8 @@ class Settings(BaseSettings):
         config = self.launcher(catalogue, insecure=insecure, slots=_BUILD_SLOTS)
         config.limits = _BUILD_LIMITS
         runtimes = catalogue.found.values()
-        config.mounts = {place: path for runtime in runtimes for place, path in runtime.build_mounts.items()}
-        config.zygotes = {ZYGOTE: "codeactions.runtimes.build_worker"}
-        return config
+        mounts = {place: path for runtime in runtimes for place, path in runtime.build_mounts.items()}
+        return config.with_zygotes([ZygoteSpec(ZYGOTE, "codeactions.runtimes.build_worker", mounts)])
 
     def oidc(self) -> "OidcConfig | None":
         """Whose identity tokens count; None: nobody's. Raises `Error` (invalid)."""

@@ -30,7 +30,8 @@ class Runtime:
     """One language of this node.
 
     zygote: the module whose `preload()` and `run()` a zygote calls. warm: whether a sandbox can wait for its job.
-    exposed, hidden, mounts: what runs see of the host, as `LauncherConfig` has them.
+    exposed, hidden: what all runs see of the host, as `LauncherConfig` has them. mounts: what runs of this language see
+    beside, as `ZygoteSpec` has them.
     build_mounts: the same for builds. fingerprint: what decides, beside the source, what a build makes.
     explain: from an exit status and the lines on standard error to how a run crashed; None where engines tell it all.
     """
