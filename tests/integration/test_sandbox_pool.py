@@ -1,8 +1,13 @@
 """The pool on its own: who gets a slot, what happens when any of its processes dies, and what it leaves behind."""
 
 import asyncio
+import fcntl
 import os
+import select
 import signal
+import socket
+import struct
+import termios
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -26,9 +31,18 @@ def config(**changes: Any) -> LauncherConfig:
     return LauncherConfig(**{**values, "zygotes": zygotes("python"), **changes})
 
 
-def zygotes(*names: str) -> list[ZygoteSpec]:
+def zygotes(*names: str, mounts: dict[str, str] | None = None) -> list[ZygoteSpec]:
     """Zygotes of Python with these names."""
-    return [ZygoteSpec(name, python.find().zygote) for name in names]
+    return [ZygoteSpec(name, python.find().zygote, mounts) for name in names]
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    """A folder in which a file `end` ends runs of UNTIL_TOLD, whose zygote has it mounted at /told."""
+    folder = tmp_path / "told"
+    folder.mkdir()
+    folder.chmod(0o755)
+    return folder
 
 
 @pytest_asyncio.fixture
@@ -49,7 +63,14 @@ async def run(sandbox: Sandbox, source: str = "def Run(engine):\n    return 'don
     return await SandboxRun(sandbox, OutputLimits()).outcome(job, b"", 10)
 
 
-SLEEPER = "import time\ndef Run(engine):\n    time.sleep(1.5)\n    return 'survived'\n"
+# Runs until there is a file in the folder that is mounted there.
+UNTIL_TOLD = """
+import os, time
+def Run(engine):
+    while not os.path.exists("/told/end"):
+        time.sleep(0.01)
+    return "survived"
+"""
 
 
 async def ended(sandbox: Sandbox) -> int | None:
@@ -74,7 +95,7 @@ def depth(pid: int) -> int:
 
 
 def launcher_of(pool: SandboxPool) -> int:
-    """The launcher itself, the only child of its guard."""
+    """The launcher itself, the first child of its supervisor."""
     assert pool.launcher_pid is not None
     (launcher,) = [pid for pid in children_of(pool.launcher_pid) if Path(f"/proc/{pid}/stat").exists()][:1]
     return launcher
@@ -125,6 +146,22 @@ async def test_callers_get_slots_in_the_order_they_came(pool: SandboxPool) -> No
     await asyncio.gather(*waiters)
 
 
+def block_until_both_ends_are_there(pool: SandboxPool) -> None:
+    """Keep the loop from running, so that it hears of two ends in one turn."""
+    assert pool._launcher is not None
+    assert pool._launcher._launcher is not None
+    sock = pool._launcher._launcher.sock
+    select.select([sock], [], [], 20)
+    one = len(sock.recv(65536, socket.MSG_PEEK))
+    deadline = time.monotonic() + 20
+    while True:
+        (both,) = struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))
+        if both > one:
+            return
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
 async def test_two_slots_that_become_free_at_once_serve_one_that_waited_and_one_that_comes(pool: SandboxPool) -> None:
     async def come() -> Sandbox:
         await asyncio.sleep(0)  # in the moment between the first one's turn and its taking a slot
@@ -135,7 +172,7 @@ async def test_two_slots_that_become_free_at_once_serve_one_that_waited_and_one_
     await until(lambda: pool.waiting == 1)
     for sandbox in sandboxes[:2]:
         sandbox.kill()
-    time.sleep(0.5)  # noqa: ASYNC251 - both ends come in one turn of the loop
+    block_until_both_ends_are_there(pool)
     newcomer = asyncio.create_task(come())
     async with asyncio.timeout(5):
         await asyncio.gather(waiter, newcomer)
@@ -210,14 +247,14 @@ async def test_a_killed_sandbox_is_gone_with_all_that_it_started(pool: SandboxPo
     assert runs_of(pool) == []
 
 
-@pytest.mark.parametrize("part", ["guard", "launcher"])
+@pytest.mark.parametrize("part", ["supervisor", "launcher"])
 async def test_a_dead_launcher_loses_its_runs_and_is_replaced(pool: SandboxPool, part: str) -> None:
     sandboxes = [await acquire(pool) for _ in range(2)]
     sleeping = [asyncio.create_task(run(s, "import time\ndef Run(engine): time.sleep(60)\n")) for s in sandboxes]
     await until(lambda: len(runs_of(pool)) == 2)
     assert pool.launcher_pid is not None
     old = [pool.launcher_pid, *children_of(pool.launcher_pid)]
-    os.kill(pool.launcher_pid if part == "guard" else launcher_of(pool), signal.SIGKILL)
+    os.kill(pool.launcher_pid if part == "supervisor" else launcher_of(pool), signal.SIGKILL)
     for outcome in await asyncio.gather(*sleeping):
         assert outcome.error is not None
         assert outcome.error.type == "lost"
@@ -228,38 +265,53 @@ async def test_a_dead_launcher_loses_its_runs_and_is_replaced(pool: SandboxPool,
     await until(lambda: not any(map(is_alive, old)))
 
 
-async def test_a_dead_zygote_is_replaced_and_runs_go_on(pool: SandboxPool) -> None:
-    running = asyncio.create_task(run(await acquire(pool), SLEEPER))
-    await until(lambda: len(runs_of(pool)) == 1)
-    await asyncio.sleep(0.3)  # the launcher knows its name by now: a run that has none is ended with its zygote
-    (zygote,) = zygotes_of(pool)
-    os.kill(zygote, signal.SIGKILL)
-    # The moment without a zygote can be too short to be seen from here: its successor shows that there was one.
-    await until(lambda: len(found := zygotes_of(pool)) == 1 and zygote not in found)
-    await until(lambda: "python" in pool.ready_zygotes)
-    assert (await run(await acquire(pool))).answer is not None
-    outcome = await running
-    assert outcome.answer is not None
-    assert outcome.answer.body == b"survived"
-    assert pool.restarts == 0
+async def heard(pool: SandboxPool, zygote: str) -> None:
+    """Wait until the launcher has done all that it was sent before, and heard all that the zygote said before."""
+    sandbox = await pool.acquire(zygote, 10.0, 10)
+    sandbox.kill()
+    await ended(sandbox)
+    sandbox.close()
+
+
+async def test_a_dead_zygote_is_replaced_and_runs_go_on(told: Path) -> None:
+    pool = SandboxPool(config(zygotes=zygotes("python", mounts={"/told": str(told)})))
+    await pool.start()
+    try:
+        running = asyncio.create_task(run(await acquire(pool), UNTIL_TOLD))
+        await heard(pool, "python")  # the launcher knows its name now: a run that has none is ended with its zygote
+        (zygote,) = zygotes_of(pool)
+        os.kill(zygote, signal.SIGKILL)
+        # The moment without a zygote can be too short to be seen from here: its successor shows that there was one.
+        await until(lambda: len(found := zygotes_of(pool)) == 1 and zygote not in found)
+        await until(lambda: "python" in pool.ready_zygotes)
+        assert (await run(await acquire(pool))).answer is not None
+        (told / "end").touch()
+        outcome = await running
+        assert outcome.answer is not None
+        assert outcome.answer.body == b"survived"
+        assert pool.restarts == 0
+    finally:
+        await pool.stop()
 
 
 # The launcher is made to hear of one zygote's death before it hears the name of a run that another has just forked.
 # With many slots it has thousands of descriptors.
 @pytest.mark.parametrize("slots", [3, 250])
-async def test_a_zygote_takes_no_run_of_another_with_it(slots: int) -> None:
-    pool = SandboxPool(config(slots=slots, zygotes=zygotes("one", "other")))
+async def test_a_zygote_takes_no_run_of_another_with_it(slots: int, told: Path) -> None:
+    pool = SandboxPool(config(slots=slots, zygotes=zygotes("one", "other", mounts={"/told": str(told)})))
     await pool.start()
     try:
         launcher, (first, second) = launcher_of(pool), zygotes_of(pool)
         os.kill(second, signal.SIGSTOP)
-        running = asyncio.create_task(run(await pool.acquire("other", 10.0, 10), SLEEPER))
-        await asyncio.sleep(1)  # the launcher has passed it on
+        running = asyncio.create_task(run(await pool.acquire("other", 10.0, 10), UNTIL_TOLD))
+        await heard(pool, "one")  # the launcher has passed on what it was sent before
         os.kill(launcher, signal.SIGSTOP)
         os.kill(first, signal.SIGKILL)
         os.kill(second, signal.SIGCONT)
         await until(lambda: len(runs_of(pool)) == 1)
         os.kill(launcher, signal.SIGCONT)
+        await until(lambda: first not in zygotes_of(pool))
+        (told / "end").touch()
         outcome = await running
         assert outcome.answer is not None, outcome.error
         assert outcome.answer.body == b"survived"
@@ -367,12 +419,12 @@ async def test_a_pool_stopped_while_it_replaces_its_launcher_leaves_nothing() ->
     assert old is not None
     os.kill(old, signal.SIGKILL)
     others.append(old)
-    mine = await until(lambda: [pid for pid in children_of(os.getpid()) if pid not in others and _is_guard(pid)])
+    mine = await until(lambda: [pid for pid in children_of(os.getpid()) if pid not in others and _is_supervisor(pid)])
     await pool.stop()
     await until(lambda: not any(map(is_alive, mine)))
 
 
-def _is_guard(pid: int) -> bool:
+def _is_supervisor(pid: int) -> bool:
     try:
         return b"inside.supervisor" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
