@@ -294,7 +294,7 @@ async def test_a_dead_zygote_is_replaced_and_runs_go_on(told: Path) -> None:
         await pool.stop()
 
 
-# The launcher is made to hear of one zygote's death before it hears the name of a run that another has just forked.
+# The launcher finds at once that one zygote is dead and that another has just forked a run.
 # With many slots it has thousands of descriptors.
 @pytest.mark.parametrize("slots", [3, 250])
 async def test_a_zygote_takes_no_run_of_another_with_it(slots: int, told: Path) -> None:

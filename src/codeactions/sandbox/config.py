@@ -54,7 +54,7 @@ class ZygoteSpec:
         """Raises `ValueError` for a place that is not an absolute, normal path below the root."""
         mounts = dict(mounts or {})
         for place in mounts:
-            if not place.startswith("/") or place == "/" or os.path.normpath(place) != place:
+            if place[:1] != "/" or place[1:2] in ("", "/") or os.path.normpath(place) != place:
                 raise ValueError(f"{place!r} is no place for a mount")
         for field, value in zip(self.__slots__, (module, mounts, name, ready_seconds), strict=True):
             object.__setattr__(self, field, value)
