@@ -24,10 +24,11 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: they run as an ordinary user already")
 def test_zygotes_come_and_go_for_an_ordinary_user(home: Path) -> None:
     pytest_command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={home}/tests"]
     command = [sys.executable, ordinary_user.__file__, str(home), *pytest_command, str(TESTS)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
     assert "skipped" not in done.stdout

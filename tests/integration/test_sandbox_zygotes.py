@@ -30,7 +30,7 @@ from integration.test_sandbox_pool import (
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.run import Outcome
 from codeactions.runtimes.python import runtime as python
-from codeactions.sandbox.config import ZygoteSpec
+from codeactions.sandbox.config import LauncherConfig, ZygoteSpec
 from codeactions.sandbox.server import launcher_process
 from codeactions.sandbox.server import zygotes as zygotes_module
 from codeactions.sandbox.server.pool import SandboxPool
@@ -391,15 +391,18 @@ async def test_callers_wait_while_a_dead_zygote_is_replaced(
     assert (await run(await pool.acquire("one", 10.0, 0))).answer is not None
 
 
-async def test_a_new_launcher_gets_the_zygotes_that_were_opened(pool: SandboxPool, library: Callable[..., str]) -> None:
+async def test_a_new_launcher_gets_the_zygotes_that_were_opened(
+    pool: SandboxPool, library: Callable[..., str], module: Callable[[str], dict[str, str]]
+) -> None:
+    await pool.open_zygote(ZygoteSpec("own", "own_module", module("pass")))
     await pool.open_zygote(ZygoteSpec("one", WORKER, {"/libraries/a": library("one")}), warm=1)
     await pool.open_zygote(*zygotes("closed"))
     await pool.close_zygote("closed")
     os.kill(launcher_of(pool), signal.SIGKILL)
     await until(lambda: pool.restarts == 1)
     assert await returned(pool, "one", LOOK) == {"/libraries": ["a"], "a": "content"}
-    await until(lambda: pool.ready_zygotes == {"python", "one"} and pool.warm == 1)
-    assert len(zygotes_of(pool)) == 2
+    await until(lambda: pool.ready_zygotes == {"python", "own", "one"} and pool.warm == 1)
+    assert len(zygotes_of(pool)) == 3
 
 
 async def test_a_zygote_that_starts_when_the_launcher_dies_is_an_error(
@@ -412,6 +415,28 @@ async def test_a_zygote_that_starts_when_the_launcher_dies_is_an_error(
     assert await refused(opening) == "the slow zygote cannot start: the sandbox launcher died"
     assert "being replaced" in await refused(pool.open_zygote(spec), ErrorCode.BUSY)
     await until(lambda: pool.ready_zygotes == {"python"})
+
+
+# A module's own fault is told, although its file is out of the zygote's sight.
+async def test_why_a_module_cannot_be_imported_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "faulty_module.py").write_text("import no_such_package\n")
+    add = f"import sys; sys.path.append({str(tmp_path)!r}); "
+    monkeypatch.setattr(launcher_process, "_PROGRAM", add + launcher_process._PROGRAM)
+    pool = SandboxPool(config(modules=["faulty_module"]))
+    await pool.start()
+    try:
+        message = await refused(pool.open_zygote(ZygoteSpec("one", "faulty_module")))
+        assert message == "the one zygote cannot start: ModuleNotFoundError: No module named 'no_such_package'"
+    finally:
+        await pool.stop()
+
+
+# The configuration of a new launcher has to fit into one message, however much its zygotes mount.
+def test_what_a_launcher_is_told_at_its_start_does_not_grow_with_the_zygotes() -> None:
+    many = [ZygoteSpec(f"{number}", WORKER, {f"/libraries/{number}": "/x" * 500}) for number in range(1000)]
+    told = config(zygotes=many).to_json()
+    assert len(told) < 10_000
+    assert LauncherConfig.from_json(told).modules == (WORKER,)
 
 
 def resources(pool: SandboxPool) -> dict[str, Any]:

@@ -35,8 +35,8 @@ class ZygoteSpec:
     name: what sandboxes of it are asked for by.
     module: has `preload(limits, places)`, called once, and `run()`, called in each run. `places` says where mounts
         really are that are not at their place. What the module's programs need of their own before a user's code has
-        anything it says in `DATA_BYTES`. The supervisor imports the modules of the zygotes that it starts with, while
-        their files can be seen; a zygote opened later imports one of these, or one that its own root shows.
+        anything it says in `DATA_BYTES`. The supervisor imports it beforehand, while its file can be seen, if it is
+        known at the launcher's start (`LauncherConfig.modules`); else its file has to be in the zygote's root.
     mounts: places where runs of this zygote see something of the host's, read-only: place → host path. The host path
         has to exist when the zygote is opened. What is mounted below /tmp or /proc is covered by a run's own.
     ready_seconds: the time in which the zygote has to become ready.
@@ -65,20 +65,17 @@ class ZygoteSpec:
     def __repr__(self) -> str:
         return f"<ZygoteSpec {self.name}: {self.module}, {len(self.mounts)} mounts>"
 
-    def to_object(self) -> dict[str, object]:
-        """Return the fields as JSON values; `ZygoteSpec(**…)` is the reverse."""
-        return {field: getattr(self, field) for field in self.__slots__}
-
 
 class LauncherConfig:
     """How many slots there are, what all runs see and use, and which zygotes are opened at the start.
 
     exposed: host paths that runs see read-only, at the same place.
     hidden: folders inside `exposed` that runs see empty.
+    modules: those of zygotes that are opened later, beside those of `zygotes`.
     insecure: no isolation at all; for hosts that offer none, and only when asked for.
     """
 
-    __slots__ = ("exposed", "hidden", "insecure", "limits", "slots", "zygotes")
+    __slots__ = ("exposed", "hidden", "insecure", "limits", "modules", "slots", "zygotes")
 
     def __init__(
         self,
@@ -88,6 +85,7 @@ class LauncherConfig:
         exposed: Iterable[str] = (),
         hidden: Iterable[str] = (),
         zygotes: Iterable[ZygoteSpec] = (),
+        modules: Iterable[str] = (),
         insecure: bool = False,
     ) -> None:
         self.slots = slots
@@ -95,6 +93,7 @@ class LauncherConfig:
         self.exposed = tuple(exposed)
         self.hidden = tuple(hidden)
         self.zygotes = tuple(zygotes)
+        self.modules = tuple(modules)
         self.insecure = insecure
 
     def with_zygotes(self, zygotes: Iterable[ZygoteSpec]) -> LauncherConfig:
@@ -103,10 +102,10 @@ class LauncherConfig:
         return LauncherConfig(**{**values, "zygotes": zygotes})
 
     def to_json(self) -> bytes:
-        """Return the configuration as it crosses the socket."""
+        """Return the configuration as it crosses the socket: without the zygotes, but with their modules."""
         values = {name: getattr(self, name) for name in self.__slots__}
         values["limits"] = {name: getattr(self.limits, name) for name in Limits.__slots__}
-        values["zygotes"] = [spec.to_object() for spec in self.zygotes]
+        values["modules"] = [*dict.fromkeys((*self.modules, *(spec.module for spec in values.pop("zygotes"))))]
         return json.dumps(values).encode()
 
     @classmethod
@@ -114,7 +113,6 @@ class LauncherConfig:
         """Return the configuration that `to_json` made these bytes of."""
         values = json.loads(data)
         values["limits"] = Limits(**values["limits"])
-        values["zygotes"] = [ZygoteSpec(**spec) for spec in values["zygotes"]]
         return cls(**values)
 
 

@@ -72,13 +72,15 @@ def _serve(sockets: Sockets, config: LauncherConfig) -> None:
 
 
 def _import_modules(config: LauncherConfig) -> dict[str, str]:
-    """Import the zygotes' modules now, while their files can be seen. Returns by module why it could not be."""
+    """Import the zygotes' modules now, while their files can be seen. Returns by module why no zygote can have it."""
     broken: dict[str, str] = {}
-    for spec in config.zygotes:
+    for module in config.modules:
         try:
-            importlib.import_module(spec.module)
-        except Exception as error:  # whatever it is, it concerns that zygote alone
-            broken[spec.module] = describe(error)
+            importlib.import_module(module)
+        except (Exception, SystemExit) as error:  # whatever it is, it concerns zygotes of that module alone
+            missing = error.name if isinstance(error, ModuleNotFoundError) else None
+            if missing is None or not f"{module}.".startswith(f"{missing}."):  # else a zygote's own root may show it
+                broken[module] = describe(error)
     return broken
 
 
