@@ -39,11 +39,11 @@ os.execvp(sys.argv[2], sys.argv[2:])
 # Refuses what the kernel refuses where there are controllers: dividing a group that has processes of its own.
 BUSY = """
 import errno
-from codeactions.sandbox.inside.cgroups import files, v2
+from codeactions.sandbox.inside.cgroups import tree, v2
 write = v2.write
 def write_as_with_controllers(path, value):
     folder, _, name = path.rpartition("/")
-    if name == "cgroup.subtree_control" and files.read(folder + "/cgroup.procs"):
+    if name == "cgroup.subtree_control" and tree.read(folder + "/cgroup.procs"):
         raise OSError(errno.EBUSY, "it has processes", path)
     write(path, value)
 v2.write = write_as_with_controllers

@@ -1,17 +1,14 @@
 """Control groups of the slots: memory, process and CPU limits that hold whatever a run does.
 
-Both versions are spoken, because hosts differ (cgroups(7)): v1 and v2 make the groups, slot_group is what a slot has of
-them, tree is all that a launcher has.
+Both versions are spoken, because hosts differ (cgroups(7)): v1 and v2 make the groups, tree is what a launcher and its
+slots have of them. Only the version that the host has is imported: every module costs each run a few pages.
 """
 
 from __future__ import annotations
 
 import os
 
-from codeactions.sandbox.inside.cgroups import v1, v2
-from codeactions.sandbox.inside.cgroups.files import read
-from codeactions.sandbox.inside.cgroups.slot_group import SlotGroup
-from codeactions.sandbox.inside.cgroups.tree import CgroupTree
+from codeactions.sandbox.inside.cgroups.tree import CgroupTree, SlotGroup, read
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
@@ -26,8 +23,12 @@ def create(limits: Limits, slots: int) -> CgroupTree:
     try:
         folders = controller_folders()
         if "unified" in folders and not {"memory", "pids"} & set(folders):
+            from codeactions.sandbox.inside.cgroups import v2
+
             v2.create(tree, folders["unified"], limits, slots)
         elif {"memory", "pids"} & set(folders):
+            from codeactions.sandbox.inside.cgroups import v1
+
             v1.create(tree, folders, limits, slots)
         else:
             tree.reason = "no cgroup file system is mounted"
@@ -60,10 +61,14 @@ def controller_folders() -> dict[str, str]:
 def hand_over(tree: CgroupTree, uid: int) -> None:
     """Let the launcher, which runs as `uid`, put its children into the slots' groups. Raises `OSError`."""
     if tree.version == "v2":  # v1 goes by the descriptors' opener
+        from codeactions.sandbox.inside.cgroups import v2
+
         v2.hand_over(tree, uid)
 
 
 def enter_launcher_group(tree: CgroupTree, pid: int) -> None:
     """Put the launcher into its own group of the tree, where there is one. Raises `OSError`."""
     if tree.version == "v2":
+        from codeactions.sandbox.inside.cgroups import v2
+
         v2.enter_launcher_group(tree, pid)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from codeactions.sandbox.inside.cgroups.files import open_peak, open_to_write, write
-from codeactions.sandbox.inside.cgroups.slot_group import SlotGroup
+from codeactions.sandbox.inside.cgroups.tree import SlotGroup, open_peak, open_to_write, write
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ import contextlib
 import errno
 import os
 
-from codeactions.sandbox.inside.cgroups.files import open_folder, open_peak, read, write, write_at
-from codeactions.sandbox.inside.cgroups.slot_group import SlotGroup
+from codeactions.sandbox.inside.cgroups.tree import SlotGroup, open_folder, open_peak, read, write, write_at
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
