@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from integration.test_sandbox_pool import config, until
+from sandboxes import config, until
 
 from codeactions.domain.code import Code, new_code
 from codeactions.domain.errors import Error

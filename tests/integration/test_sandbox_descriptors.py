@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from integration.test_sandbox_pool import acquire, config, run, until
+from sandboxes import acquire, config, run, until
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.sandbox import channel

@@ -1,4 +1,4 @@
-"""Zygotes with mounts of their own where the server is not root: test_sandbox_zygotes.py once more, as `nobody`."""
+"""Zygotes with mounts of their own where the server is not root: their tests once more, as `nobody`."""
 
 import os
 import pwd
@@ -12,7 +12,7 @@ from pathlib import Path
 import ordinary_user
 import pytest
 
-TESTS = Path(__file__).parent / "test_sandbox_zygotes.py"
+TESTS = [str(Path(__file__).parent / f"test_sandbox_{name}.py") for name in ("mounts", "zygotes", "leaks")]
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def home() -> Iterator[Path]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: they run as an ordinary user already")
 def test_zygotes_come_and_go_for_an_ordinary_user(home: Path) -> None:
     pytest_command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={home}/tests"]
-    command = [sys.executable, ordinary_user.__file__, str(home), *pytest_command, str(TESTS)]
+    command = [sys.executable, ordinary_user.__file__, str(home), *pytest_command, *TESTS]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
     assert "skipped" not in done.stdout
