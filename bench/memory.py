@@ -24,7 +24,7 @@ class Size:
 class Launcher:
     """A launcher and the processes below it."""
 
-    guard: int  # its outer half
+    supervisor: int
     inner: int
     zygotes: tuple[int, ...]  # in the order of their start
     sandboxes: tuple[int, ...]  # warm sandboxes and runs, or builds
@@ -56,29 +56,29 @@ class Processes:
 def find(pid: int) -> Processes:
     """Find the processes of the server with the process id `pid`. Raises `BenchError`."""
     own = children(pid)
-    guards = [
+    supervisors = [
         child for child in own if any("codeactions.sandbox.inside.supervisor" in part for part in command_line(child))
     ]
     postmasters = [child for child in own if command_line(child)[:1] and "postgres" in command_line(child)[0]]
-    if len(guards) != 2 or len(postmasters) != 1:
+    if len(supervisors) != 2 or len(postmasters) != 1:
         raise BenchError("the server's launchers or its database cannot be found among its children")
-    runs, builds = (_below(guard) for guard in guards)  # in the order of their start
+    runs, builds = (_below(supervisor) for supervisor in supervisors)  # in the order of their start
     if (len(runs.zygotes), len(builds.zygotes)) != (len(LANGUAGES), 1):
         raise BenchError("the server does not have the zygotes that it should have")
     return Processes(pid, runs, builds, (postmasters[0], *children(postmasters[0])))
 
 
-def _below(guard: int) -> Launcher:
-    launchers = children(guard)
+def _below(supervisor: int) -> Launcher:
+    launchers = children(supervisor)
     if len(launchers) != 1:
-        raise BenchError("a launcher cannot be found below its outer half")
+        raise BenchError("a launcher cannot be found below its supervisor")
     zygotes: list[int] = []
     sandboxes: list[int] = []
     level = pid_namespaces(launchers[0])
     for child in children(launchers[0]):
         # A zygote is in the pid namespace of the launcher. A sandbox has its own, below that one.
         (zygotes if pid_namespaces(child) == level else sandboxes).append(child)
-    return Launcher(guard, launchers[0], tuple(zygotes), tuple(sandboxes))
+    return Launcher(supervisor, launchers[0], tuple(zygotes), tuple(sandboxes))
 
 
 def idle(server: Server) -> dict[str, Size]:
@@ -89,10 +89,10 @@ def idle(server: Server) -> dict[str, Size]:
     found = find(server.pid)
     parts = {
         "server": [found.server],
-        "launcher of runs, outer half": [found.runs.guard],
+        "supervisor of runs": [found.runs.supervisor],
         "launcher of runs, inner half": [found.runs.inner],
         **{f"zygote of {language}": [pid] for language, pid in found.zygotes.items()},
-        "launcher of builds, outer half": [found.builds.guard],
+        "supervisor of builds": [found.builds.supervisor],
         "launcher of builds, inner half": [found.builds.inner],
         "zygote of builds": list(found.builds.zygotes),
     }

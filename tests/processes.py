@@ -10,7 +10,7 @@ from harness import Server, children_of, is_alive, wait_until
 class Parts:
     """Process ids. `runs` are the launcher's children that are no zygote: warm sandboxes and runs."""
 
-    guard: int
+    supervisor: int
     launcher: int
     zygotes: list[int]
     runs: list[int]
@@ -33,15 +33,15 @@ def command_of(pid: int) -> str:
 def parts_of(server: Server, *, builds: bool = False) -> Parts:
     """Look them up by who is whose child. `builds`: of the second launcher, which builds."""
     direct = _children(server.pid)
-    guard = [pid for pid in direct if "inside.supervisor" in command_of(pid)][1 if builds else 0]
+    supervisor = [pid for pid in direct if "inside.supervisor" in command_of(pid)][1 if builds else 0]
     postmaster = next((pid for pid in direct if "postgres" in command_of(pid)), None)
-    (launcher,) = _children(guard)
+    (launcher,) = _children(supervisor)
     below = _children(launcher)
     namespace = _namespace(launcher)
     zygotes = [pid for pid in below if _namespace(pid) == namespace]
     if not zygotes:
         raise IndexError("there is no zygote yet")
-    return Parts(guard, launcher, zygotes, [pid for pid in below if pid not in zygotes], postmaster)
+    return Parts(supervisor, launcher, zygotes, [pid for pid in below if pid not in zygotes], postmaster)
 
 
 def wait_for_parts(server: Server, *, builds: bool = False) -> Parts:

@@ -71,7 +71,7 @@ def test_a_killed_zygote_is_replaced_and_runs_in_flight_go_on(new_server: Callab
     assert wait_for_parts(server).zygote != before.zygote
 
 
-@pytest.mark.parametrize("part", ["launcher", "guard"])
+@pytest.mark.parametrize("part", ["launcher", "supervisor"])
 def test_a_killed_launcher_loses_its_runs_and_is_replaced(new_server: Callable[..., Server], part: str) -> None:
     server = new_server(slots=4, warm=1).start()
     code_id = server.create(SLEEP)
@@ -145,7 +145,7 @@ def test_killing_parts_at_random_under_load_never_answers_for_a_run_that_is_not_
         workers = [executor.submit(call, worker) for worker in range(6)]
         for _ in range(20):
             parts = wait_for_parts(server)
-            victims = [parts.launcher, parts.zygote, parts.guard, *parts.runs[:2], parts.postmaster]
+            victims = [parts.launcher, parts.zygote, parts.supervisor, *parts.runs[:2], parts.postmaster]
             victim = choose.choice(victims)
             if victim is not None and command_of(victim):
                 with contextlib.suppress(ProcessLookupError):

@@ -46,7 +46,7 @@ def compilers(server: Server) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("part", ["guard", "launcher", "zygote", "build"])
+@pytest.mark.parametrize("part", ["supervisor", "launcher", "zygote", "build"])
 def test_a_killed_part_fails_the_deploy_and_the_next_one_works(server: Server, part: str) -> None:
     before = wait_for_parts(server, builds=True)
     with ThreadPoolExecutor(1) as executor:
@@ -64,7 +64,7 @@ def test_a_killed_part_fails_the_deploy_and_the_next_one_works(server: Server, p
         assert result.status_code == 503, result.text
     wait_until(lambda: not compilers(server), 20, "the end of the compiler")
     wait_until(lambda: deploy(server, f"{part} again").status_code == 201, 60, "a deploy that works")
-    if part in ("guard", "launcher"):
+    if part in ("supervisor", "launcher"):
         wait_until_gone([before.launcher, before.zygote])
     assert server.healthy()
 
@@ -97,7 +97,7 @@ def test_the_same_deploy_many_times_at_once_with_kills_between_ends_well(server:
         kills = 0
         while not stop.wait(0.7) and kills < 6:
             parts = wait_for_parts(server, builds=True)
-            os.kill([parts.launcher, parts.guard][kills % 2], signal.SIGKILL)
+            os.kill([parts.launcher, parts.supervisor][kills % 2], signal.SIGKILL)
             kills += 1
         return kills
 

@@ -117,7 +117,7 @@ def counts(server: Server) -> dict[str, object]:
     parts = parts_of(server)
     # PostgreSQL tidies up when it likes to.
     below = [pid for pid in children_of(server.pid) if "autovacuum worker" not in command_of(pid)]
-    owned = {"server": server.pid, "launcher": parts.launcher, "guard": parts.guard}
+    owned = {"server": server.pid, "launcher": parts.launcher, "supervisor": parts.supervisor}
     owned |= {f"zygote {number}": pid for number, pid in enumerate(parts.zygotes)}
     return {
         "processes": len(below),

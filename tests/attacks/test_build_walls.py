@@ -17,6 +17,7 @@ from sandboxes import run_in
 import codeactions
 from codeactions.domain.run import ErrorType, Outcome
 from codeactions.node.settings import read_settings
+from codeactions.sandbox.config import ZygoteSpec
 from codeactions.sandbox.server.pool import SandboxPool
 
 
@@ -44,8 +45,8 @@ async def builds(server: Server, tmp_path: Path) -> AsyncIterator[Builds]:
     ready(server, "go")
     settings = read_settings(cache_dir=CACHE, data_dir=tmp_path)
     config = settings.build_launcher(settings.catalogue())
-    config.zygotes = {"build": "codeactions.runtimes.python.worker"}
-    pool = SandboxPool(config)
+    (spec,) = config.zygotes
+    pool = SandboxPool(config.with_zygotes([ZygoteSpec(spec.name, "codeactions.runtimes.python.worker", spec.mounts)]))
     await pool.start()
     yield Builds(pool)
     await pool.stop()

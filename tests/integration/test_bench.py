@@ -14,12 +14,12 @@ from harness import children_of, is_alive, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS_THERE = (
     "server",
-    "launcher of runs, outer half",
+    "supervisor of runs",
     "launcher of runs, inner half",
     "zygote of python",
     "zygote of javascript",
     "zygote of go",
-    "launcher of builds, outer half",
+    "supervisor of builds",
     "launcher of builds, inner half",
     "zygote of builds",
 )

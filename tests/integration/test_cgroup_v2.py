@@ -39,14 +39,14 @@ os.execvp(sys.argv[2], sys.argv[2:])
 # Refuses what the kernel refuses where there are controllers: dividing a group that has processes of its own.
 BUSY = """
 import errno
-from codeactions.sandbox.inside import cgroups
-write = cgroups._write
+from codeactions.sandbox.inside.cgroups import tree, v2
+write = v2.write
 def write_as_with_controllers(path, value):
     folder, _, name = path.rpartition("/")
-    if name == "cgroup.subtree_control" and cgroups._read(folder + "/cgroup.procs"):
+    if name == "cgroup.subtree_control" and tree.read(folder + "/cgroup.procs"):
         raise OSError(errno.EBUSY, "it has processes", path)
     write(path, value)
-cgroups._write = write_as_with_controllers
+v2.write = write_as_with_controllers
 """
 # Two launchers, one after the other. Of each: which version, the groups of its launcher, zygote and warm runs as this
 # program sees them and as the launcher does, and what a run reads of its own.
@@ -106,7 +106,7 @@ def group() -> Iterator[Path]:
 
 
 def launchers(group: Path, user: list[str], first: str) -> list[dict[str, Any]]:
-    """What LAUNCHERS tells when its guards execute `first` before anything else."""
+    """What LAUNCHERS tells when its supervisors execute `first` before anything else."""
     enter = ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", ENTER, str(group)]
     command = [*enter, *user, sys.executable, "-c", LAUNCHERS, first]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

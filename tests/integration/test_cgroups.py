@@ -11,14 +11,15 @@ import pytest
 
 from codeactions.sandbox.config import Limits
 from codeactions.sandbox.inside import cgroups
+from codeactions.sandbox.inside.cgroups import tree, v2
 
 
 def reason_for_none() -> str:
     """Make groups and remove them; why this host gives none, "" if it does."""
-    tree = cgroups.create(Limits(), 1)
-    tree.remove()
-    assert bool(tree.slots) != bool(tree.reason)
-    return tree.reason
+    made = cgroups.create(Limits(), 1)
+    made.remove()
+    assert bool(made.slots) != bool(made.reason)
+    return made.reason
 
 
 # Each looks for trees that nobody holds, and must not find one that is just being made.
@@ -29,9 +30,9 @@ def test_launchers_that_start_at_once_leave_each_other_their_groups() -> None:
         assert {*pool.map(lambda _: reason_for_none(), range(200))} == {""}
 
 
-# Whoever can read the folder can lock it.
-def test_a_lock_that_somebody_else_holds_delays_a_start_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cgroups, "_PATIENCE", 0.05)
+# Any process that can read the folder can lock it.
+def test_a_lock_that_another_process_holds_delays_a_start_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "_PATIENCE", 0.05)
     expected = reason_for_none()
     folders = [os.open(folder, os.O_RDONLY) for folder in {*cgroups.controller_folders().values()}]
     try:
@@ -78,12 +79,12 @@ def test_a_peak_that_cannot_be_set_back_is_not_told(
 
     before = len(os.listdir("/proc/self/fd"))
     monkeypatch.setattr(os, refused, refuse)
-    tree = cgroups.create(Limits(), 2)
-    assert (tree.reason, tree.controllers) == ("", ("memory", "pids"))
-    assert [slot.limits_memory for slot in tree.slots] == [True, True]
-    assert [slot.take_peak() for slot in tree.slots] == [None, None]
-    tree.remove()
-    for slot in tree.slots:
+    made = cgroups.create(Limits(), 2)
+    assert (made.reason, made.controllers) == ("", ("memory", "pids"))
+    assert [slot.limits_memory for slot in made.slots] == [True, True]
+    assert [slot.take_peak() for slot in made.slots] == [None, None]
+    made.remove()
+    for slot in made.slots:
         os.close(slot.folder)
         os.close(slot.events)
     assert len(os.listdir("/proc/self/fd")) == before
@@ -100,7 +101,7 @@ def test_a_launcher_started_where_an_earlier_one_has_moved_the_server_divides_th
     second = cgroups.create(Limits(), 1)
     assert (first.reason, second.reason) == ("", "")
     assert [path for path in leaf.iterdir() if path.is_dir()] == []
-    names = {name for tree in (first, second) for _, name, _ in tree._roots}
+    names = {name for made in (first, second) for _, name, _ in made.roots}
     assert {path.name for path in unified.iterdir() if path.is_dir()} == {leaf.name, *names}
 
 
@@ -114,8 +115,8 @@ def test_processes_forked_while_a_group_is_emptied_are_moved_as_well(
 
 def _busy_until_moved(monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
     """As the kernel: no controllers below the root until its processes have been moved, here so many times."""
-    write, left = cgroups._write, rounds
-    move = cgroups._move_to_leaf
+    write, left = v2.write, rounds
+    move = v2._move_to_leaf
 
     def refuse(path: str, value: int | str) -> None:
         if left and path.endswith("/root/cgroup.subtree_control"):
@@ -127,5 +128,5 @@ def _busy_until_moved(monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
         left -= 1
         move(own)
 
-    monkeypatch.setattr(cgroups, "_write", refuse)
-    monkeypatch.setattr(cgroups, "_move_to_leaf", count)
+    monkeypatch.setattr(v2, "write", refuse)
+    monkeypatch.setattr(v2, "_move_to_leaf", count)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from integration.test_sandbox_pool import config, until
 from recording import CODE, FakeBuilds, FakeRecorder
+from sandboxes import config, until
 
 from codeactions.domain.errors import Error
 from codeactions.domain.run import Call, ErrorType

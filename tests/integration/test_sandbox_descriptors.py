@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from integration.test_sandbox_pool import acquire, config, run, until
+from sandboxes import acquire, config, run, until
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.sandbox import channel
-from codeactions.sandbox.server import pool as module
+from codeactions.sandbox.server import warm_sandboxes
 from codeactions.sandbox.server.pool import SandboxPool
 
 PIPES, DUPLICATES = 8, 4  # descriptors that a sandbox takes, and a message that has to wait
@@ -103,7 +103,7 @@ async def test_warm_sandboxes_come_back_when_there_are_descriptors_again(monkeyp
         refusals.append(1)
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(module, "_WARM_AFTER_FAILURE", 0.05)
+    monkeypatch.setattr(warm_sandboxes, "_AFTER_FAILURE", 0.05)
     pool = SandboxPool(config(), warm={"python": 2})
     await pool.start()
     try:

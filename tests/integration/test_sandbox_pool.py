@@ -1,86 +1,30 @@
-"""The pool on its own: who gets a slot, what happens when any of its processes dies, and what it leaves behind."""
+"""The pool on its own: which callers get a slot, and which wait."""
 
 import asyncio
+import fcntl
 import os
+import select
 import signal
+import socket
+import struct
+import termios
 import time
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_asyncio
-from harness import children_of, is_alive
-from sandboxes import run_in
+from sandboxes import (
+    acquire,
+    ended,
+    pool,
+    run,
+    runs_of,
+    until,
+)
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.domain.run import Outcome
-from codeactions.runtimes.python import runtime as python
-from codeactions.sandbox.config import LauncherConfig
-from codeactions.sandbox.server.pool import Sandbox, SandboxPool
+from codeactions.sandbox.server.pool import SandboxPool
+from codeactions.sandbox.server.sandbox import Sandbox
 
-
-def config(**changes: Any) -> LauncherConfig:
-    values = {"slots": 3, "exposed": python.exposed_paths(), "hidden": python.hidden_paths()}
-    return LauncherConfig(**{**values, "zygotes": {"python": python.find().zygote}, **changes})
-
-
-@pytest_asyncio.fixture
-async def pool() -> AsyncIterator[SandboxPool]:
-    """Three slots, none of them kept warm."""
-    pool = SandboxPool(config())
-    await pool.start()
-    yield pool
-    await pool.stop()
-
-
-async def acquire(pool: SandboxPool, timeout: float = 10.0, most_waiting: int = 10) -> Sandbox:
-    return await pool.acquire("python", timeout, most_waiting)
-
-
-async def run(sandbox: Sandbox, source: str = "def Run(engine):\n    return 'done'\n") -> Outcome:
-    return await run_in(sandbox, source)
-
-
-SLEEPER = "import time\ndef Run(engine):\n    time.sleep(1.5)\n    return 'survived'\n"
-
-
-async def ended(sandbox: Sandbox) -> int | None:
-    async with asyncio.timeout(10):
-        return (await asyncio.shield(sandbox.ended)).status
-
-
-async def until(condition: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(20):
-        while not (value := condition()):  # noqa: ASYNC110 - most of it happens in other processes
-            await asyncio.sleep(0.01)
-        return value
-
-
-def depth(pid: int) -> int:
-    """In how many pid namespaces a process is."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return len(next(line for line in lines if line.startswith("NSpid:")).split()) - 1
-
-
-def launcher_of(pool: SandboxPool) -> int:
-    """The launcher itself, the only child of its guard."""
-    assert pool.launcher_pid is not None
-    (launcher,) = [pid for pid in children_of(pool.launcher_pid) if Path(f"/proc/{pid}/stat").exists()][:1]
-    return launcher
-
-
-def zygotes_of(pool: SandboxPool) -> list[int]:
-    launcher = launcher_of(pool)
-    return [pid for pid in children_of(launcher) if depth(pid) == depth(launcher)]
-
-
-def runs_of(pool: SandboxPool) -> list[int]:
-    launcher = launcher_of(pool)
-    return [pid for pid in children_of(launcher) if depth(pid) == depth(launcher) + 1]
+__all__ = ["pool"]  # fixtures
 
 
 async def test_a_sandbox_serves_one_run_and_frees_its_slot(pool: SandboxPool) -> None:
@@ -118,6 +62,22 @@ async def test_callers_get_slots_in_the_order_they_came(pool: SandboxPool) -> No
     await asyncio.gather(*waiters)
 
 
+def block_until_both_ends_are_there(pool: SandboxPool) -> None:
+    """Keep the loop from running, so that it hears of two ends in one turn."""
+    assert pool._launcher is not None
+    assert pool._launcher._launcher is not None
+    sock = pool._launcher._launcher.sock
+    select.select([sock], [], [], 20)
+    one = len(sock.recv(65536, socket.MSG_PEEK))
+    deadline = time.monotonic() + 20
+    while True:
+        (both,) = struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))
+        if both > one:
+            return
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
 async def test_two_slots_that_become_free_at_once_serve_one_that_waited_and_one_that_comes(pool: SandboxPool) -> None:
     async def come() -> Sandbox:
         await asyncio.sleep(0)  # in the moment between the first one's turn and its taking a slot
@@ -128,7 +88,7 @@ async def test_two_slots_that_become_free_at_once_serve_one_that_waited_and_one_
     await until(lambda: pool.waiting == 1)
     for sandbox in sandboxes[:2]:
         sandbox.kill()
-    time.sleep(0.5)  # noqa: ASYNC251 - both ends come in one turn of the loop
+    block_until_both_ends_are_there(pool)
     newcomer = asyncio.create_task(come())
     async with asyncio.timeout(5):
         await asyncio.gather(waiter, newcomer)
@@ -201,167 +161,3 @@ async def test_a_killed_sandbox_is_gone_with_all_that_it_started(pool: SandboxPo
     assert outcome.error.type == "killed"
     assert await ended(sandbox) == -signal.SIGKILL
     assert runs_of(pool) == []
-
-
-@pytest.mark.parametrize("part", ["guard", "launcher"])
-async def test_a_dead_launcher_loses_its_runs_and_is_replaced(pool: SandboxPool, part: str) -> None:
-    sandboxes = [await acquire(pool) for _ in range(2)]
-    sleeping = [asyncio.create_task(run(s, "import time\ndef Run(engine): time.sleep(60)\n")) for s in sandboxes]
-    await until(lambda: len(runs_of(pool)) == 2)
-    assert pool.launcher_pid is not None
-    old = [pool.launcher_pid, *children_of(pool.launcher_pid)]
-    os.kill(pool.launcher_pid if part == "guard" else launcher_of(pool), signal.SIGKILL)
-    for outcome in await asyncio.gather(*sleeping):
-        assert outcome.error is not None
-        assert outcome.error.type == "lost"
-    assert [await ended(sandbox) for sandbox in sandboxes] == [None, None]
-    outcome = await run(await acquire(pool))
-    assert outcome.answer is not None
-    assert pool.restarts == 1
-    await until(lambda: not any(map(is_alive, old)))
-
-
-async def test_a_dead_zygote_is_replaced_and_runs_go_on(pool: SandboxPool) -> None:
-    running = asyncio.create_task(run(await acquire(pool), SLEEPER))
-    await until(lambda: len(runs_of(pool)) == 1)
-    await asyncio.sleep(0.3)  # the launcher knows its name by now: a run that has none is ended with its zygote
-    (zygote,) = zygotes_of(pool)
-    os.kill(zygote, signal.SIGKILL)
-    # The moment without a zygote can be too short to be seen from here: its successor shows that there was one.
-    await until(lambda: len(found := zygotes_of(pool)) == 1 and zygote not in found)
-    await until(lambda: "python" in pool.ready_zygotes)
-    assert (await run(await acquire(pool))).answer is not None
-    outcome = await running
-    assert outcome.answer is not None
-    assert outcome.answer.body == b"survived"
-    assert pool.restarts == 0
-
-
-# The launcher is made to hear of one zygote's death before it hears the name of a run that another has just forked.
-# With many slots it has thousands of descriptors.
-@pytest.mark.parametrize("slots", [3, 250])
-async def test_a_zygote_takes_no_run_of_another_with_it(slots: int) -> None:
-    pool = SandboxPool(config(slots=slots, zygotes=dict.fromkeys(("one", "other"), python.find().zygote)))
-    await pool.start()
-    try:
-        launcher, (first, second) = launcher_of(pool), zygotes_of(pool)
-        os.kill(second, signal.SIGSTOP)
-        running = asyncio.create_task(run(await pool.acquire("other", 10.0, 10), SLEEPER))
-        await asyncio.sleep(1)  # the launcher has passed it on
-        os.kill(launcher, signal.SIGSTOP)
-        os.kill(first, signal.SIGKILL)
-        os.kill(second, signal.SIGCONT)
-        await until(lambda: len(runs_of(pool)) == 1)
-        os.kill(launcher, signal.SIGCONT)
-        outcome = await running
-        assert outcome.answer is not None, outcome.error
-        assert outcome.answer.body == b"survived"
-        await until(lambda: pool.ready_zygotes == {"one", "other"} and pool.restarts == 0)
-        assert first not in zygotes_of(pool)
-        assert second in zygotes_of(pool)
-    finally:
-        await pool.stop()
-
-
-async def test_warm_sandboxes_serve_runs_and_dead_ones_are_replaced() -> None:
-    pool = SandboxPool(config(), warm={"python": 2})
-    await pool.start()
-    try:
-        assert pool.warm == 2
-        sandbox = await acquire(pool)
-        assert (pool.warm, pool.busy) == (1, 1)
-        assert (await run(sandbox)).answer is not None
-        await until(lambda: (pool.warm, pool.busy) == (2, 0))
-        for pid in await until(lambda: len(found := runs_of(pool)) == 2 and found):
-            os.kill(pid, signal.SIGKILL)
-        await until(lambda: pool.warm == 0)
-        assert (await run(await acquire(pool))).answer is not None
-        await until(lambda: pool.warm == 2)
-    finally:
-        await pool.stop()
-
-
-# More warm ones than slots would leave nothing for runs.
-async def test_warm_sandboxes_never_exceed_the_slots() -> None:
-    pool = SandboxPool(config(slots=2), warm={"python": 10})
-    await pool.start()
-    try:
-        assert pool.warm == 2
-        outcomes = await asyncio.gather(*[run(await acquire(pool)) for _ in range(2)])
-        assert all(outcome.answer is not None for outcome in outcomes)
-    finally:
-        await pool.stop()
-
-
-# With CODEACTIONS_QUEUE=0: the warm ones would have every slot for ever, and other languages none.
-async def test_a_warm_sandbox_makes_room_for_another_zygote_even_where_nobody_may_wait() -> None:
-    zygotes = dict.fromkeys(("python", "other"), python.find().zygote)
-    pool = SandboxPool(config(slots=2, zygotes=zygotes), warm={"python": 2})
-    await pool.start()
-    try:
-        assert (await run(await pool.acquire("other", 10.0, most_waiting=0))).answer is not None
-    finally:
-        await pool.stop()
-
-
-@pytest.mark.parametrize("module", ["codeactions.no_such_module", "this"], ids=["not there", "no zygote's"])
-async def test_a_zygote_that_cannot_start_is_a_clear_error(module: str) -> None:
-    pool = SandboxPool(config(zygotes={"broken": module}))
-    try:
-        with pytest.raises(Error) as failed:
-            await pool.start(timeout=10)
-        assert failed.value.code is ErrorCode.INTERNAL
-        assert "launcher" in failed.value.message
-        assert module in failed.value.message or "zygote" in failed.value.message
-    finally:
-        await pool.stop()
-
-
-def cgroups_of(pid: int) -> set[str]:
-    """The names of the group trees that a process's launcher made."""
-    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
-    return {part for line in lines for part in line.split("/") if part.startswith("codeactions-")}
-
-
-def existing_cgroups(names: set[str]) -> list[Path]:
-    return [folder for folder in Path("/sys/fs/cgroup").glob("**/codeactions-*") if folder.name in names]
-
-
-async def test_a_stopped_pool_leaves_no_process_no_cgroup_and_no_descriptor() -> None:
-    await asyncio.to_thread(lambda: None)  # the loop's own threads and descriptors are there from now on
-    before = sorted(os.listdir("/proc/self/fd"))
-    pool = SandboxPool(config(), warm={"python": 2})
-    await pool.start()
-    running = asyncio.create_task(run(await acquire(pool), "import time\ndef Run(engine): time.sleep(60)\n"))
-    await until(lambda: len(runs_of(pool)) == 3)  # one runs, two are warm
-    names = {name for pid in runs_of(pool) for name in cgroups_of(pid)}
-    assert pool.launcher_pid is not None
-    processes = [pool.launcher_pid, *children_of(pool.launcher_pid)]
-    await pool.stop()
-    outcome = await running
-    assert outcome.error is not None
-    assert outcome.error.type == "lost"
-    assert not [pid for pid in processes if is_alive(pid)]
-    assert await asyncio.to_thread(existing_cgroups, names) == []
-    assert sorted(os.listdir("/proc/self/fd")) == before
-
-
-# The launcher that is just being started must not stay behind.
-async def test_a_pool_stopped_while_it_replaces_its_launcher_leaves_nothing() -> None:
-    others = children_of(os.getpid())  # of the server that other tests share
-    pool = SandboxPool(config())
-    await pool.start()
-    old = pool.launcher_pid
-    assert old is not None
-    os.kill(old, signal.SIGKILL)
-    others.append(old)
-    mine = await until(lambda: [pid for pid in children_of(os.getpid()) if pid not in others and _is_guard(pid)])
-    await pool.stop()
-    await until(lambda: not any(map(is_alive, mine)))
-
-
-def _is_guard(pid: int) -> bool:
-    try:
-        return b"inside.supervisor" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False

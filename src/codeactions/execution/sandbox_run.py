@@ -21,7 +21,7 @@ from codeactions.execution.log_collector import LogCollector
 from codeactions.execution.response_policy import read_answer
 from codeactions.runtimes.protocol import LOG_LEVELS, META_LIMIT, TEXT_LIMIT, Kind, Malformed, Reader, unpack_described
 from codeactions.runtimes.runtime import Explain
-from codeactions.sandbox.server.pool import Ended, Sandbox
+from codeactions.sandbox.server.sandbox import Ended, Sandbox
 
 _READ_SIZE = 64 * 1024
 _EXIT_GRACE = 0.02  # seconds from a run's answer to its exit

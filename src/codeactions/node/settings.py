@@ -13,7 +13,7 @@ from codeactions.domain.job import Admission, OutputLimits
 from codeactions.events.config import EventsConfig
 from codeactions.execution.local import BUILD_ZYGOTE
 from codeactions.runtimes.registry import DEFAULT_SETTING, Registry, find
-from codeactions.sandbox.config import LauncherConfig, Limits
+from codeactions.sandbox.config import LauncherConfig, Limits, ZygoteSpec
 
 if TYPE_CHECKING:
     from codeactions.identity.oidc import OidcConfig
@@ -165,9 +165,8 @@ class Settings(BaseSettings):
             ),
             exposed=tuple(path for runtime in runtimes for path in runtime.exposed),
             hidden=tuple(path for runtime in runtimes for path in runtime.hidden),
-            mounts={place: path for runtime in runtimes for place, path in runtime.mounts.items()},
-            zygotes={runtime.language: runtime.zygote for runtime in runtimes},
-            modules_in=tuple(dict.fromkeys(folder for runtime in runtimes for folder in runtime.modules_in)),
+            zygotes=[ZygoteSpec(runtime.language, runtime.zygote, runtime.mounts) for runtime in runtimes],
+            modules_in=dict.fromkeys(folder for runtime in runtimes for folder in runtime.modules_in),
             insecure=insecure,
         )
 
@@ -179,10 +178,9 @@ class Settings(BaseSettings):
         config = self.launcher(catalogue, insecure=insecure, slots=_BUILD_SLOTS)
         config.limits = _BUILD_LIMITS
         runtimes = catalogue.found.values()
-        config.mounts = {place: path for runtime in runtimes for place, path in runtime.build_mounts.items()}
-        config.zygotes = {BUILD_ZYGOTE: "codeactions.runtimes.build_worker"}
         config.modules = tuple(runtime.build for runtime in runtimes)
-        return config
+        mounts = {place: path for runtime in runtimes for place, path in runtime.build_mounts.items()}
+        return config.with_zygotes([ZygoteSpec(BUILD_ZYGOTE, "codeactions.runtimes.build_worker", mounts)])
 
     def oidc(self) -> "OidcConfig | None":
         """Return the issuer of identity tokens; None if there is none. Raises `Error` (invalid)."""

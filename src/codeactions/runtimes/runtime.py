@@ -37,8 +37,9 @@ class Runtime:
     How it is built: build, the module in which the language's build is (builds.py), imported by the build zygote;
     build_mounts, what builds see of the host; form; fingerprint, what decides, beside the source, what a build makes.
 
-    How it is started: zygote, the module whose `preload()` and `run()` a zygote calls; exposed, hidden and mounts, what
-    runs see of the host, as `LauncherConfig` has them; warm, whether a sandbox can wait for its job.
+    How it is started: zygote, the module whose `preload()` and `run()` a zygote calls; exposed and hidden, what all
+    runs see of the host, as `LauncherConfig` has them; mounts, what runs of this language see beside, as `ZygoteSpec`
+    has them; warm, whether a sandbox can wait for its job.
 
     How it is seen to work: trial, a source that returns `WORKS`; "" for a language that needs no trial.
 

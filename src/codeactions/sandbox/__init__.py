@@ -1,9 +1,12 @@
-"""How a process is walled off from the host and from every other run.
+"""Isolation of runs from the host and from each other. Knows nothing of codes, HTTP or PostgreSQL.
 
-Knows nothing of codes, HTTP or PostgreSQL. The launcher and the zygotes import only this package and the
+server/: the server's side: the pool of slots, the zygotes it has opened, the launcher process it talks to.
+inside/: the processes that isolate and start runs: supervisor, launcher, zygote, run.
+config and channel: what both sides say to each other, and how.
+
+The supervisor, the launcher and the zygotes import only inside/, config and channel, the runtimes' workers and the
 standard library, so what hostile code finds in its own memory is this source and nothing else.
 
-Every page of a zygote's memory is paid for in every fork, so what a zygote imports is kept small: modules
-`config` to `zygote` (all but `process` and `pool`, the server's side) do without dataclasses, pathlib and typing,
-which together add 3 MB and a quarter to the cost of a run.
+Every page of a zygote's memory is paid for in every fork, so what a zygote imports is kept small: config, channel and
+all of inside/ do without dataclasses, pathlib and typing, which together add 3 MB and a quarter to the cost of a run.
 """

@@ -1,9 +1,14 @@
-"""Messages between server, launcher and zygotes: one JSON object and a few descriptors in one SOCK_SEQPACKET packet."""
+"""Messages between server, supervisor, launcher and zygotes.
+
+Each message is one JSON object and a few descriptors in one SOCK_SEQPACKET packet.
+"""
 
 from __future__ import annotations
 
 import array
+import errno
 import json
+import os
 import socket
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
@@ -19,20 +24,25 @@ class Closed(Exception):
 
 
 def send(sock: socket.socket, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
-    """Send one message. Raises `Closed` when nobody is there to take it."""
+    """Send one message. Raises `Closed` when the other side is gone, and `OSError` for a message over 64 KiB."""
     ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    data = json.dumps(message).encode()
+    if len(data) > _LARGEST:
+        raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
     try:
-        sock.sendmsg([json.dumps(message).encode()], ancillary)
+        sock.sendmsg([data], ancillary)
     except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError) as error:
         raise Closed from error
 
 
-def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """Take one message and its descriptors (close-on-exec). Raises `Closed`, and what the socket raises."""
+def receive(sock: socket.socket, *, wait: bool = True) -> tuple[dict[str, Any], list[int]]:
+    """Take one message and its descriptors (close-on-exec).
+
+    Raises `Closed`, what the socket raises, and with wait=False `BlockingIOError` when no message is there.
+    """
+    flags = socket.MSG_CMSG_CLOEXEC if wait else socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT
     try:
-        data, ancillary, _, _ = sock.recvmsg(
-            _LARGEST, socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS), socket.MSG_CMSG_CLOEXEC
-        )
+        data, ancillary, _, _ = sock.recvmsg(_LARGEST, socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS), flags)
     except ConnectionResetError as error:
         raise Closed from error
     if not data:

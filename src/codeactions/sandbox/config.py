@@ -1,6 +1,13 @@
-"""What the launcher is told once, when it starts: plain data that crosses a socket as JSON."""
+"""What the supervisor and the launcher are told: plain data that crosses a socket as JSON."""
+
+from __future__ import annotations
 
 import json
+import os
+
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 class Limits:
@@ -22,64 +29,99 @@ class Limits:
         self.open_files = open_files
 
 
-class LauncherConfig:
-    """How many slots there are, what their runs see and use, and which zygotes are kept warm.
+class ZygoteSpec:
+    """One kind of zygote: what it imports, and what its runs see beside what all runs see. Immutable.
 
-    exposed: host paths that runs see read-only, at the same place.
-    mounts: places where runs see something of the host's, read-only: place → host path. What is mounted below /tmp
-        or /proc is covered by a run's own.
-    hidden: folders inside `exposed` that runs see empty.
-    zygotes: name → module with `preload(limits, places)`, called once, and `run()`, called in each run. `places`
-        says where mounts really are that are not at their place. What the module's
-        programs need of their own before a user's code has anything it says in `DATA_BYTES`.
-    modules: further modules that the zygotes use, imported with the zygotes' own while their files can be seen.
-    modules_in: folders that the modules may be in, beside the one that this package is in.
-    insecure: no walls at all; for hosts that offer none, and only when asked for.
+    name: what sandboxes of it are asked for by.
+    module: has `preload(limits, places)`, called once, and `run()`, called in each run. `places` says where mounts
+        really are that are not at their place. What the module's programs need of their own before a user's code has
+        anything it says in `DATA_BYTES`. The supervisor imports it beforehand, while its file can be seen, if it is
+        known at the launcher's start (`LauncherConfig.modules`); else its file has to be in the zygote's root.
+    mounts: places where runs of this zygote see something of the host's, read-only: place → host path. The host path
+        has to exist when the zygote is opened. What is mounted below /tmp or /proc is covered by a run's own.
+    ready_seconds: the time in which the zygote has to become ready.
     """
 
-    __slots__ = ("exposed", "hidden", "insecure", "limits", "modules", "modules_in", "mounts", "slots", "zygotes")
+    __slots__ = ("module", "mounts", "name", "ready_seconds")
+    name: str
+    module: str
+    mounts: Mapping[str, str]
+    ready_seconds: float
+
+    def __init__(
+        self, name: str, module: str, mounts: Mapping[str, str] | None = None, *, ready_seconds: float = 30.0
+    ) -> None:
+        """Raises `ValueError` for a place that is not an absolute, normal path below the root."""
+        mounts = dict(mounts or {})
+        for place in mounts:
+            if place[:1] != "/" or place[1:2] in ("", "/") or os.path.normpath(place) != place:
+                raise ValueError(f"{place!r} is no place for a mount")
+        for field, value in zip(self.__slots__, (module, mounts, name, ready_seconds), strict=True):
+            object.__setattr__(self, field, value)
+
+    def __setattr__(self, field: str, value: object) -> None:
+        raise AttributeError(f"a {type(self).__name__} cannot be changed")
+
+    def __repr__(self) -> str:
+        return f"<ZygoteSpec {self.name}: {self.module}, {len(self.mounts)} mounts>"
+
+
+class LauncherConfig:
+    """How many slots there are, what all runs see and use, and which zygotes are opened at the start.
+
+    exposed: host paths that runs see read-only, at the same place.
+    hidden: folders inside `exposed` that runs see empty.
+    modules: further modules that zygotes use, imported while their files can be seen: those of zygotes that are opened
+        later, and those that a zygote's module imports by itself.
+    modules_in: folders that the modules may be in, beside the one that this package is in.
+    insecure: no isolation at all; for hosts that offer none, and only when asked for.
+    """
+
+    __slots__ = ("exposed", "hidden", "insecure", "limits", "modules", "modules_in", "slots", "zygotes")
 
     def __init__(
         self,
         *,
         slots: int = 64,
         limits: Limits | None = None,
-        exposed: tuple[str, ...] = (),
-        hidden: tuple[str, ...] = (),
-        mounts: dict[str, str] | None = None,
-        zygotes: dict[str, str] | None = None,
-        modules: tuple[str, ...] = (),
-        modules_in: tuple[str, ...] = (),
+        exposed: Iterable[str] = (),
+        hidden: Iterable[str] = (),
+        zygotes: Iterable[ZygoteSpec] = (),
+        modules: Iterable[str] = (),
+        modules_in: Iterable[str] = (),
         insecure: bool = False,
     ) -> None:
         self.slots = slots
         self.limits = limits or Limits()
-        self.exposed = exposed
-        self.hidden = hidden
-        self.mounts = mounts or {}
-        self.zygotes = zygotes or {}
-        self.modules = modules
-        self.modules_in = modules_in
+        self.exposed = tuple(exposed)
+        self.hidden = tuple(hidden)
+        self.zygotes = tuple(zygotes)
+        self.modules = tuple(modules)
+        self.modules_in = tuple(modules_in)
         self.insecure = insecure
 
+    def with_zygotes(self, zygotes: Iterable[ZygoteSpec]) -> LauncherConfig:
+        """Return the same configuration with other zygotes."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return LauncherConfig(**{**values, "zygotes": zygotes})
+
     def to_json(self) -> bytes:
-        """The configuration as it crosses the socket."""
+        """Return the configuration as it crosses the socket: without the zygotes, but with their modules."""
         values = {name: getattr(self, name) for name in self.__slots__}
         values["limits"] = {name: getattr(self.limits, name) for name in Limits.__slots__}
+        values["modules"] = [*dict.fromkeys((*self.modules, *(spec.module for spec in values.pop("zygotes"))))]
         return json.dumps(values).encode()
 
     @classmethod
-    def from_json(cls, data: bytes) -> "LauncherConfig":
-        """The reverse of `to_json`."""
+    def from_json(cls, data: bytes) -> LauncherConfig:
+        """Return the configuration that `to_json` made these bytes of."""
         values = json.loads(data)
         values["limits"] = Limits(**values["limits"])
-        for name in ("exposed", "hidden", "modules", "modules_in"):
-            values[name] = tuple(values[name])
         return cls(**values)
 
 
 class Level:
-    """Which walls a launcher really put up; shown by `/health` and `codeactions doctor`.
+    """How far a launcher could really isolate its runs; shown by `/health` and `codeactions doctor`.
 
     namespaces: user, pid, mount, ipc, uts and network namespaces and a pivoted root.
     cgroup: "v1", "v2" or "none"; with "none" memory and processes are limited by rlimits alone.
@@ -98,7 +140,7 @@ class Level:
         self.host_uids = host_uids
 
     def to_object(self) -> dict[str, object]:
-        """The level as JSON values; `Level(**…)` is the reverse."""
+        """Return the level as JSON values; `Level(**…)` is the reverse."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     def __repr__(self) -> str:
@@ -106,7 +148,7 @@ class Level:
 
     @property
     def name(self) -> str:
-        """`full`, `reduced` (something of the host's is missing) or `none`."""
+        """`full`, `reduced` (something that the host should offer is missing) or `none`."""
         if not (self.namespaces and self.seccomp):
             return "none"
         complete = {"memory", "pids"} <= set(self.controllers) and self.host_uids == "per slot"

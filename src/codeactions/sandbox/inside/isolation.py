@@ -1,4 +1,4 @@
-"""How one run is walled in: what its process does between its birth and the first byte it reads.
+"""Isolation of one run: what its process does between its birth and the first byte it reads.
 
 Order matters. What needs power over the zygote's namespaces (cgroup, mounts, identity) comes first, then the
 run's own user namespace, which owns nothing, then the loss of every capability, then the filter. Nothing that
@@ -25,7 +25,7 @@ _MEGABYTE = 1024 * 1024
 
 
 class Slot:
-    """What one run at a time owns.
+    """The resources that one run at a time owns.
 
     uid: the slot's user id as the launcher sees it; its own on the host as well when started as root.
     network: file descriptor of the slot's network namespace, in which only loopback exists; -1 for none.
@@ -43,23 +43,23 @@ class Slot:
 
 
 class Isolation:
-    """The walls of a zygote's runs: prepared once, put up in each run.
+    """The isolation of a zygote's runs: prepared once, completed by each run.
 
     What can be inherited is set in the zygote, and what a run needs to hand to the kernel is made there too: each
     page of memory that a new process is the first to write costs it about 4 µs, more than most system calls.
     """
 
-    def __init__(self, limits: Limits, *, walled: bool, data_bytes: int = 0) -> None:
-        """walled=False (`--insecure-no-sandbox`): a process group of its own and rlimits, no wall at all.
+    def __init__(self, limits: Limits, *, isolated: bool, data_bytes: int = 0) -> None:
+        """isolated=False (`--insecure-no-sandbox`): a process group of its own and rlimits, no more.
 
         data_bytes: what comes on top of the memory limit where only an rlimit, which counts reservations, enforces it.
         """
         self._limits = limits
         self._data_bytes = limits.memory_bytes + data_bytes
-        self._walled = walled
+        self._isolated = isolated
         inodes = max(1024, limits.tmp_bytes // 4096)
         self._tmp_options = f"size={limits.tmp_bytes},nr_inodes={inodes},mode=1777".encode()
-        self._filter = syscalls.Filter(seccomp.program()) if walled else None
+        self._filter = syscalls.Filter(seccomp.program()) if isolated else None
 
     def prepare(self) -> None:
         """Limit the zygote itself as far as its runs inherit it."""
@@ -74,20 +74,20 @@ class Isolation:
             _lower(kind, value)
 
     def fork(self, slot: Slot) -> int:
-        """Fork a run: 0 in the run, which then has to `enter`; its pid in the caller, the zygote.
+        """Fork a run: 0 in the run, which then has to `enter` its slot; its pid in the caller, the zygote.
 
         The new process is the launcher's child, not the zygote's, so that one process reaps every run.
         """
-        if not self._walled:
+        if not self._isolated:
             return syscalls.clone(syscalls.CLONE_PARENT, slot.group.folder)
         syscalls.setns(slot.network, syscalls.CLONE_NEWNET)
         return syscalls.clone(_RUN_FLAGS, slot.group.folder)
 
     def enter(self, slot: Slot) -> None:
-        """Wall the calling process, newly forked, in. Raises `OSError`: then it has to end."""
+        """Isolate the calling process, newly forked, in its slot. Raises `OSError`: then it has to end."""
         slot.group.enter()
-        if self._walled:
-            self._put_up(slot)
+        if self._isolated:
+            self._isolate(slot)
         else:
             os.setsid()
             syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -100,12 +100,12 @@ class Isolation:
             syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
             self._filter.install()
 
-    def _put_up(self, slot: Slot) -> None:
+    def _isolate(self, slot: Slot) -> None:
         """Take own files, own processes, own groups, the slot's identity, then a user namespace that owns nothing."""
         syscalls.mount(b"tmpfs", b"/tmp", b"tmpfs", _TMP_FLAGS, self._tmp_options)
-        # The launcher's /proc, where the maps of the namespace to come can be written.
+        # The zygote's /proc, where the maps of the namespace to come can be written.
         own = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY)
-        # Only processes: what /proc tells of the host (its load, interrupts, modules) is nobody's business here.
+        # Only processes: what /proc tells of the host (its load, interrupts, modules) is no business of a run's.
         # Read-only: a run could otherwise take back that it is the first to go when the host is out of memory.
         syscalls.mount(b"proc", b"/proc", b"proc", _PROC_FLAGS, b"subset=pid")
         # Its root is the slot's group, or /proc/self/cgroup would tell where on the host the server is. Not before the

@@ -1,92 +1,124 @@
 """The one process of a node that may create sandboxes: starts runs in slots, kills them, and tells when they are gone.
 
 It is init of its own pid namespace, so when it ends, the kernel ends every zygote and every run. It ends when
-the server's side of its socket closes. It knows no database, no code and no secret; supervisor.py starts it.
+the server's side of its socket closes. It knows no database, no code and no secret; supervisor.py starts it. It decides
+nothing: a zygote that died is opened again when the server says so.
 
-From the server: `{"start", "run", "zygote"}` (slot number, the run's number, a zygote's name) with the
-run's descriptors, and `{"kill", "run"}`. To the server: `{"ready": level}`, `{"fatal": why}`, `{"ended", "run", …}`,
-and `{"zygote", "state"}` whenever one became ready or died.
+From the supervisor: `{"open": number, "module", "places"}` with the zygote's root, or the same with `"failed": why`,
+and `{"close": number}`. A number stands for one zygote and is never used again.
+From the server: `{"start": slot, "run", "zygote": number}` with the run's descriptors, and `{"kill": slot, "run"}`. A
+run has a number, too.
+To the server: `{"ready": level}` or `{"fatal": why}` first, then `{"ended": slot, "run", …}`, and `{"zygote": number,
+"state"}`, with the state "ready" or "ended", the latter with the reason as "why".
 """
+
+from __future__ import annotations
 
 import contextlib
 import os
-import select
 import selectors
 import signal
 import socket
 
 from codeactions.sandbox import channel
-from codeactions.sandbox.config import LauncherConfig
-from codeactions.sandbox.inside import zygote
-from codeactions.sandbox.inside.isolation import Slot
+from codeactions.sandbox.inside import rootfs, zygote
+from codeactions.sandbox.inside.zygote_process import ZygoteProcess
+
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from typing import Any
+
+    from codeactions.sandbox.config import LauncherConfig
+    from codeactions.sandbox.inside.isolation import Slot
 
 _NAMING_MS = 1000  # in which a living zygote tells of a run that it was asked for
-
-
-class _Zygote:
-    def __init__(self, name: str, pid: int, sock: socket.socket) -> None:
-        self.name = name
-        self.pid = pid
-        self.sock = sock
-        self.ready = False
-        self.asked: dict[int, int] = {}  # slot → run, asked for but not yet forked
 
 
 class Launcher:
     """The loop of the launcher process. Single-threaded; every wait is in the selector."""
 
-    def __init__(self, server: socket.socket, config: LauncherConfig, slots: list[Slot]) -> None:
+    def __init__(
+        self, server: socket.socket, supervisor: socket.socket, config: LauncherConfig, slots: list[Slot]
+    ) -> None:
         self._server = server
+        self._supervisor = supervisor
         self._config = config
         self._slots = slots
-        self._zygotes: dict[str, _Zygote] = {}
+        self._zygotes: dict[int, ZygoteProcess] = {}  # by number
         self._pids: dict[int, tuple[int, int]] = {}  # pid → slot, run
         self._running: dict[int, tuple[int, int]] = {}  # slot → run, pid
         self._unclaimed: dict[int, int] = {}  # pid → wait status of runs reaped before their zygote told of them
-        self._deaths = 0  # of zygotes
         self._doomed: set[tuple[int, int]] = set()  # slot, run: to be killed as soon as the pid is known
         self._selector = selectors.DefaultSelector()
+        self._wakeup = socket.socketpair()
 
     def serve(self) -> None:
         """Work until the server is gone."""
-        reader, writer = socket.socketpair()
-        for end in (reader, writer):
+        reader, writer = self._wakeup
+        for end in self._wakeup:
             end.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._server, selectors.EVENT_READ, self._on_server)
-        self._selector.register(reader, selectors.EVENT_READ, lambda: self._on_children(reader))
-        for name in self._config.zygotes:
-            self._start_zygote(name)
+        self._selector.register(self._supervisor, selectors.EVENT_READ, self._on_supervisor)
+        self._selector.register(reader, selectors.EVENT_READ, self._on_children)
         with contextlib.suppress(channel.Closed):
             while True:
-                deaths = self._deaths
                 for key, _ in self._selector.select():
                     key.data()
-                    if self._deaths != deaths:  # other zygotes' sockets have been read: what select said is old
-                        break
 
-    def _start_zygote(self, name: str) -> None:
+    def _on_supervisor(self) -> None:
+        message, descriptors = channel.receive(self._supervisor)
+        try:
+            if "failed" in message:
+                self._tell_ended(message["open"], message["failed"])
+            elif "open" in message:
+                self._open_zygote(message["open"], message["module"], message["places"], *descriptors)
+            elif "close" in message:
+                self._close_zygote(message["close"])
+        except OSError as error:
+            self._tell_ended(message["open"], str(error))
+        finally:
+            for fd in descriptors:
+                os.close(fd)
+
+    def _open_zygote(self, number: int, module: str, places: dict[str, str], root: int | None = None) -> None:
+        """Fork a zygote. `root`: descriptor of its mount namespace; None where nothing is isolated."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
         if pid == 0:
             try:
-                self._selector.close()
-                self._server.close()
                 ours.close()
-                for other in self._zygotes.values():
-                    other.sock.close()
-                walled = not self._config.insecure
-                # Without walls nothing is mounted anywhere: programs are where the host has them.
-                places = {} if walled else self._config.mounts
-                module = self._config.zygotes[name]
-                zygote.serve(theirs, module, self._slots, self._config.limits, places, walled=walled)
+                self._close_all()
+                if root is not None:
+                    rootfs.enter(root)
+                    os.close(root)
+                zygote.serve(theirs, module, self._slots, self._config.limits, places, isolated=root is not None)
+            except OSError as error:
+                channel.send(theirs, {"failed": zygote.describe(error)})
             finally:
                 os._exit(0)
         theirs.close()
-        started = _Zygote(name, pid, ours)
-        self._zygotes[name] = started
-        self._selector.register(ours, selectors.EVENT_READ, lambda: self._on_zygote(started))
+        opened = ZygoteProcess(number, pid, ours)
+        self._zygotes[number] = opened
+        self._selector.register(ours, selectors.EVENT_READ, lambda: self._on_zygote(opened))
+
+    def _close_all(self) -> None:
+        """Close, in a new zygote, what belongs to the launcher."""
+        signal.set_wakeup_fd(-1)
+        self._selector.close()
+        for sock in (self._server, self._supervisor, *self._wakeup, *(other.sock for other in self._zygotes.values())):
+            sock.close()
+
+    def _close_zygote(self, number: int) -> None:
+        """Let a zygote fork what it was asked for, and end. Its runs are the launcher's children, and go on."""
+        if (chosen := self._zygotes.get(number)) is not None:  # it may just have died
+            chosen.close()
 
     def _on_server(self) -> None:
         message, descriptors = channel.receive(self._server)
@@ -99,11 +131,13 @@ class Launcher:
             for fd in descriptors:
                 os.close(fd)
 
-    def _start_run(self, slot: int, run: int, name: str, descriptors: list[int]) -> None:
-        chosen = self._zygotes[name]
+    def _start_run(self, slot: int, run: int, number: int, descriptors: list[int]) -> None:
+        chosen = self._zygotes.get(number)
+        if chosen is None or chosen.closing:
+            self._tell_never_started(slot, run, "its zygote is closed")
+            return
         try:
-            channel.send(chosen.sock, {"slot": slot, "run": run}, tuple(descriptors))
-            chosen.asked[slot] = run
+            chosen.ask(slot, run, tuple(descriptors))
         except channel.Closed:
             self._tell_never_started(slot, run, "its zygote had just died")
 
@@ -119,16 +153,29 @@ class Launcher:
             # Without a pid namespace, its process group is all that can be found of a run.
             os.kill(-pid if self._config.insecure else pid, signal.SIGKILL)
 
-    def _on_zygote(self, source: _Zygote) -> None:
+    def _on_zygote(self, source: ZygoteProcess) -> bool:
+        """Hear one message of a zygote. False: there is none, as it has been read by `_kill_strays`, or no more."""
+        if source.number not in self._zygotes:  # reaped since the selector told of it
+            return False
         try:
-            message, _ = channel.receive(source.sock)
+            message = source.hear()
         except channel.Closed:
-            self._replace_zygote(source)
-            return
-        if "ready" in message:
+            self._stop_listening(source)
+            source.kill()  # the rest is done when it is reaped
+            return False
+        if message is None:
+            return False
+        if "slot" in message:
+            self._on_named(source, message)
+        elif "ready" in message:
             source.ready = True
-            channel.send(self._server, {"zygote": source.name, "state": "ready"})
-            return
+            channel.send(self._server, {"zygote": source.number, "state": "ready"})
+        else:
+            source.why = message["failed"]
+        return True
+
+    def _on_named(self, source: ZygoteProcess, message: dict[str, Any]) -> None:
+        """A zygote has forked a run, or tells why it could not."""
         slot, run = message["slot"], message["run"]
         source.asked.pop(slot, None)
         if "error" in message:
@@ -143,31 +190,31 @@ class Launcher:
         if pid in self._unclaimed:
             self._finish(pid, self._unclaimed.pop(pid))
 
-    def _replace_zygote(self, gone: _Zygote) -> None:
-        """A zygote died: its runs, which are our children, go on; what it had not forked yet is given back."""
-        self._selector.unregister(gone.sock)
+    def _stop_listening(self, source: ZygoteProcess) -> None:
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(source.sock)
+
+    def _on_zygote_reaped(self, gone: ZygoteProcess, status: int) -> None:
+        """Give back what a zygote had not forked yet. Its runs, which are our children, go on."""
+        gone.set_reaped(status)
+        while self._on_zygote(gone):  # what it still said
+            pass
+        self._stop_listening(gone)
         gone.sock.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(gone.pid, signal.SIGKILL)
-        if not gone.ready:
-            # Dying while it warms up, it would die again: without it the launcher is of no use.
-            channel.send(self._server, {"fatal": f"the {gone.name} zygote died while starting"})
-            raise channel.Closed
-        channel.send(self._server, {"zygote": gone.name, "state": "died"})
+        del self._zygotes[gone.number]
+        self._tell_ended(gone.number, gone.why)
         for slot, run in gone.asked.items():
             self._doomed.discard((slot, run))
             self._tell_never_started(slot, run, "its zygote died")
-        gone.asked.clear()
-        self._deaths += 1
-        self._start_zygote(gone.name)
         self._kill_strays()
 
     def _kill_strays(self) -> None:
-        """End the run that a zygote had forked but died before it could name: nobody else could ever find it."""
+        """End what a zygote left without a name: the run it had just forked, which could never be found again."""
         # What the others are forking just now gets its name first; one that says nothing has to take the risk.
         for other in [*self._zygotes.values()]:
-            while other.ready and other.asked and _has_news(other.sock):
-                self._on_zygote(other)
+            while other.ready and other.asked and other.has_news(_NAMING_MS):
+                if not self._on_zygote(other):
+                    break
         known = {*self._pids, *(z.pid for z in self._zygotes.values())}
         for entry in os.listdir("/proc"):
             if not entry.isdigit() or int(entry) in known:
@@ -177,7 +224,8 @@ class Launcher:
                 if parent == os.getpid():
                     self._signal(int(entry))
 
-    def _on_children(self, reader: socket.socket) -> None:
+    def _on_children(self) -> None:
+        reader, _ = self._wakeup
         with contextlib.suppress(BlockingIOError):
             while reader.recv(4096):
                 pass
@@ -190,12 +238,14 @@ class Launcher:
                 return
             if pid in self._pids:
                 self._finish(pid, status)
-            elif not any(pid == z.pid for z in self._zygotes.values()):
+            elif (gone := next((z for z in self._zygotes.values() if z.pid == pid), None)) is not None:
+                self._on_zygote_reaped(gone, status)
+            else:
                 self._unclaimed[pid] = status
                 self._forget_unclaimable()
 
     def _forget_unclaimable(self) -> None:
-        """With nothing asked for there is nobody left to claim a status (an old zygote's, or its last run's)."""
+        """Drop statuses that no zygote can claim, since nothing is asked for."""
         if not any(z.asked for z in self._zygotes.values()):
             self._unclaimed.clear()
 
@@ -214,9 +264,5 @@ class Launcher:
     def _tell_never_started(self, slot: int, run: int, why: str) -> None:
         channel.send(self._server, {"ended": slot, "run": run, "status": None, "why": why})
 
-
-def _has_news(sock: socket.socket) -> bool:
-    """Wait a moment for a message. By poll: with many slots there are more descriptors than select can name."""
-    waiting = select.poll()
-    waiting.register(sock, select.POLLIN)
-    return bool(waiting.poll(_NAMING_MS))
+    def _tell_ended(self, number: int, why: str) -> None:
+        channel.send(self._server, {"zygote": number, "state": "ended", "why": why})

@@ -1,17 +1,26 @@
 """The file system that runs see: a read-only root with a few of the host's folders in it, and nothing else.
 
-It is built once, before the launcher enters its user namespace. The kernel then locks every mount of it
-(mount_namespaces(7)), so not even the launcher could make one writable or look beneath.
+The launcher has one, and each zygote has one of its own, with the mounts that are its runs' alone. A root is built with
+the host's privileges and then given to the launcher's user namespace. The kernel locks every mount of it thereby
+(mount_namespaces(7)), so neither the launcher nor a zygote could make one writable or look beneath.
 """
+
+from __future__ import annotations
 
 import os
 import stat
 
 from codeactions.sandbox.inside import syscalls
 
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from codeactions.sandbox.config import LauncherConfig
+
 RUN_UID = 1000  # what a run sees as its own uid and gid; on the host it is the slot's
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-# Programs and libraries of the host, certificates that anybody may read, time zones.
+# Programs and libraries of the host, public certificates, time zones.
 SYSTEM_PATHS = (
     "/bin",
     "/lib",
@@ -48,28 +57,27 @@ _FILES = {
 # Up to this size a file is copied: runs see in /proc/self/mountinfo where on the host a mounted one is.
 _COPIED_BYTES = 256 * 1024
 SLOT_DEVICES = "/.devices"  # a folder for each slot, by its number
+_ROOT_OPTIONS = b"mode=0755,size=1m"
 _BUILD_AT = "/tmp"  # exists everywhere, and what it hides stays reachable through the opened sources
 
 
-def enter(
-    exposed: tuple[str, ...], hidden: tuple[str, ...], mounts: dict[str, str], *, owner: int | None, slots: int
-) -> None:
-    """Build the root in a mount namespace of the caller's own and make it the caller's root.
+def build(config: LauncherConfig, mounts: Mapping[str, str], *, owner: int | None, slots: int) -> None:
+    """Build a root in a mount namespace of the caller's own and make it the caller's root.
 
-    `exposed` paths that do not exist are left out; those of `mounts` (place → host path) have to exist. `owner` is
-    the launcher's user id, and None without root: then no device can be made, and all slots share the host's. Raises
-    `OSError`.
+    `config.exposed` paths that do not exist are left out; those of `mounts` (place → host path) have to exist. `owner`
+    is the launcher's user id, and None without root: then no device can be made, and all slots share the host's.
+    `slots` is the number of slots that get devices of their own. Raises `OSError`.
     """
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount(b"none", b"/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
-    links, sources = _open_sources(exposed)
+    links, sources = _open_sources(config.exposed)
     files: dict[str, str | bytes] = dict(_FILES)
     for place, path in mounts.items():
         if os.path.isfile(path) and os.path.getsize(path) <= _COPIED_BYTES:
             files[place] = _read(path)
         else:
             sources[place] = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    syscalls.mount(b"sandbox", _BUILD_AT.encode(), b"tmpfs", syscalls.MS_NOSUID, b"mode=0755,size=1m")
+    syscalls.mount(b"sandbox", _BUILD_AT.encode(), b"tmpfs", syscalls.MS_NOSUID, _ROOT_OPTIONS)
     for folder in ("dev", "etc", "proc", "tmp", "var", "run", ".empty"):
         os.mkdir(f"{_BUILD_AT}/{folder}", 0o755)
     for path, target in {**_LINKS, **links}.items():
@@ -80,7 +88,7 @@ def enter(
         _write(_BUILD_AT + path, content)
     for path, fd in sources.items():
         _bind(fd, _BUILD_AT + path, syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NODEV)
-    for path in hidden:
+    for path in config.hidden:
         if os.path.isdir(_BUILD_AT + path):
             _bind_empty(_BUILD_AT + path)
     for device in _DEVICES:
@@ -96,8 +104,27 @@ def enter(
     syscalls.pivot_root(_BUILD_AT)
 
 
+def lock_for(user_namespace: int) -> int:
+    """Give the caller's mount namespace, with every mount in it locked, to a user namespace below the caller's.
+
+    The caller enters the user namespace (a descriptor). Returns a descriptor of the mount namespace. Raises `OSError`.
+    """
+    syscalls.setns(user_namespace, syscalls.CLONE_NEWUSER)
+    syscalls.unshare(syscalls.CLONE_NEWNS)  # the copy for another user namespace is what locks them
+    return os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def enter(root: int) -> None:
+    """Enter the mount namespace of a root, and see there the processes of the caller's pid namespace.
+
+    `root` is a descriptor that `lock_for` returned. Raises `OSError`.
+    """
+    syscalls.setns(root, syscalls.CLONE_NEWNS)
+    syscalls.mount(b"proc", b"/proc", b"proc", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC)
+
+
 def _make_devices(owner: int, slots: int) -> None:
-    """A /dev for each slot. Locks belong to a node: on shared ones two runs could signal each other with them.
+    """Make a /dev for each slot. Locks belong to a node: on shared ones two runs could signal each other with them.
 
     Runs cannot enter the folder, which is the launcher's; they get their own by a mount (isolation.py).
     """
@@ -116,7 +143,7 @@ def _make_devices(owner: int, slots: int) -> None:
     syscalls.set_mount_attributes(root, syscalls.MOUNT_ATTR_RDONLY)
 
 
-def _open_sources(exposed: tuple[str, ...]) -> tuple[dict[str, str], dict[str, int]]:
+def _open_sources(exposed: Iterable[str]) -> tuple[dict[str, str], dict[str, int]]:
     """Sort paths into symbolic links to be copied (as `/bin` often is) and opened places to be mounted."""
     links: dict[str, str] = {}
     sources: dict[str, int] = {}

@@ -121,7 +121,7 @@ def _search_tree(stretches: list[tuple[int, list[_Instruction]]]) -> list[_Instr
 
 @cache
 def program(architecture: str = syscalls.ARCHITECTURE) -> bytes:
-    """The filter as struct sock_filter[]. Another architecture's calls (32-bit ones, x32) kill the process.
+    """Return the filter as struct sock_filter[]. Another architecture's calls (32-bit ones, x32) kill the process.
 
     Raises `OSError` (ENOSYS) on an architecture there is no table for.
     """

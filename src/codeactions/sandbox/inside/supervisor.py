@@ -1,173 +1,178 @@
-"""The launcher's outer half: does what needs the host's privileges, then waits to clean up.
+"""The supervisor of one launcher: does what needs the host's view and privileges, and cleans up.
 
-Started by the server as a fresh interpreter with a scrubbed environment and one socket. It makes the cgroups
-and the file system, gives birth to the launcher in namespaces of its own, and removes the cgroups when the
-launcher is gone, however it ended.
+The server starts it as a fresh interpreter with a scrubbed environment and two sockets. It makes the cgroups, starts
+the launcher in namespaces of its own, and has a root built for each zygote that the server opens. When the launcher is
+gone, however it ended, the supervisor removes the cgroups.
+
+From the server, on the first socket: the configuration, then `{"open": number, "module", "mounts"}` and `{"close":
+number}`. A number stands for one zygote and is never used again. The second socket is the launcher's; it takes from
+the supervisor the same two messages, the first with the zygote's root. See launcher.py.
 """
+
+from __future__ import annotations
 
 import contextlib
 import importlib
 import os
 import resource
+import selectors
 import signal
 import socket
 import sys
 
 from codeactions.sandbox import channel
-from codeactions.sandbox.config import LauncherConfig, Level
-from codeactions.sandbox.inside import cgroups, rootfs, syscalls
-from codeactions.sandbox.inside.isolation import Slot
-from codeactions.sandbox.inside.launcher import Launcher
+from codeactions.sandbox.config import LauncherConfig
+from codeactions.sandbox.inside import cgroups, launcher_start
+from codeactions.sandbox.inside.launcher_start import Sockets
+from codeactions.sandbox.inside.root_builder import RootBuilder
+from codeactions.sandbox.inside.zygote import describe
 
-_UID_BASE = 2_000_000_000  # above what hosts give to people, services and containers
-# Not its own cgroups: the launcher's group and the slots' lie side by side, and where the host mounts cgroup v2 with
-# `nsdelegate`, as systemd does, nothing is put into a group outside one's namespace. Runs get one each (isolation.py).
-_LAUNCHER_NAMESPACES = (
-    syscalls.CLONE_NEWUSER
-    | syscalls.CLONE_NEWPID
-    | syscalls.CLONE_NEWNS
-    | syscalls.CLONE_NEWIPC
-    | syscalls.CLONE_NEWUTS
-    | syscalls.CLONE_NEWNET
-)
+TYPE_CHECKING = False  # as in typing, which is too large to import here
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 
-def main(descriptor: int) -> None:
-    """Entry point of the process. Reads a `LauncherConfig` from the socket `descriptor`."""
-    server = socket.socket(fileno=descriptor)
-    server.set_inheritable(False)
+def main(control: int, launchers: int) -> None:
+    """Be the supervisor. `control` and `launchers` are descriptors of the two sockets."""
+    sockets = Sockets(socket.socket(fileno=control), socket.socket(fileno=launchers))
+    for sock in (sockets.control, sockets.server):
+        sock.set_inheritable(False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the server alone says when to end
     try:
-        _serve(server, LauncherConfig.from_json(server.recv(65536)))
-    except channel.Closed:
-        pass
-    except (OSError, ImportError) as error:
-        with contextlib.suppress(channel.Closed):
-            channel.send(server, {"fatal": str(error)})
+        _serve(sockets, LauncherConfig.from_json(sockets.control.recv(65536)))
+    except OSError as error:
+        with contextlib.suppress(OSError, channel.Closed):
+            channel.send(sockets.server, {"fatal": str(error)})
 
 
-def _serve(server: socket.socket, config: LauncherConfig) -> None:
+def _serve(sockets: Sockets, config: LauncherConfig) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     sys.path.extend(config.modules_in)
-    for module in (*config.zygotes.values(), *config.modules):
-        importlib.import_module(module)  # now, while its file can still be seen
+    broken = _import_modules(config)
     as_root = os.geteuid() == 0
     tree = cgroups.create(config.limits, config.slots)
     try:
+        builder = None
         if config.insecure:
-            pid = os.fork()
-            if pid == 0:
-                _launch(server, config, tree, own_uid=True)
+            launcher = launcher_start.fork_insecure(sockets, config, tree)
         else:
-            pid = _fork_walled(server, config, tree, as_root)
-        server.close()
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+            owner = None
+            if as_root:
+                owner = launcher_start.free_uids(config.slots + 1)
+                cgroups.hand_over(tree, owner)
+            else:
+                launcher_start.become_namespace_root()
+            launcher, user_namespace = launcher_start.fork_isolated(sockets, config, tree, owner)
+            builder = RootBuilder(config, sockets.to_launcher, user_namespace, owner)
+        sockets.keep_supervisors()
+        Supervisor(sockets, config, builder, broken).serve(launcher)
     finally:
         tree.remove()
 
 
-def _fork_walled(server: socket.socket, config: LauncherConfig, tree: cgroups.CgroupTree, as_root: bool) -> int:
-    base = None
-    if as_root:
-        base = _free_uids(config.slots + 1)
-        mapping = f"0 {base} {config.slots + 1}"
-        cgroups.hand_over(tree, base)
-    else:
-        _become_namespace_root()
-        mapping = "0 0 1"
-    rootfs.enter(config.exposed, config.hidden, config.mounts, owner=base, slots=config.slots)
-    told, tell = os.pipe()
-    pid = syscalls.clone(_LAUNCHER_NAMESPACES)
-    if pid == 0:
-        os.close(tell)
-        os.read(told, 1)  # until the maps are written
-        os.close(told)
-        _launch(server, config, tree, own_uid=not as_root)
-    os.close(told)
-    cgroups.enter_launcher_group(tree, pid)
-    try:
-        if not as_root:
-            _write(f"/proc/{pid}/setgroups", "deny")
-        for name in ("uid_map", "gid_map"):
-            _write(f"/proc/{pid}/{name}", mapping)
-    except OSError:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise
-    os.write(tell, b"1")
-    os.close(tell)
-    return pid
+def _import_modules(config: LauncherConfig) -> dict[str, str]:
+    """Import the zygotes' modules now, while their files can be seen. Returns by module why no zygote can have it."""
+    broken: dict[str, str] = {}
+    for module in config.modules:
+        try:
+            importlib.import_module(module)
+        except (Exception, SystemExit) as error:  # whatever it is, it concerns zygotes of that module alone
+            missing = error.name if isinstance(error, ModuleNotFoundError) else None
+            if missing is None or not f"{module}.".startswith(f"{missing}."):  # else a zygote's own root may show it
+                broken[module] = describe(error)
+    return broken
 
 
-def _launch(server: socket.socket, config: LauncherConfig, tree: cgroups.CgroupTree, *, own_uid: bool) -> None:
-    """Be the launcher, and never return."""
-    try:
-        groups = tree.slots or [cgroups.SlotGroup() for _ in range(config.slots)]
-        slots = [Slot(index, 0 if own_uid else index + 1, group) for index, group in enumerate(groups)]
-        if not config.insecure:
-            if not own_uid:
-                os.setgroups([])
-            os.setresgid(0, 0, 0)
-            os.setresuid(0, 0, 0)
-            flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-            syscalls.mount(b"proc", b"/proc", b"proc", flags)
-            syscalls.set_hostname("sandbox")  # which every run's uts namespace begins with
-            for slot in slots:
-                slot.network = _new_network()
-            syscalls.unshare(syscalls.CLONE_NEWNET)  # the launcher itself is in no slot's
-        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-        level = Level(
-            namespaces=not config.insecure,
-            seccomp=not config.insecure,
-            cgroup=tree.version,
-            controllers=tree.controllers,
-            host_uids="own" if own_uid else "per slot",
-        )
-        channel.send(server, {"ready": level.to_object(), "cgroup_reason": tree.reason})
-        Launcher(server, config, slots).serve()
-    except channel.Closed:
-        pass
-    except OSError as error:
-        with contextlib.suppress(channel.Closed):
-            channel.send(server, {"fatal": str(error)})
-    finally:
-        os._exit(0)
+class Supervisor:
+    """The loop of the supervisor process."""
 
+    def __init__(
+        self, sockets: Sockets, config: LauncherConfig, builder: RootBuilder | None, broken: Mapping[str, str]
+    ) -> None:
+        """builder: None where nothing is isolated, so that zygotes need no root.
 
-def _new_network() -> int:
-    """A network namespace in which only loopback exists and is up, as a descriptor."""
-    syscalls.unshare(syscalls.CLONE_NEWNET)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        syscalls.bring_up(sock.fileno(), "lo")
-    return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        broken: by module why no zygote can have it.
+        """
+        self._server = sockets.control
+        self._to_launcher = sockets.to_launcher
+        self._config = config
+        self._builder = builder
+        self._broken = broken
+        self._building: dict[int, tuple[int, int]] = {}  # zygote's number → the building process's id, its pidfd
+        self._selector = selectors.DefaultSelector()
 
+    def serve(self, launcher: int) -> None:
+        """Serve the launcher, a child of this process, until it has ended."""
+        ended = os.pidfd_open(launcher)
+        self._selector.register(ended, selectors.EVENT_READ)
+        self._selector.register(self._server, selectors.EVENT_READ, self._on_server)
+        try:
+            if self._builder is not None:
+                self._start_building(0, {"root": True}, {}, slots=0)
+            alive = True
+            while alive:
+                for key, _ in self._selector.select():
+                    if key.fd == ended:
+                        alive = False
+                    elif key.fd in self._selector.get_map():  # what was done for an earlier one may have closed it
+                        key.data()
+        finally:
+            for number in [*self._building]:
+                self._stop_building(number)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(launcher, 0)
 
-def _become_namespace_root() -> None:
-    """Without root: a user namespace in which this process may mount, mapped to its own id."""
-    uid, gid = os.geteuid(), os.getegid()
-    syscalls.unshare(syscalls.CLONE_NEWUSER)
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"0 {uid} 1")
-    _write("/proc/self/gid_map", f"0 {gid} 1")
+    def _on_server(self) -> None:
+        try:
+            message, _ = channel.receive(self._server)
+        except channel.Closed:
+            self._selector.unregister(self._server)  # the launcher sees it too, and ends
+            return
+        if "open" in message:
+            self._open(message["open"], message["module"], message["mounts"])
+        elif "close" in message:
+            self._stop_building(message["close"])
+            self._send({"close": message["close"]})
 
+    def _open(self, number: int, module: str, mounts: dict[str, str]) -> None:
+        opening: dict[str, Any] = {"open": number, "module": module}
+        if module in self._broken:
+            self._send({**opening, "failed": self._broken[module]})
+        elif self._builder is None:
+            # Nothing is mounted anywhere: programs are where the host has them.
+            self._send({**opening, "places": mounts})
+        else:
+            self._start_building(number, {**opening, "places": {}}, mounts, slots=self._config.slots)
 
-def _free_uids(count: int) -> int:
-    """The first of `count` user ids that this process may map and that belong to nobody."""
-    ranges = []
-    with open("/proc/self/uid_map") as file:
-        for line in file:
-            inside, _, length = map(int, line.split())
-            if inside <= _UID_BASE and _UID_BASE + count <= inside + length:
-                return _UID_BASE
-            ranges.append((length, inside))
-    # In a container with few ids: the top of its largest range.
-    length, inside = max(ranges)
-    return inside + max(1, length - count)
+    def _start_building(self, number: int, message: dict[str, Any], mounts: dict[str, str], *, slots: int) -> None:
+        assert self._builder is not None
+        try:
+            pid = self._builder.start(message, mounts, slots=slots)
+        except OSError as error:
+            self._send({**message, "failed": str(error)})
+            return
+        pidfd = os.pidfd_open(pid)
+        self._building[number] = (pid, pidfd)
+        self._selector.register(pidfd, selectors.EVENT_READ, lambda: self._on_built(number, message))
 
+    def _on_built(self, number: int, message: dict[str, Any]) -> None:
+        if status := self._stop_building(number):  # it could not even say why
+            self._send({**message, "failed": f"its root was not built: status {status}"})
 
-def _write(path: str, text: str) -> None:
-    with open(path, "w") as file:
-        file.write(text)
+    def _stop_building(self, number: int) -> int:
+        """End and reap the process that builds a zygote's root; returns how it ended, 0 if there is none."""
+        if number not in self._building:
+            return 0
+        pid, pidfd = self._building.pop(number)
+        self._selector.unregister(pidfd)
+        os.close(pidfd)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(channel.Closed):  # the launcher has just died, which ends the loop
+            channel.send(self._to_launcher, message)

@@ -1,7 +1,7 @@
-"""The system calls a run may make, by architecture: name=number.
+"""System calls that a run may make, by architecture: name=number.
 
 An allow-list: what is not named here, today's or a later kernel's, answers ENOSYS. Left out on purpose are
-the calls that reach outside the walls (mount, namespaces, ptrace, modules, keyrings, bpf, io_uring, userfaultfd,
+the calls that reach outside the sandbox (mount, namespaces, ptrace, modules, keyrings, bpf, io_uring, userfaultfd,
 perf, file handles), those that let two runs talk through files both can read (flock, inotify, fanotify) and
 those that tell about other processes' page cache (mincore, cachestat), and those that make the whole host
 write to its disk, the database's included (sync, syncfs). `clone`, `socket`, `ioctl` and `fcntl`

@@ -1,4 +1,4 @@
-"""The system calls that Python's `os` does not offer (3.11), through libc.
+"""System calls that Python's `os` does not offer (3.11), through libc.
 
 Every function raises `OSError` with the call's errno. Constants are from the kernel's uapi headers.
 """
@@ -25,7 +25,6 @@ MS_RDONLY = 0x1
 MS_NOSUID = 0x2
 MS_NODEV = 0x4
 MS_NOEXEC = 0x8
-MS_REMOUNT = 0x20
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 0x40000
@@ -87,7 +86,7 @@ def _long(value: int) -> ctypes.c_long:
 
 
 def _tid_address() -> int:
-    """Where glibc keeps this thread's id.
+    """Return where glibc keeps this thread's id.
 
     A raw clone() leaves the parent's id there, which breaks raise() and the owner of recursive
     mutexes in the child; told the address, the kernel writes the right one, as it does for fork().
@@ -121,7 +120,7 @@ class _CloneArgs(ctypes.Structure):
 
 
 def clone(flags: int, cgroup_fd: int = -1) -> int:
-    """`os.fork()` into new namespaces: 0 in the child, its pid (as the caller sees it) in the parent.
+    """Fork into new namespaces, as `os.fork()` does: 0 in the child, its pid (as the caller sees it) in the parent.
 
     With `cgroup_fd` (a cgroup v2 folder) the child is born in that cgroup: moving it there afterwards
     would wait for a grace period of the kernel's thread-group lock. The caller must have one thread.
@@ -169,12 +168,12 @@ def setns(fd: int, kind: int) -> None:
 def mount(
     source: bytes, target: bytes, kind: bytes | None = None, flags: int = 0, options: bytes | None = None
 ) -> None:
-    """mount(2)."""
+    """Mount a file system: mount(2)."""
     _checked(_libc.mount(source, target, kind, ctypes.c_ulong(flags), options), "mount", os.fsdecode(target))
 
 
 def unmount(target: str) -> None:
-    """Detach what is mounted at `target`; it goes when nobody uses it any more."""
+    """Detach what is mounted at `target`; it goes when it is in use no more."""
     _checked(_libc.umount2(os.fsencode(target), MNT_DETACH), "umount2", target)
 
 
@@ -202,12 +201,12 @@ def pivot_root(new_root: str) -> None:
 
 
 def prctl(option: int, value: int = 0) -> int:
-    """prctl(2) with one argument."""
+    """Call prctl(2) with one argument, and return its result."""
     return _checked(_libc.prctl(option, _long(value), _long(0), _long(0), _long(0)), "prctl")
 
 
 def set_hostname(name: str) -> None:
-    """sethostname(2), for this uts namespace."""
+    """Set the host name of this uts namespace: sethostname(2)."""
     _checked(_libc.sethostname(name.encode(), ctypes.c_size_t(len(name))), "sethostname")
 
 

@@ -1,4 +1,4 @@
-"""A warm interpreter inside the walls, from which runs are forked.
+"""A warm, isolated interpreter from which runs are forked.
 
 It imports what every run of its kind needs and never anything of a user's. It reads only what the launcher
 sends, and no run can write to it.
@@ -21,30 +21,31 @@ from codeactions.sandbox.inside.isolation import Slot
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any, NoReturn
+
+_LONGEST_REASON = 1000  # characters
 
 
 def serve(
-    sock: socket.socket, module: str, slots: list[Slot], limits: Limits, places: dict[str, str], *, walled: bool
+    sock: socket.socket, module: str, slots: list[Slot], limits: Limits, places: dict[str, str], *, isolated: bool
 ) -> None:
-    """Fork a run for each message until the launcher is gone. Does not return in a run either.
+    """Fork a run for each message until the launcher is gone or has no more. Does not return in a run either.
 
     places: mount → path of the host's, for those mounts that could not be made.
 
     Messages in: `{"slot", "run"}` with the run's ends of its four pipes, and the program that it is to become, if any.
-    Messages out: `{"slot", "run", "pid"}`, or `"error"` in place of the pid.
+    Messages out: first `{"ready"}`, or `{"failed"}` with the reason, and it returns. Then `{"slot", "run", "pid"}`, or
+    `"error"` in place of the pid.
     """
-    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     _be_first_to_go()
-    runtime = importlib.import_module(module)
-    prepared = isolation.Isolation(limits, walled=walled, data_bytes=getattr(runtime, "DATA_BYTES", 0))
-    prepared.prepare()
-    os.nice(5)  # forking ahead must not be in the way of calls under way; inherited where there is no cpu cgroup
-    runtime.preload(limits, places)
-    gc.collect()
-    gc.freeze()  # or the first collection in each run would copy every page of what was just imported
+    try:
+        runtime, prepared = _warm_up(module, limits, places, isolated=isolated)
+    except BaseException as error:  # SystemExit as well: whatever it is, this zygote is of no use
+        channel.send(sock, {"failed": describe(error)})
+        return
     channel.send(sock, {"ready": True})
     while True:
         try:
@@ -63,6 +64,29 @@ def serve(
         for fd in descriptors:
             os.close(fd)
         channel.send(sock, answer)
+
+
+def describe(error: BaseException) -> str:
+    """Return the last line of an exception's traceback, for the server to tell."""
+    try:
+        message = str(error)
+    except Exception:  # an exception's own code
+        message = ""
+    return f"{type(error).__name__}: {message}"[:_LONGEST_REASON]
+
+
+def _warm_up(
+    module: str, limits: Limits, places: dict[str, str], *, isolated: bool
+) -> tuple[ModuleType, isolation.Isolation]:
+    """Import the module and let it preload. Raises whatever the module raises."""
+    runtime = importlib.import_module(module)
+    prepared = isolation.Isolation(limits, isolated=isolated, data_bytes=getattr(runtime, "DATA_BYTES", 0))
+    prepared.prepare()
+    os.nice(5)  # forking ahead must not be in the way of calls under way; inherited where there is no cpu cgroup
+    runtime.preload(limits, places)
+    gc.collect()
+    gc.freeze()  # or the first collection in each run would copy every page of what was just imported
+    return runtime, prepared
 
 
 def _be_first_to_go() -> None:
@@ -90,7 +114,7 @@ def _run(
         stderr = 2
         main()
     except OSError as error:
-        # A wall could not be put up, or no program started: say so on the run's error output; there is no result.
+        # The run could not be isolated, or no program started: say so on its error output; there is no result.
         os.write(stderr, f"sandbox: {error}\n".encode())
     finally:
         os._exit(70)

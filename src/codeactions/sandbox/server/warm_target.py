@@ -15,11 +15,11 @@ class WarmTarget:
         self._since = clock()
 
     def __repr__(self) -> str:
-        return f"<Warmth {self.target} of {self._least} to {self._most}>"
+        return f"<WarmTarget {self.target} of {self._least} to {self._most}>"
 
     @property
     def target(self) -> int:
-        """How many to keep now."""
+        """The number to keep now."""
         steps = int((self._clock() - self._since) / _COOLS_AFTER)
         if steps > 0:
             self._target = max(self._least, self._target - steps)
@@ -27,7 +27,7 @@ class WarmTarget:
         return self._target
 
     def missed(self) -> None:
-        """A call found none ready."""
+        """Note that a call found none ready."""
         if self._least:  # 0: none are wanted
             self._target = min(self._most, 2 * self.target)
         self._since = self._clock()
