@@ -113,7 +113,7 @@ async def run_in(sandbox: Sandbox, source: str, *, body: bytes = b"", seconds: f
     job |= {"params": [], "headers": [], "limits": asdict(limits)}
     run = SandboxRun(sandbox, limits, lambda: datetime.now(UTC))
     run.begin(pack_described(Kind.JOB, job, body), seconds)
-    return await run.outcome
+    return await run.outcome()
 
 
 async def run(sandbox: Sandbox, source: str = "def Run(engine):\n    return 'done'\n") -> Outcome:

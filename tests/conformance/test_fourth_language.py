@@ -19,7 +19,7 @@ from codeactions.cli.doctor import diagnose
 from codeactions.cli.run import run_file
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.http.app import create_app
-from codeactions.http.context import Services
+from codeactions.http.context import ApiContext
 from codeactions.node.node import Node
 from codeactions.node.settings import Settings
 from codeactions.node.wiring import ServerSecrets
@@ -27,29 +27,29 @@ from codeactions.runtimes import registry
 
 
 @asynccontextmanager
-async def node(folder: Path, database_url: str, said: list[str]) -> AsyncIterator[Services]:
+async def node(folder: Path, database_url: str, said: list[str]) -> AsyncIterator[ApiContext]:
     """A node that has the toy language and its own, in this process."""
     cache = folder / "cache"
     settings = Settings(data_dir=folder, cache_dir=cache, database_url=database_url, languages="toy", slots=2, warm=1)
     started = Node(settings, ServerSecrets(TOKEN, "k" * 32), insecure=False, say=said.append)
-    services = await started.start()
+    context = await started.start()
     try:
-        yield services
+        yield context
     finally:
         await started.stop()
 
 
-async def state(services: Services) -> dict[str, Any]:
+async def state(context: ApiContext) -> dict[str, Any]:
     """What /health says of the language."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(services)), base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(context)), base_url="http://test") as client:
         answer = await client.get("/health")
     return dict(answer.json()["parts"]["languages"]["toy"])
 
 
-async def settled(services: Services) -> dict[str, Any]:
+async def settled(context: ApiContext) -> dict[str, Any]:
     """The same, when it is no longer `preparing`."""
     async with asyncio.timeout(60):
-        while (found := await state(services))["state"] == "preparing":  # noqa: ASYNC110 - a run in a sandbox ends it
+        while (found := await state(context))["state"] == "preparing":  # noqa: ASYNC110 - a run in a sandbox ends it
             await asyncio.sleep(0.02)
     return found
 
@@ -59,13 +59,13 @@ async def test_it_is_prepared_tried_and_built_on_a_node(
 ) -> None:
     gate, said = asyncio.Event(), list[str]()
     monkeypatch.setitem(registry.LANGUAGES, "toy", toy(gate=gate))
-    async with node(tmp_path, database_url, said) as services:
-        assert await state(services) == {"state": "preparing", "progress": 0.5, "version": "4.2"}
+    async with node(tmp_path, database_url, said) as context:
+        assert await state(context) == {"state": "preparing", "progress": 0.5, "version": "4.2"}
         assert "toy is prepared" not in said
         gate.set()
-        assert await settled(services) == {"state": "ready", "version": "4.2"}
+        assert await settled(context) == {"state": "ready", "version": "4.2"}
         assert "toy is prepared" in said
-        builds = services.codes._builds
+        builds = context.services.codes._builds
         await builds.check("toy", "log a\nanswer b")
         with pytest.raises(Error) as caught:
             await builds.check("toy", "log a\nsing b")
@@ -79,13 +79,13 @@ async def test_one_that_fails_its_trial_is_taken_down(
 ) -> None:
     said: list[str] = []
     monkeypatch.setitem(registry.LANGUAGES, "toy", toy(trial="answer limps"))
-    async with node(tmp_path, database_url, said) as services:
-        found = await settled(services)
+    async with node(tmp_path, database_url, said) as context:
+        found = await settled(context)
         assert found["state"] == "broken"
         assert "no runtime for toy: limps" in found["reason"]
         assert "toy does not work here: limps" in said
         with pytest.raises(Error, match="no runtime for toy: limps") as caught:
-            await services.codes._builds.check("toy", "answer a")
+            await context.services.codes._builds.check("toy", "answer a")
         assert caught.value.code is ErrorCode.BUSY
 
 

@@ -39,7 +39,7 @@ class LocalExecution:
     async def outcome(self) -> Outcome:
         """Wait for the end. Cancelling the wait cancels the execution."""
         try:
-            return await asyncio.shield(self._run.outcome)
+            return await self._run.outcome()
         except asyncio.CancelledError:
             self.cancel()
             raise

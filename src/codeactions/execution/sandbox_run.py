@@ -33,7 +33,7 @@ class SandboxRun:
     """Drives a sandbox from its job to its outcome. Use once.
 
     All of it happens in callbacks of the event loop: the run ends, and its sandbox is let go, whether or not a task
-    waits for `outcome`.
+    waits for its `outcome`.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SandboxRun:
         self._open_pipes: set[int] = set()
         self._news: asyncio.Future[None] | None = None  # what readers of `events` wait for, if there are any
         self._began = 0.0
-        self.outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        self._outcome: asyncio.Future[Outcome] = self._loop.create_future()
 
     def __repr__(self) -> str:
         return f"<SandboxRun in {self._sandbox}: {'ended' if self._end.done() else 'running'}>"
@@ -97,15 +97,19 @@ class SandboxRun:
             while told < len(lines):
                 yield lines[told]
                 told += 1
-            if self.outcome.done():
+            if self._outcome.done():
                 break
             if self._news is None:
                 self._news = self._loop.create_future()
             await asyncio.shield(self._news)
-        answer = self.outcome.result().answer
+        answer = self._outcome.result().answer
         if answer is not None:
             yield answer.head
             yield answer.body
+
+    async def outcome(self) -> Outcome:
+        """Wait for the end. The run goes on when the wait is cancelled."""
+        return await asyncio.shield(self._outcome)
 
     async def ended(self) -> Ended:
         """Wait until nothing of the run is left."""
@@ -130,7 +134,7 @@ class SandboxRun:
         else:
             sandbox.kill()
         sandbox.close()
-        self.outcome.set_result(outcome)
+        self._outcome.set_result(outcome)
         self._tell()
 
     def _send(self) -> None:
