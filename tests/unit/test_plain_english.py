@@ -17,22 +17,6 @@ import codeactions
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (Path(codeactions.__file__).resolve().parent, ROOT / "bench")
 # Temporary: folders of the package and pages that are still to be rewritten. This list only gets shorter.
-NOT_YET = (
-    "src/codeactions/cli",
-    "src/codeactions/events",
-    "src/codeactions/execution",
-    "src/codeactions/http",
-    "src/codeactions/identity",
-    "src/codeactions/limits",
-    "src/codeactions/migrate",
-    "src/codeactions/node",
-    "src/codeactions/postgres",
-    "src/codeactions/runtimes",
-    "src/codeactions/sandbox",
-    "src/codeactions/services",
-    "docs/api.md",
-    "docs/migrate.md",
-)
 
 # Subjects are things. These words hide which thing is meant: a caller, another process, another transaction.
 VAGUE = re.compile(r"\b(somebody|nobody|anybody|everybody|whoever|whomever)\b", re.IGNORECASE)
@@ -99,11 +83,6 @@ def other_files() -> list[Path]:
 def named(path: Path) -> str:
     """Return a file's path below the root of the repository."""
     return path.relative_to(ROOT).as_posix()
-
-
-def is_done(path: Path) -> bool:
-    """Return whether a file is not on the temporary list."""
-    return not named(path).startswith(tuple(one if one.endswith(".md") else f"{one}/" for one in NOT_YET))
 
 
 def is_thing(node: ast.AST) -> bool:
@@ -173,7 +152,7 @@ def vague_words(source: str) -> list[str]:
     return [f"line {number}: {word}" for number, text in sorted(texts) for word in VAGUE.findall(text)]
 
 
-@pytest.mark.parametrize("path", [path for path in python_files() if is_done(path)], ids=named)
+@pytest.mark.parametrize("path", [path for path in python_files()], ids=named)
 def test_docstrings_begin_with_a_plain_sentence(path: Path) -> None:
     found = [
         f"line {number}: {wrong}: {line}"
@@ -183,18 +162,14 @@ def test_docstrings_begin_with_a_plain_sentence(path: Path) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("path", [path for path in python_files() if is_done(path)], ids=named)
+@pytest.mark.parametrize("path", [path for path in python_files()], ids=named)
 def test_comments_and_strings_name_their_subjects(path: Path) -> None:
     assert vague_words(path.read_text()) == []
 
 
-@pytest.mark.parametrize("path", [path for path in other_files() if is_done(path)], ids=named)
+@pytest.mark.parametrize("path", [path for path in other_files()], ids=named)
 def test_pages_and_other_sources_name_their_subjects(path: Path) -> None:
     assert [line for line in path.read_text().splitlines() if VAGUE.search(line)] == []
-
-
-def test_the_temporary_list_names_what_exists() -> None:
-    assert [name for name in NOT_YET if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize(

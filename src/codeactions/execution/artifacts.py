@@ -90,7 +90,7 @@ class ArtifactStore:
             return self._take(key)
 
     def has(self, key: str) -> bool:
-        """Whether an artefact is there, in memory or on disk."""
+        """Return whether an artefact is there, in memory or on disk."""
         return key in self._kept or key in self._programs or (self._folder / key).exists()
 
     def has_program(self, key: str) -> bool:

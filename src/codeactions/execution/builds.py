@@ -31,7 +31,7 @@ class SourceRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a job needs of a code: its source as it is, or the key of what was built of it."""
+    """The input that a job gets from its code: the source as it is, or the key of what was built of it."""
 
     source: str = ""
     artifact: str | None = None

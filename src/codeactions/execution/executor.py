@@ -18,7 +18,7 @@ Event = LogLine | AnswerHead | bytes
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an execution used. memory_peak: bytes; None where the host does not tell."""
+    """The resources that an execution used. memory_peak: bytes; None where the host does not tell."""
 
     memory_peak: int | None = None
 

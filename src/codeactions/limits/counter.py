@@ -33,7 +33,7 @@ class Counter:
 
     @property
     def place(self) -> str:
-        """Where calls are counted."""
+        """The storage that counts the calls, for people."""
         return repr(self._storage)
 
     async def count(self, wanted: Sequence[Wanted]) -> Quota | Error | None:

@@ -1,4 +1,4 @@
-"""Which files have to run, and in which order, to get from one version to another."""
+"""The plan: the files that lead from one version to another, in their order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the supervisor and the launcher are told: plain data that crosses a socket as JSON."""
+"""The configuration of the supervisor and the launcher: plain data that crosses a socket as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command that needs a database works on, and what such commands have in common."""
+"""The context of a command that needs a database, and the steps that such commands share."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What can go wrong with a connection to the database."""
+"""The errors of a connection to the database."""
 
 QUERY_CANCELED = "57014"
 UNDEFINED_TABLE = "42P01"

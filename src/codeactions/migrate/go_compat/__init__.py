@@ -1,1 +1,1 @@
-"""What is kept for golang-migrate's sake only: Go's flags, URLs, time layouts, durations and its drivers' words."""
+"""Compatibility with golang-migrate, and nothing else: Go's flags, URLs, time layouts, durations and its drivers' words."""

@@ -1,1 +1,1 @@
-"""What the command shows on a terminal or in a file, and the signals it gets."""
+"""The command's output on a terminal or in a file, and the signals that it gets."""

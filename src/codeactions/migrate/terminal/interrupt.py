@@ -31,7 +31,7 @@ class Interrupt:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """For a block that waits for an answer: a signal is one, and raises KeyboardInterrupt."""
+        """Take a signal for an answer in a block that waits for one: it raises KeyboardInterrupt."""
         try:
             self._asking = True
             yield

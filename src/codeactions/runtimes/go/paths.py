@@ -1,4 +1,4 @@
-"""Where Go's tools, the compiled packages and the engine are inside the walls of a build."""
+"""Paths: where Go's tools, the compiled packages and the engine are inside the walls of a build."""
 
 import platform
 

@@ -1,4 +1,4 @@
-"""Where Bun and the engine are inside the walls."""
+"""Paths: where Bun and the engine are inside the walls."""
 
 PROGRAM = "/runtimes/bun"
 ENGINE = "/runtimes/javascript"
