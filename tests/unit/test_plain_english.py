@@ -16,7 +16,6 @@ import codeactions
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (Path(codeactions.__file__).resolve().parent, ROOT / "bench")
-# Temporary: folders of the package and pages that are still to be rewritten. This list only gets shorter.
 
 # Subjects are things. These words hide which thing is meant: a caller, another process, another transaction.
 VAGUE = re.compile(r"\b(somebody|nobody|anybody|everybody|whoever|whomever)\b", re.IGNORECASE)
@@ -152,7 +151,7 @@ def vague_words(source: str) -> list[str]:
     return [f"line {number}: {word}" for number, text in sorted(texts) for word in VAGUE.findall(text)]
 
 
-@pytest.mark.parametrize("path", [path for path in python_files()], ids=named)
+@pytest.mark.parametrize("path", list(python_files()), ids=named)
 def test_docstrings_begin_with_a_plain_sentence(path: Path) -> None:
     found = [
         f"line {number}: {wrong}: {line}"
@@ -162,12 +161,12 @@ def test_docstrings_begin_with_a_plain_sentence(path: Path) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("path", [path for path in python_files()], ids=named)
+@pytest.mark.parametrize("path", list(python_files()), ids=named)
 def test_comments_and_strings_name_their_subjects(path: Path) -> None:
     assert vague_words(path.read_text()) == []
 
 
-@pytest.mark.parametrize("path", [path for path in other_files()], ids=named)
+@pytest.mark.parametrize("path", list(other_files()), ids=named)
 def test_pages_and_other_sources_name_their_subjects(path: Path) -> None:
     assert [line for line in path.read_text().splitlines() if VAGUE.search(line)] == []
 

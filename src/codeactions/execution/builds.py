@@ -1,4 +1,7 @@
-"""Builds: each source is checked and built in a sandbox of its own, once for each content."""
+"""Builds: each source is checked and built in a sandbox of its own, once for each content.
+
+runtimes/build_worker.py is the side inside the sandbox.
+"""
 
 import asyncio
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The seam between asking for an execution and where it takes place.
 
-tests/conformance/executors/ holds what every executor has to do.
+execution/local.py has the executor of this node. tests/conformance/executors/ holds what every executor has to do.
 """
 
 from collections.abc import AsyncIterator

@@ -4,7 +4,8 @@ One frame is a kind (1 byte), a length (4 bytes, big endian) and that many bytes
 sends LOG frames, and ends with one RESULT or one FAILURE. The server treats every byte that comes from a run as
 hostile: each kind has a bound, and anything else ends the run.
 
-The engines that are not written in Python repeat these constants; tests/unit/test_protocol_constants.py compares them.
+runtimes/python/worker.py is the other side for Python. The engines in other languages repeat these constants;
+tests/unit/test_protocol_constants.py compares them.
 """
 
 from __future__ import annotations

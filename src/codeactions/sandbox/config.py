@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Limits:
-    """What one run may use. Sizes are bytes."""
+    """The resources that one run may use. Sizes are bytes."""
 
     __slots__ = ("memory_bytes", "open_files", "processes", "tmp_bytes")
 

@@ -32,7 +32,10 @@ class EndpointService:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """cipher: opens shared secrets. clock: seconds since 1970, for signatures with a time."""
+        """runs: runs codes and records the runs (execution/recorded_runs.py). cipher: opens shared secrets.
+
+        clock: seconds since 1970, for signatures with a time.
+        """
         self._runs = runs
         self._codes = codes
         self._callers = callers

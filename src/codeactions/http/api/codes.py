@@ -1,4 +1,4 @@
-"""`/code`: make, read, change and delete codes."""
+"""`/code`: make, read, change and delete codes, by services/codes.py."""
 
 from typing import Annotated, Any
 

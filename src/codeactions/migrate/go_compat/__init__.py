@@ -1,1 +1,1 @@
-"""Compatibility with golang-migrate, and nothing else: Go's flags, URLs, time layouts, durations and its drivers' words."""
+"""Compatibility with golang-migrate: Go's flags, URLs, time layouts, durations and its drivers' words."""
