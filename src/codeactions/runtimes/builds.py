@@ -1,8 +1,8 @@
 """The builds of all languages, as the build zygote finds them.
 
-A language's build, such as runtimes/go/build.py, is a function of the source, an empty folder to work in, and `places` (what a zygote's `preload`
-gets). It returns what runs are given in the source's place, and raises `InvalidSource` for a source that the language
-does not accept. It runs inside the sandbox and executes nothing of the source.
+A language's build, such as runtimes/go/build.py, is a function of the source, an empty folder to work in, and `places`
+(what a zygote's `preload` gets). It returns what runs are given in the source's place, and raises `InvalidSource` for a
+source that the language does not accept. It runs inside the sandbox and executes nothing of the source.
 """
 
 from __future__ import annotations
