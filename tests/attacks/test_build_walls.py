@@ -44,7 +44,7 @@ async def builds(server: Server, tmp_path: Path) -> AsyncIterator[Builds]:
     """With the settings of a server, whose library is ready."""
     ready(server, "go")
     settings = read_settings(cache_dir=CACHE, data_dir=tmp_path)
-    config = settings.build_launcher(settings.catalogue())
+    config = settings.build_launcher(settings.registry())
     (spec,) = config.zygotes
     pool = SandboxPool(config.with_zygotes([ZygoteSpec(spec.name, "codeactions.runtimes.python.worker", spec.mounts)]))
     await pool.start()

@@ -138,6 +138,6 @@ def test_the_doctor_finds_and_tries_it(capfd: pytest.CaptureFixture[str]) -> Non
 
 def test_the_setting_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Error, match=r"there is no language 'toy'; there are python, go, javascript$"):
-        Settings(data_dir=tmp_path, languages="toy").catalogue()
+        Settings(data_dir=tmp_path, languages="toy").registry()
     monkeypatch.setitem(registry.LANGUAGES, "toy", toy())
-    assert list(Settings(data_dir=tmp_path, languages="toy").catalogue().found) == ["python", "toy"]
+    assert list(Settings(data_dir=tmp_path, languages="toy").registry().found) == ["python", "toy"]

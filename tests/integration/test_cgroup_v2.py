@@ -72,7 +72,7 @@ def v2(text):
 
 async def seen():
     settings = read_settings(languages="python")
-    pool = SandboxPool(settings.launcher(settings.catalogue(), slots=2), warm={"python": 2})
+    pool = SandboxPool(settings.launcher(settings.registry(), slots=2), warm={"python": 2})
     level = await pool.start()
     (launcher,) = children(pool.launcher_pid)
     for _ in range(200):
@@ -82,7 +82,7 @@ async def seen():
     show = ["cat", *(f"/proc/{pid}/cgroup" for pid in (launcher, *children(launcher)))]
     enter = ["nsenter", "--target", launcher, "--cgroup"] if os.geteuid() == 0 else []
     groups, by_launcher = (subprocess.check_output([*way, *show], text=True) for way in ([], enter))
-    executor = LocalExecutor(pool, settings.catalogue(), None)
+    executor = LocalExecutor(pool, settings.registry(), None)
     execution = await executor.start(Job(id=new_id(), language="python", source=source, timeout=10))
     outcome = await execution.outcome()
     await pool.stop()

@@ -43,9 +43,9 @@ def code(language: str, source: str) -> Code:
 async def started(folder: Path, languages: str, cache: Path = CACHE) -> AsyncIterator[tuple[Languages, list[str]]]:
     """The languages of a node without its server, and what they said."""
     given, said = settings(folder, languages, cache), list[str]()
-    catalogue = given.catalogue()
+    registry = given.registry()
     store = ArtifactStore(folder / "artifacts", 1 << 30)
-    found = Languages(catalogue, given.build_launcher(catalogue), store, say=said.append)
+    found = Languages(registry, given.build_launcher(registry), store, say=said.append)
     try:
         await found.start()
         yield found, said
@@ -58,7 +58,7 @@ async def test_a_go_deploy_before_it_is_ready_says_how_long_and_works_later(tmp_
         assert languages.as_json()["go"]["state"] == "preparing"
         # The compiler gives way to everybody.
         await until(lambda: languages.as_json()["go"].get("progress"), 200, "the compiler's progress")
-        library = languages._catalogue.get("go").preparation
+        library = languages._registry.get("go").preparation
         with pytest.raises(Error, match=r"is being compiled \(\d+%, about \d+ s are left\); then try again") as caught:
             await library.wait(0)
         assert caught.value.code is ErrorCode.BUSY
@@ -94,7 +94,7 @@ async def test_a_library_that_is_dropped_under_a_server_is_compiled_again(tmp_pa
     async with started(tmp_path / "b", "go", tmp_path / "cache") as (languages, said):
         assert said == []
         await languages.builds.check("go", GO)
-        library = languages._catalogue.get("go").preparation
+        library = languages._registry.get("go").preparation
         assert isinstance(library, StandardLibrary)
         (library._folder / "ready").unlink()
         with pytest.raises(Error, match="is being compiled"):
@@ -168,13 +168,13 @@ async def test_a_missing_runtime_takes_only_its_language_down(tmp_path: Path, mo
 
 
 def test_python_is_always_there_and_an_unknown_language_is_an_error(tmp_path: Path) -> None:
-    assert list(settings(tmp_path, "").catalogue().found) == ["python"]
+    assert list(settings(tmp_path, "").registry().found) == ["python"]
     with pytest.raises(Error, match="there is no language 'ruby'; there are python, go, javascript"):
-        settings(tmp_path, "ruby").catalogue()
+        settings(tmp_path, "ruby").registry()
 
 
 def test_one_that_is_given_up_says_why() -> None:
-    given = Registry(dict(settings(Path("/nonexistent"), "").catalogue().found))
+    given = Registry(dict(settings(Path("/nonexistent"), "").registry().found))
     given.give_up("python", "it is tired")
     with pytest.raises(Error, match="no runtime for python: it is tired; the server's log says more"):
         given.get("python")

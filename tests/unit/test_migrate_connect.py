@@ -28,6 +28,19 @@ def test_a_value_of_the_url_is_one_option(monkeypatch: pytest.MonkeyPatch, escap
     assert found["options"] == f"-c search_path=a\\{separator}-c\\{separator}work_mem=1"
 
 
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [
+        ("search_path=a%20", "-c search_path=a\\ "),
+        ("search_path=%09", "-c search_path=\\\t"),
+        ("a%20b=1", "-c a\\ b=1"),
+    ],
+)
+def test_blanks_at_the_end_and_in_a_name_stay(monkeypatch: pytest.MonkeyPatch, query: str, options: str) -> None:
+    monkeypatch.delenv("PGOPTIONS", raising=False)
+    assert _parameters(parse(f"pgx5://h/d?{query}"))["options"] == options
+
+
 def test_given_options_stay_in_front(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGOPTIONS", "-c a=1")
     assert _parameters(parse("pgx5://h/d?search_path=b"))["options"] == "-c a=1 -c search_path=b"

@@ -35,14 +35,14 @@ class Finding:
 def diagnose() -> bool:
     """Print all findings, attack a sandbox, print the verdict, and return whether runs would be isolated."""
     settings = read_settings()
-    catalogue = settings.catalogue()
-    for finding in (*_findings(), *_runtimes(catalogue)):
+    registry = settings.registry()
+    for finding in (*_findings(), *_runtimes(registry)):
         print(f"{'ok     ' if finding.good else 'missing'}  {finding.name:22} {finding.found}")
         if not finding.good and finding.help:
             print(f"         {'':22} -> {finding.help}")
     print()
     try:
-        level, reason = asyncio.run(_try(settings, catalogue))
+        level, reason = asyncio.run(_try(settings, registry))
     except Error as error:
         print(f"verdict: NO SANDBOX. {error.message}")
         print("The server refuses to start here. Provide what is missing above. `codeactions serve")
@@ -68,10 +68,10 @@ def _findings() -> Iterator[Finding]:
     yield _cgroups()
 
 
-def _runtimes(catalogue: Registry) -> Iterator[Finding]:
-    for language, runtime in catalogue.found.items():
+def _runtimes(registry: Registry) -> Iterator[Finding]:
+    for language, runtime in registry.found.items():
         yield Finding(f"{language} runtime", True, f"{runtime.version} ({runtime.detail})")
-    for language, problem in catalogue.problems.items():
+    for language, problem in registry.problems.items():
         yield Finding(f"{language} runtime", False, problem.message)
 
 
@@ -122,15 +122,15 @@ def _cgroups() -> Finding:
     )
 
 
-async def _try(settings: Settings, catalogue: Registry) -> tuple[str, str]:
-    pool = SandboxPool(settings.launcher(catalogue, slots=1))
+async def _try(settings: Settings, registry: Registry) -> tuple[str, str]:
+    pool = SandboxPool(settings.launcher(registry, slots=1))
     with tempfile.TemporaryDirectory() as folder:
         artifacts = ArtifactStore(Path(folder), settings.artifacts_mb * 1024 * 1024)
-        executor = LocalExecutor(pool, catalogue, artifacts)
+        executor = LocalExecutor(pool, registry, artifacts)
         try:
             level = await pool.start()
             await check_walls(executor)
-            await _try_languages(settings, catalogue, artifacts, executor)
+            await _try_languages(settings, registry, artifacts, executor)
         finally:
             await pool.stop()
     reasons = []
@@ -142,10 +142,10 @@ async def _try(settings: Settings, catalogue: Registry) -> tuple[str, str]:
 
 
 async def _try_languages(
-    settings: Settings, catalogue: Registry, artifacts: ArtifactStore, executor: LocalExecutor
+    settings: Settings, registry: Registry, artifacts: ArtifactStore, executor: LocalExecutor
 ) -> None:
     """Run a small program in each language, as the server does when it starts, and print the results."""
-    languages = Languages(catalogue, settings.build_launcher(catalogue), artifacts, say=lambda _: None)
+    languages = Languages(registry, settings.build_launcher(registry), artifacts, say=lambda _: None)
     try:
         await languages.start(prepare=False)
         for language, state in (await languages.tried(executor)).items():

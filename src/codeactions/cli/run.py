@@ -43,11 +43,11 @@ def run_file(file: Path, *, params: list[str], headers: list[str], body: str, me
 
 async def _run(settings: Settings, code: Code, call: Call) -> Outcome:
     settings.languages = code.language
-    catalogue = settings.catalogue()
-    pool = SandboxPool(settings.launcher(catalogue, slots=1))
+    registry = settings.registry()
+    pool = SandboxPool(settings.launcher(registry, slots=1))
     store = ArtifactStore(settings.data_dir / "artifacts", settings.artifacts_mb * 1024 * 1024)
-    config = settings.build_launcher(catalogue)
-    languages = Languages(catalogue, config, store, say=lambda line: print(line, file=sys.stderr))
+    config = settings.build_launcher(registry)
+    languages = Languages(registry, config, store, say=lambda line: print(line, file=sys.stderr))
     try:
         await pool.start()
         await languages.start()
@@ -62,7 +62,7 @@ async def _run(settings: Settings, code: Code, call: Call) -> Outcome:
             timeout=code.timeout,
             output=settings.output_limits(),
         )
-        execution = await LocalExecutor(pool, catalogue, store).start(job)
+        execution = await LocalExecutor(pool, registry, store).start(job)
         outcome = await execution.outcome()
         outcome.memory_peak = (await asyncio.wait_for(execution.usage(), _ENDING_SECONDS)).memory_peak
         return outcome

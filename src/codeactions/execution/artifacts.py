@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cachetools import LRUCache
+
 from codeactions.domain.errors import Error, ErrorCode
 
 _MOST_IN_MEMORY = 32 * 1024 * 1024  # bytes
@@ -30,8 +32,7 @@ class ArtifactStore:
         self._folder = folder
         self._most_bytes = most_bytes
         self._clock = clock
-        self._kept: collections.OrderedDict[str, bytes] = collections.OrderedDict()
-        self._kept_bytes = 0
+        self._kept: LRUCache[str, bytes] = LRUCache(_MOST_IN_MEMORY, getsizeof=len)
         self._programs: collections.OrderedDict[str, tuple[int, int]] = collections.OrderedDict()
         self._noted: dict[str, float] = {}  # key → when its file was told that it was used
         self._lock = threading.Lock()  # over what is in memory; never held while a file is read
@@ -49,7 +50,6 @@ class ArtifactStore:
         with self._lock:
             content = self._kept.get(key)
             if content is not None:
-                self._kept.move_to_end(key)
                 self._note_use(key)
                 return content
         path = self._folder / key
@@ -150,11 +150,7 @@ class ArtifactStore:
         if len(content) > _MOST_IN_MEMORY // 4:
             return
         with self._lock:
-            self._kept_bytes += len(content) - len(self._kept.pop(key, b""))
             self._kept[key] = content
-            while self._kept_bytes > _MOST_IN_MEMORY:
-                _, dropped = self._kept.popitem(last=False)
-                self._kept_bytes -= len(dropped)
 
     def _take(self, key: str) -> int:
         """Return a program's descriptor for one more run, as it was at first.

@@ -45,13 +45,13 @@ class Builds:
 
     def __init__(
         self,
-        catalogue: Registry,
+        registry: Registry,
         executor: Executor,
         store: ArtifactStore,
         *,
         seconds: float = 20.0,
     ) -> None:
-        self._catalogue = catalogue
+        self._registry = registry
         self._executor = executor
         self._store = store
         self._seconds = seconds
@@ -66,7 +66,7 @@ class Builds:
         Raises `Error`: invalid, with `error_type`, `line` and `column`, when the language does not accept it; busy when
         this node has no such runtime, or not yet.
         """
-        runtime = self._catalogue.get(language)
+        runtime = self._registry.get(language)
         try:
             if runtime.form is Form.SOURCE:
                 await self._run(runtime, source)
@@ -83,7 +83,7 @@ class Builds:
 
         Raises `SourceRefused`, and `Error` (busy) as `check` does.
         """
-        runtime = self._catalogue.get(code.language)
+        runtime = self._registry.get(code.language)
         if runtime.form is Form.SOURCE:
             return Prepared(source=code.source)
         key = self._store.key(runtime.fingerprint, code.source)

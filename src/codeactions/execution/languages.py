@@ -1,11 +1,11 @@
 """The languages of this node, from what was found to what has been seen to work."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
+from codeactions.background.task import BackgroundTask
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import new_id
@@ -30,7 +30,7 @@ class Languages:
 
     def __init__(
         self,
-        catalogue: Registry,
+        registry: Registry,
         config: LauncherConfig,
         store: ArtifactStore,
         *,
@@ -38,21 +38,21 @@ class Languages:
         seconds: float = 20.0,
     ) -> None:
         """Take the launcher of builds (`config`); `say` gets a line about what takes long, and what does not work."""
-        self._catalogue = catalogue
-        self._runtimes = tuple(catalogue.found.values())
+        self._registry = registry
+        self._runtimes = tuple(registry.found.values())
         self._say = say
         self._pool = SandboxPool(config)
         self._store = store
-        self.builds = Builds(catalogue, LocalExecutor(self._pool, catalogue, store), store, seconds=seconds)
+        self.builds = Builds(registry, LocalExecutor(self._pool, registry, store), store, seconds=seconds)
+        self._trying: BackgroundTask | None = None
         self._tried = {runtime.language for runtime in self._runtimes if not runtime.trial}
-        self._trying: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<Languages {', '.join(self._catalogue.found)}>"
+        return f"<Languages {', '.join(self._registry.found)}>"
 
     async def start(self, *, prepare: bool = True) -> None:
         """Start the sandboxes of builds, and preparing what is not prepared. Raises `Error` (internal)."""
-        for problem in self._catalogue.problems.values():
+        for problem in self._registry.problems.values():
             self._say(problem.message)
         await self._pool.start()
         if prepare:
@@ -65,7 +65,8 @@ class Languages:
 
     def try_in(self, executor: Executor) -> None:
         """Begin to try each language in the sandboxes of runs. A language that does not work there is taken down."""
-        self._trying = asyncio.create_task(self._try_all(executor), name="trying the languages")
+        self._trying = BackgroundTask("trying the languages", lambda: self._try_all(executor))
+        self._trying.start()
 
     async def tried(self, executor: Executor) -> dict[str, dict[str, object]]:
         """Try the languages that are prepared, and return the state of all as `as_json` does."""
@@ -77,9 +78,7 @@ class Languages:
     async def stop(self) -> None:
         """End all builds and preparations."""
         if self._trying:
-            self._trying.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._trying
+            await self._trying.stop()
         for runtime in self._runtimes:
             await runtime.preparation.stop()
         await self._pool.stop()
@@ -88,12 +87,12 @@ class Languages:
     def as_json(self) -> dict[str, dict[str, object]]:
         """Return each language's `state` (`ready`, `preparing`, `broken`) with its version, progress or reason."""
         found: dict[str, dict[str, object]] = {}
-        for language, runtime in self._catalogue.found.items():
+        for language, runtime in self._registry.found.items():
             state: dict[str, object] = {"state": State.READY if language in self._tried else State.PREPARING}
             if runtime.preparation.state is not State.READY:
                 state = runtime.preparation.as_json()
             found[language] = {**state, "version": runtime.version}
-        for language, problem in self._catalogue.problems.items():
+        for language, problem in self._registry.problems.items():
             found[language] = {"state": State.BROKEN, "reason": problem.message}
         return found
 
@@ -105,7 +104,7 @@ class Languages:
 
     def _to_try(self) -> list[Runtime]:
         """Return the languages that have a trial; first those that are prepared, so that none waits for another."""
-        found = [runtime for runtime in self._catalogue.found.values() if runtime.trial]
+        found = [runtime for runtime in self._registry.found.values() if runtime.trial]
         return sorted(found, key=lambda runtime: runtime.preparation.state is not State.READY)
 
     async def _judge(self, runtime: Runtime, executor: Executor, *, patient: bool = False) -> None:
@@ -127,7 +126,7 @@ class Languages:
                 return
             if not tries:
                 self._say(f"{language} does not work here: {problem}")
-                self._catalogue.give_up(language, problem)
+                self._registry.give_up(language, problem)
                 return
             await asyncio.sleep(_TRY_AGAIN_SECONDS)
 

@@ -65,12 +65,12 @@ class Node:
     async def _start(self) -> ApiContext:
         settings = self._settings
         # The sandbox first: on a host without one, the database must stay as it is.
-        catalogue = await asyncio.to_thread(settings.catalogue)
+        registry = await asyncio.to_thread(settings.registry)
         artifacts = ArtifactStore(settings.data_dir / "artifacts", settings.artifacts_mb * 1024 * 1024)
-        pool = self._make_pool(catalogue)
-        executor = LocalExecutor(pool, catalogue, artifacts)
+        pool = self._make_pool(registry)
+        executor = LocalExecutor(pool, registry, artifacts)
         await self._start_sandbox(pool, executor)
-        languages = await self._start_languages(catalogue, artifacts)
+        languages = await self._start_languages(registry, artifacts)
         url = await self._start_database()
         is_new = (await asyncio.to_thread(inspect, url)).version == NIL_VERSION
         version = await asyncio.to_thread(upgrade, url, progress=self._say)
@@ -113,11 +113,11 @@ class Node:
         languages.try_in(executor)
         return context
 
-    async def _start_languages(self, catalogue: Registry, artifacts: ArtifactStore) -> Languages:
+    async def _start_languages(self, registry: Registry, artifacts: ArtifactStore) -> Languages:
         settings = self._settings
         languages = Languages(
-            catalogue,
-            settings.build_launcher(catalogue, insecure=self._insecure),
+            registry,
+            settings.build_launcher(registry, insecure=self._insecure),
             artifacts,
             say=self._say,
             seconds=settings.build_seconds,
@@ -126,10 +126,10 @@ class Node:
         await languages.start()
         return languages
 
-    def _make_pool(self, catalogue: Registry) -> SandboxPool:
+    def _make_pool(self, registry: Registry) -> SandboxPool:
         settings = self._settings
-        warm = {name: settings.warm for name, runtime in catalogue.found.items() if runtime.warm}
-        config = settings.launcher(catalogue, insecure=self._insecure)
+        warm = {name: settings.warm for name, runtime in registry.found.items() if runtime.warm}
+        config = settings.launcher(registry, insecure=self._insecure)
         return SandboxPool(config, warm=warm, most_warm=settings.warm_most)
 
     async def _start_sandbox(self, pool: SandboxPool, executor: LocalExecutor) -> None:

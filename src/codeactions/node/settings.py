@@ -147,14 +147,14 @@ class Settings(BaseSettings):
     def _empty_is_absent(cls, value: str | None) -> str | None:
         return value or None
 
-    def catalogue(self) -> Registry:
+    def registry(self) -> Registry:
         """Return the runtimes of this node. Raises `Error` (invalid) for a language that does not exist."""
         wanted = dict.fromkeys(name.strip().lower() for name in self.languages.split(",") if name.strip())
         return find(wanted, self.cache_dir or self.data_dir / "cache")
 
-    def launcher(self, catalogue: Registry, *, insecure: bool = False, slots: int | None = None) -> LauncherConfig:
+    def launcher(self, registry: Registry, *, insecure: bool = False, slots: int | None = None) -> LauncherConfig:
         """Return the configuration of the launcher of runs. slots: replaces the setting."""
-        runtimes = catalogue.found.values()
+        runtimes = registry.found.values()
         return LauncherConfig(
             slots=slots or self.slots,
             limits=Limits(
@@ -170,14 +170,14 @@ class Settings(BaseSettings):
             insecure=insecure,
         )
 
-    def build_launcher(self, catalogue: Registry, *, insecure: bool = False) -> LauncherConfig:
+    def build_launcher(self, registry: Registry, *, insecure: bool = False) -> LauncherConfig:
         """Return the configuration of the launcher of builds.
 
         It is a second launcher, since compilers need more, and runs must not see them.
         """
-        config = self.launcher(catalogue, insecure=insecure, slots=_BUILD_SLOTS)
+        config = self.launcher(registry, insecure=insecure, slots=_BUILD_SLOTS)
         config.limits = _BUILD_LIMITS
-        runtimes = catalogue.found.values()
+        runtimes = registry.found.values()
         config.modules = tuple(runtime.build for runtime in runtimes)
         mounts = {place: path for runtime in runtimes for place, path in runtime.build_mounts.items()}
         return config.with_zygotes([ZygoteSpec(BUILD_ZYGOTE, "codeactions.runtimes.build_worker", mounts)])

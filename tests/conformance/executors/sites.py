@@ -37,7 +37,7 @@ class Site:
 async def local(folder: Path) -> AsyncIterator[Site]:
     """An executor of this node."""
     settings = read_settings(data_dir=folder, cache_dir=CACHE, languages="python,javascript,go")
-    runtimes = settings.catalogue()
+    runtimes = settings.registry()
     artifacts = ArtifactStore(folder / "artifacts", 1024 * 1024)
     pool = SandboxPool(settings.launcher(runtimes, slots=SLOTS))
     await pool.start()

@@ -36,23 +36,24 @@ def connect(address: Address) -> Connection:
     )
 
 
-def escaped_option(value: str) -> str:
-    """Escape a value for libpq's keyword `options`.
+def escaped_option(option: str) -> str:
+    """Escape an option for libpq's keyword `options`.
 
     Every character that separates options for the server is escaped, tabs and line breaks too. Otherwise a value
     could bring further options along.
     """
-    return re.sub(r"([\s\\])", r"\\\1", value)
+    return re.sub(r"([\s\\])", r"\\\1", option)
 
 
 def _parameters(address: Address) -> dict[str, str]:
     given = dict(address.parameters)
     # Go's drivers send what they do not know to the server as a run-time setting (search_path, ...).
-    settings = [f"-c {key}={escaped_option(value)}" for key, value in address.settings.items()]
+    settings = ["-c " + escaped_option(f"{key}={value}") for key, value in address.settings.items()]
     if settings:
         # What is given here would take the place of PGOPTIONS.
         before = given.get("options") or os.environ.get("PGOPTIONS", "")
-        given["options"] = " ".join([before, *settings]).strip()
+        # Not stripped: the last value may end in an escaped blank.
+        given["options"] = " ".join(filter(None, [before, *settings]))
     if not os.environ.get("PGCONNECT_TIMEOUT"):  # which counts only where nothing is given
         given.setdefault("connect_timeout", CONNECT_TIMEOUT)
     given.setdefault("client_encoding", "UTF8")

@@ -6,13 +6,13 @@ dead when its lock was free at several looks in a row.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import structlog
 
+from codeactions.background.task import BackgroundTask
 from codeactions.postgres.coderuns import InstanceLocks
 from codeactions.postgres.database import Connection, connect
 from codeactions.postgres.recording.recorder import Recorder
@@ -43,19 +43,16 @@ class Reaper:
         self._connection: Connection | None = None
         self._holds_own = False
         self._suspects: dict[int, int] = {}  # instance → looks in a row at which its lock was free
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask("reaper", self._serve)
 
     async def start(self) -> None:
         """Take this server's own lock and start looking."""
         await self._locks()
-        self._task = asyncio.create_task(self._serve(), name="reaper")
+        self._task.start()
 
     async def stop(self) -> None:
         """Stop looking, and give the lock back with the connection."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
         if self._connection:
             await self._connection.close()
 

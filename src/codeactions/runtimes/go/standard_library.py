@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from codeactions.background.task import BackgroundTask
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.runtimes.go import paths
 from codeactions.runtimes.go.toolchain import Toolchain
@@ -42,7 +43,7 @@ class StandardLibrary:
         self._settled = asyncio.Event()
         if self._is_ready:
             self._settled.set()
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask("Go's standard library", self._keep)
 
     def __repr__(self) -> str:
         return f"<StandardLibrary {self.state}, {self._done} of {self._total}>"
@@ -65,14 +66,11 @@ class StandardLibrary:
     def start(self, say: Callable[[str], None]) -> None:
         """Begin to prepare it, if it is not there yet, and drop the libraries that are not used any more."""
         self._say = say
-        self._begin()
+        self._task.start()
 
     async def stop(self) -> None:
         """Give up. What is done stays, for the next start."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
     async def settled(self) -> None:
         """Wait until it is ready or broken."""
@@ -86,7 +84,7 @@ class StandardLibrary:
         if self._is_ready:
             self._use()
         if self.state is State.PREPARING:
-            self._begin()
+            self._task.start()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.settled()
@@ -97,10 +95,6 @@ class StandardLibrary:
             about = f"about {left} s are left" if left is not None else "it has just begun"
             message = f"Go's standard library is being compiled ({self._progress():.0%}, {about}); then try again"
             raise Error(ErrorCode.BUSY, message, retry_after=left or 10)
-
-    def _begin(self) -> None:
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._keep(), name="Go's standard library")
 
     def _use(self) -> None:
         """Tell the folder that it was used, or notice that it is gone."""
