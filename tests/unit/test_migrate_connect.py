@@ -33,10 +33,9 @@ def test_a_value_of_the_url_is_one_option(monkeypatch: pytest.MonkeyPatch, escap
     [
         ("search_path=a%20", "-c search_path=a\\ "),
         ("search_path=%09", "-c search_path=\\\t"),
-        ("a%20b=1", "-c a\\ b=1"),
     ],
 )
-def test_blanks_at_the_end_and_in_a_name_stay(monkeypatch: pytest.MonkeyPatch, query: str, options: str) -> None:
+def test_blanks_at_the_end_stay(monkeypatch: pytest.MonkeyPatch, query: str, options: str) -> None:
     monkeypatch.delenv("PGOPTIONS", raising=False)
     assert _parameters(parse(f"pgx5://h/d?{query}"))["options"] == options
 
