@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from gotool import migrate, write_files
+from migrate_process import migrate, write_files
 
 LAST = 30
 PREPARE = """

@@ -15,8 +15,18 @@ from typing import Any
 
 import psycopg
 import pytest
-from gotool import APPLICATION, GATE, Gate, Migrate, backend_at, backends, migrate, wait_for_silence, write_files
 from harness import wait_until
+from migrate_process import (
+    APPLICATION,
+    GATE,
+    Gate,
+    Migrate,
+    backend_at,
+    backends,
+    migrate,
+    wait_for_silence,
+    write_files,
+)
 from migration_truth import LAST, PREPARE, RAN, Truth, finish, look, obey, thirty, watched, ways_out
 
 from codeactions.postgres.embedded.server import EmbeddedPostgres

@@ -1,38 +1,15 @@
-"""Signals, terminals and streams: what is under way is ended and recorded, and no more is begun."""
+"""Signals: what is under way is ended and recorded, and no more is begun."""
 
 import os
 import signal
-import socket
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from gotool import GATE, Gate, GoTool, Migrate, backend_at, backends, has_taken_signals, is_asleep, migrate, write_files
+from acceptance.signals import SIGNALS, STOPPING, row
 from harness import wait_until
-from terminals import WITH_TERMINAL, Terminal
-
-STOPPING = "Stopping after this running migration ..."
-SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The second file of four stands at the gate."""
-    up = {1: "CREATE TABLE a (i int);", 2: "INSERT INTO a VALUES (2);" + GATE, 3: "SELECT 3;", 4: "SELECT 4;"}
-    return write_files(tmp_path / "m", up, {4: "", 3: "", 2: "", 1: "DROP TABLE a;"})
-
-
-def row(database: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
-    return database.execute("SELECT version, dirty FROM schema_migrations").fetchone()
+from migrate_process import GATE, Gate, Migrate, backend_at, backends, has_taken_signals, migrate, write_files
 
 
 class TestTheFirstSignal:
@@ -171,132 +148,6 @@ class TestTheSecondSignal:
             assert database.execute("SELECT i FROM a ORDER BY 1").fetchall() == [(n,) for n in range(1, version + 1)]
         assert migrate(database_url, folder, "up")[0] == 0
         assert row(database) == (399, False)
-
-
-class TestWhileItWaits:
-    @pytest.mark.parametrize("number", SIGNALS)
-    @pytest.mark.parametrize("words", [["up"], ["force", "3"], ["drop", "-f"]])
-    def test_for_the_lock_it_stops_at_once_and_has_done_nothing(
-        self,
-        database_url: str,
-        database: psycopg.Connection[Any],
-        folder: Path,
-        number: signal.Signals,
-        words: list[str],
-    ) -> None:
-        with GoTool(database_url, folder) as tool:
-            tool.lock()
-            with Migrate(database_url, folder, "-exit-stopped", "3", "-lock-timeout", "600", *words) as process:
-                wait_until(lambda: backends(database, "pg_try_advisory_lock"), 20, "the wait for the lock")
-                process.signal(number)
-                assert process.wait() == 3
-            assert row(database) is None
-        assert process.lines[0] == f"{STOPPING}\n"
-        assert process.lines[1].startswith("Stopped: before anything was done")
-
-    @pytest.mark.parametrize("words", [["up"], ["force", "3"], ["drop", "-f"]])
-    def test_for_the_lock_which_it_gets_in_the_same_moment_it_has_done_nothing(
-        self, database_url: str, database: psycopg.Connection[Any], folder: Path, words: list[str]
-    ) -> None:
-        assert migrate(database_url, folder, "up", "1")[0] == 0
-        with GoTool(database_url, folder) as tool:
-            tool.lock()
-            with Migrate(database_url, folder, "-exit-stopped", "3", *words) as process:
-                wait_until(lambda: backends(database, "pg_try_advisory_lock"), 20, "the wait for the lock")
-                process.signal(signal.SIGSTOP)
-                wait_until(lambda: not backends(database, active=True), 20, "its standing still")
-                tool.unlock()
-                process.signal(signal.SIGTERM)
-                process.signal(signal.SIGCONT)
-                assert process.wait() == 3
-        assert row(database) == (1, False)
-
-    @pytest.mark.parametrize("number", SIGNALS)
-    def test_for_a_server_that_never_answers_it_ends_at_once(self, folder: Path, number: signal.Signals) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            listening.settimeout(20)
-            port = listening.getsockname()[1]
-            with Migrate(f"postgres://u@127.0.0.1:{port}/d?sslmode=disable", folder, "up") as process:
-                connection, _ = listening.accept()
-                with connection:
-                    assert connection.recv(8)
-                    process.signal(number)
-                    assert process.wait() == -number
-        assert process.said == ""
-
-    @pytest.mark.parametrize(
-        ("words", "answer"),
-        [
-            (["down"], "Not applying all down migrations"),
-            (["drop"], "Aborted dropping the entire database schema"),
-        ],
-    )
-    @pytest.mark.parametrize("number", SIGNALS)
-    def test_for_an_answer_a_signal_is_a_no(
-        self,
-        database_url: str,
-        database: psycopg.Connection[Any],
-        folder: Path,
-        words: list[str],
-        answer: str,
-        number: signal.Signals,
-    ) -> None:
-        assert migrate(database_url, folder, "up")[0] == 0
-        with Migrate(database_url, folder, *words, stdin=subprocess.PIPE) as process:
-            process.wait_for("[y/N]")
-            wait_until(lambda: is_asleep(process.pid), 20, "its waiting")
-            process.signal(number)
-            assert process.wait() == 1
-        assert process.lines[1:] == [f"{answer}\n"]
-        assert row(database) == (4, False)
-
-    def test_for_an_answer_on_a_terminal_ctrl_c_is_a_no(
-        self, database_url: str, database: psycopg.Connection[Any], folder: Path
-    ) -> None:
-        assert migrate(database_url, folder, "up")[0] == 0
-        with (
-            Terminal() as terminal,
-            Migrate(
-                database_url,
-                folder,
-                "down",
-                wrapper=WITH_TERMINAL,
-                stdin=terminal.slave,
-                stdout=terminal.slave,
-                stderr=terminal.slave,
-            ) as process,
-        ):
-            terminal.wait_for("[y/N]")
-            wait_until(lambda: is_asleep(process.pid), 20, "its waiting")
-            terminal.type("\x03")
-            assert process.wait() == 1
-            terminal.wait_for("Not applying all down migrations")
-            assert "Traceback" not in terminal.seen
-        assert row(database) == (4, False)
-
-    def test_ctrl_c_on_a_terminal_stops_between_two_files(
-        self, database_url: str, database: psycopg.Connection[Any], folder: Path
-    ) -> None:
-        with (
-            Terminal() as terminal,
-            Gate(database_url) as gate,
-            Migrate(
-                database_url,
-                folder,
-                "up",
-                wrapper=WITH_TERMINAL,
-                stdin=terminal.slave,
-                stdout=terminal.slave,
-                stderr=terminal.slave,
-            ) as process,
-        ):
-            backend_at(database, "advisory_xact")
-            terminal.type("\x03")
-            terminal.wait_for(STOPPING)
-            gate.open()
-            assert process.wait() == 0
-            terminal.wait_for("2 migrations are left")
-        assert row(database) == (2, False)
 
 
 class TestIgnoredSignals:

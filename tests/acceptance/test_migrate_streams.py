@@ -4,34 +4,16 @@ import fcntl
 import os
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from gotool import GATE, Gate, GoTool, Migrate, backend_at, has_taken_signals, migrate, write_files
+from acceptance.signals import STOPPING, row
+from gotool import GoTool
 from harness import wait_until
+from migrate_process import Gate, Migrate, backend_at, has_taken_signals, migrate, write_files
 from terminals import Terminal
-
-STOPPING = "Stopping after this running migration ..."
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The second file of four stands at the gate."""
-    up = {1: "CREATE TABLE a (i int);", 2: "INSERT INTO a VALUES (2);" + GATE, 3: "SELECT 3;", 4: "SELECT 4;"}
-    return write_files(tmp_path / "m", up, {4: "", 3: "", 2: "", 1: "DROP TABLE a;"})
-
-
-def row(database: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
-    return database.execute("SELECT version, dirty FROM schema_migrations").fetchone()
 
 
 class TestStreams:

@@ -1,9 +1,8 @@
-"""One migration at a time: golang-migrate's lock, as an advisory lock or as a row, and what others see of it."""
+"""One migration at a time: how long golang-migrate's lock is waited for, and what others see of it."""
 
 import subprocess
 import sys
 import threading
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -13,12 +12,10 @@ from migrations import PAUSE, Clock, Migrate, Ran, background, pid_running, wait
 from codeactions.migrate import apply, plan
 from codeactions.migrate.about import APPLICATION
 from codeactions.migrate.database import lock, session, version_table
-from codeactions.migrate.database.errors import QUERY_CANCELED, ServerError
 from codeactions.migrate.database.version_table import RecordedVersion
 from codeactions.migrate.errors import ErrorCode, MigrationError
 from codeactions.migrate.files import directory as files
 
-SCHEMES = ["postgres", "postgresql", "pgx", "pgx4", "pgx5"]
 COMMAND = "import sys; from codeactions.migrate.main import main; sys.exit(main())"
 
 
@@ -27,63 +24,6 @@ def wait_until_other(migrate: Migrate, pid: int, text: str) -> None:
     query = """SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND pid <> %s
                AND datname = current_database() AND position(%s IN query) > 0"""
     wait_for(lambda: migrate.query(query, APPLICATION, pid, text))
-
-
-class TestNumber:
-    @pytest.mark.parametrize(
-        ("path", "schema", "table", "number"),
-        [
-            ("/mydb", "public", "schema_migrations", 616192132),
-            ("/shop", "app", "schema_migrations", 2582123737),
-            ("/my db", "ops", "db_migrations", 3769403419),
-            ("mydb", "public", "schema_migrations", 2103762914),
-            ("/t", "public", "schema_migrations", 2670802960),
-            ("/t", "app", "my_mig", 1247474678),
-        ],
-    )
-    def test_golang_migrates(self, path: str, schema: str, table: str, number: int) -> None:
-        """As they were seen in pg_locks while it ran, or worked out from its documentation."""
-        assert lock.number(path, schema, table) == number
-
-    def test_of_the_row_it_has_the_database_only(self) -> None:
-        assert lock.number("/mydb") == zlib.crc32(b"/mydb") * 1486364155 % 2**32
-
-    @pytest.mark.parametrize(
-        ("options", "path", "schema", "table"),
-        [
-            ("", "/shared", "public", "schema_migrations"),
-            ("search_path=app", "/shared", "app", "schema_migrations"),
-            ("x-migrations-table=a.b", "/shared", "public", "a.b"),
-            ("x-migrations-table-quoted=1&x-migrations-table=%22app%22.%22m%22", "/shared", "app", "m"),
-        ],
-    )
-    def test_what_a_run_holds(self, migrate: Migrate, options: str, path: str, schema: str, table: str) -> None:
-        migrate.query("CREATE SCHEMA app")
-        migrate.write(_1=PAUSE)
-        with migrate.paused(lambda: migrate("up", options=options)) as (result, _):
-            assert migrate.locks() == [lock.number(path, schema, table)]
-        assert result.result().code == 0
-
-    @pytest.mark.parametrize(
-        ("path", "counts"), [("/shared", "/shared"), ("/sh%61red", "/shared"), ("/other", "/other"), ("", "shared")]
-    )
-    def test_the_path_counts_as_it_is_spelled(self, migrate: Migrate, path: str, counts: str) -> None:
-        # The key dbname says where to connect to, if it is there.
-        url = migrate.url.replace("/shared?", f"{path}?dbname=shared&")
-        with session.opened(url) as opened:
-            assert isinstance(opened.lock, lock.AdvisoryLock)
-            assert opened.lock.key == lock.number(counts, "public", "schema_migrations")
-            assert opened.connection.execute("SELECT current_database()") == [("shared",)]
-
-    @pytest.mark.parametrize("scheme", SCHEMES)
-    def test_every_scheme_has_the_same(self, migrate: Migrate, scheme: str) -> None:
-        migrate.write(_1="SELECT 1;", _1_down="SELECT 1;")
-        with migrate.locked():
-            ran = migrate("-lock-timeout", "0", "up", scheme=scheme)
-        assert ran.err.startswith("error: timeout: can't acquire database lock")
-        assert migrate("up", scheme=scheme) == (0, "1/u step (T)\n", "")
-        assert migrate("version", scheme=scheme) == (0, "1\n", "")
-        assert migrate("down", "1", scheme=scheme) == (0, "1/d step (T)\n", "")
 
 
 @pytest.fixture
@@ -271,79 +211,3 @@ class TestTogether:
         assert f"was locked by others (pid {migrate.database.info.backend_pid}): end them" in ran.err
         assert migrate.rows() == [(1, False)]
         assert migrate(command, "1").code == 0
-
-
-class TestRelease:
-    @pytest.mark.parametrize(
-        ("words", "code"),
-        [
-            (["up"], 0),
-            (["up", "1"], 0),
-            (["up", "9"], 1),
-            (["down", "1"], 0),
-            (["down", "9"], 1),
-            (["goto", "1"], 0),
-            (["goto", "9"], 1),
-            (["force", "7"], 0),
-            (["drop", "-f"], 0),
-            (["up", "-late", "refuse"], 1),
-        ],
-    )
-    def test_it_is_free_after_every_command(self, migrate: Migrate, words: list[str], code: int) -> None:
-        migrate.write(_1="SELECT 1;", _3="SELECT 3;", _4="SELECT 4;")
-        migrate("goto", "3")
-        migrate.write(_2="SELECT 2;")
-        assert migrate(*words).code == code
-        assert migrate.locks() == []
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "SELECT 1/0;",
-            "VACUUM nowhere;",
-            "BEGIN; SELECT 1/0;",
-            "BEGIN;",
-            "DROP TABLE schema_migrations;",
-            "\0",
-            "COPY x",
-        ],
-    )
-    def test_after_every_failure_of_a_file(self, migrate: Migrate, text: str) -> None:
-        migrate.write(_1=text)
-        assert migrate("up").code == 1
-        assert migrate.locks() == []
-
-    def test_a_signal_that_cancels_it_is_not_the_last_word(self) -> None:
-        released: list[str] = []
-
-        class Cancelled:
-            """Two more signals come while it is given back."""
-
-            def take(self) -> bool:
-                return True
-
-            def release(self) -> None:
-                released.append("tried")
-                if len(released) < 3:
-                    raise ServerError(QUERY_CANCELED, "canceling statement due to user request")
-
-            def refusal(self, waited: float) -> MigrationError:
-                raise NotImplementedError
-
-        with lock.held(Cancelled(), 0) as is_held:
-            assert is_held
-        assert len(released) == 3
-
-    def test_a_stop_that_comes_with_the_lock_is_told(self, migrate: Migrate) -> None:
-        asked: list[bool] = []
-
-        def stopped() -> bool:
-            # Not before the lock is had, but then at once.
-            asked.append(bool(migrate.locks()))
-            return asked[-1]
-
-        with session.opened(migrate.url) as opened:
-            with lock.held(opened.lock, 10, stopped=stopped) as is_held:
-                assert is_held is False
-            assert migrate.locks() == []
-        assert asked == [False, True]

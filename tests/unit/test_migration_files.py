@@ -1,21 +1,16 @@
-"""The migration files as they are on disk, and what `migrate` makes of words and names."""
+"""The migration files as they are on disk, and the steps that `migrate` plans by them."""
 
 import re
 from pathlib import Path
 
 import pytest
+from unit.migration_folder import folder
 
-from codeactions.migrate import failures, plan
-from codeactions.migrate.database.errors import ConnectionLost, ServerError
+from codeactions.migrate import plan
 from codeactions.migrate.database.version_table import RecordedVersion
 from codeactions.migrate.database_state import DatabaseState, compare
 from codeactions.migrate.errors import ErrorCode, MigrationError
 from codeactions.migrate.files import directory as files
-from codeactions.migrate.go_compat import flags
-from codeactions.migrate.go_compat.drivers import Driver
-from codeactions.migrate.go_compat.duration import duration_text
-from codeactions.migrate.go_compat.flags import Kind
-from codeactions.migrate.main import main
 from codeactions.migrate.statements.kind import outside_transaction
 from codeactions.node.migrations import find_directory
 
@@ -39,12 +34,6 @@ TITLES = [
 
 def scripts() -> list[Path]:
     return sorted(DIRECTORY.glob("*.sql"))
-
-
-def folder(path: Path, *names: str) -> Path:
-    for name in names:
-        (path / name).write_text("SELECT 1;\n")
-    return path
 
 
 class TestOurFiles:
@@ -190,140 +179,3 @@ class TestPlan:
         assert (found.state, found.pending, found.version) == (state, pending, recorded.version)
         assert helps in found.message
         assert "\n" not in found.message
-
-
-@pytest.mark.parametrize(
-    ("nanoseconds", "text"),
-    [
-        (0, "0s"),
-        (850, "850ns"),
-        (1500, "1.5µs"),
-        (7074163, "7.074163ms"),
-        (10300000, "10.3ms"),
-        (10**9, "1s"),
-        (62 * 10**9 + 5 * 10**8, "1m2.5s"),
-        (3603 * 10**9, "1h0m3s"),
-    ],
-)
-def test_durations_look_like_gos(nanoseconds: int, text: str) -> None:
-    assert duration_text(nanoseconds) == text
-
-
-class TestFlags:
-    KNOWN = {"path": Kind.TEXT, "n": Kind.UNSIGNED, "all": Kind.BOOLEAN}  # noqa: RUF012
-
-    def test_the_ways_to_give_one(self) -> None:
-        words = ["-path", "a", "--path=b", "-n", "010", "-all", "up", "-path", "c"]
-        assert flags.parse(words, self.KNOWN) == ({"path": "b", "n": 8, "all": True}, ["up", "-path", "c"])
-        assert flags.parse(["--", "-1"], self.KNOWN) == ({}, ["-1"])
-        assert flags.parse(["-n=0x1f", "-all=F"], self.KNOWN) == ({"n": 31, "all": False}, [])
-
-    @pytest.mark.parametrize(
-        ("words", "message"),
-        [
-            (["-nope"], "flag provided but not defined: -nope"),
-            (["-path"], "flag needs an argument: -path"),
-            (["-n", "15s"], 'invalid value "15s" for flag -n: parse error'),
-            (["-n", "-1"], 'invalid value "-1" for flag -n: parse error'),
-            (["-n", str(2**64)], f'invalid value "{2**64}" for flag -n: value out of range'),
-            (["-all=maybe"], 'invalid boolean value "maybe" for -all: parse error'),
-            (["---path"], "bad flag syntax: ---path"),
-            (["-=x"], "bad flag syntax: -=x"),
-        ],
-    )
-    def test_mistakes_are_called_what_go_calls_them(self, words: list[str], message: str) -> None:
-        with pytest.raises(flags.FlagError) as caught:
-            flags.parse(words, self.KNOWN)
-        assert str(caught.value) == message
-
-
-class TestCommandLine:
-    @pytest.mark.parametrize(
-        ("words", "code", "begins"),
-        [
-            ([], 2, "Usage: migrate"),
-            (["help"], 2, "Usage: migrate"),
-            (["UP"], 2, "Usage: migrate"),
-            (["-help"], 0, "Usage: migrate"),
-            (["up", "-help"], 0, "up [N]"),
-            (["up", "-1"], 2, "flag provided but not defined: -1"),
-            (["-version", "up"], 0, "0."),
-            (["up"], 1, "error: failed to parse scheme from source URL: URL cannot be empty"),
-            (["-path", "/nowhere", "up"], 1, "error: failed to parse scheme from database URL: URL cannot be empty"),
-            (
-                ["-path", "/nowhere", "-database", "postgres://h/d", "up"],
-                1,
-                'error: failed to open source, "file:///nowhere": open .: no such file or directory',
-            ),
-        ],
-    )
-    def test_what_needs_no_database(
-        self,
-        words: list[str],
-        code: int,
-        begins: str,
-        capsys: pytest.CaptureFixture[str],
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        monkeypatch.delenv("DATABASE_URL", raising=False)
-        assert main(words) == code
-        printed = capsys.readouterr()
-        assert printed.out == ""
-        assert printed.err.startswith(begins)
-
-
-class TestFailures:
-    @pytest.mark.parametrize(
-        ("query", "given", "place"),
-        [
-            ("SELEC 1", 1, (1, 1)),
-            ("--\nCREATE TABEL", 11, (2, 8)),
-            ("--\r\nCREATE TABEL", 12, (2, 8)),
-            ("-- ä\n\tx", 7, (2, 2)),
-            ("SELECT", 7, (0, 0)),
-            ("SELECT", 0, (0, 0)),
-        ],
-    )
-    def test_position(self, query: str, given: int, place: tuple[int, int]) -> None:
-        assert failures.position(query, given) == place
-
-    @pytest.mark.parametrize(
-        ("driver", "details"),
-        [(Driver.POSTGRES, "driver: bad connection"), (Driver.PGX5, "unexpected EOF: gone\naway")],
-    )
-    def test_an_error_that_is_not_the_servers(self, tmp_path: Path, driver: Driver, details: str) -> None:
-        step = plan.up(files.read_directory(folder(tmp_path, "4_d.up.sql")), -1)[0]
-        error = failures.failed(step, b"SELECT 1;\n", ConnectionLost("gone\naway"), failures.lost(), driver)
-        assert error.message == (
-            "migration 4/u d failed: gone away; the connection was lost: look with `migrate status`, "
-            "then run `migrate up`"
-        )
-        assert error.go_text == f"migration failed in line 0: SELECT 1;\n (details: {details})"
-        assert not error.urgent
-
-    @pytest.mark.parametrize(
-        ("driver", "details"),
-        [(Driver.POSTGRES, "pq: no such thing"), (Driver.PGX4, "ERROR: no such thing (SQLSTATE 42704)")],
-    )
-    def test_an_error_of_the_servers(self, tmp_path: Path, driver: Driver, details: str) -> None:
-        step = plan.down(files.read_directory(folder(tmp_path, "3_c.up.sql", "4_d.down.sql")), 4)[0]
-        refused = ServerError("42704", "no such thing", detail="Not here.", hint="Look\nelsewhere.", position=8)
-        outcome = failures.left_dirty(step, 4, why="VACUUM", advice="Do this")
-        error = failures.failed(step, b"SELECT x", refused, outcome, driver)
-        assert error.go_text == (
-            f"migration failed: no such thing (column 8), Not here. in line 1: SELECT x (details: {details})"
-        )
-        assert error.message.startswith(
-            "migration 4/d d failed: no such thing, Not here. in line 1, column 8 (SQLSTATE 42704); "
-            "hint: Look elsewhere.; the database is left dirty at version 3: "
-        )
-        assert "run `migrate force 4`, if all of it is, `migrate force 3`" in error.message
-        assert error.hint.endswith("then `migrate up`. Do this.")
-        assert "\n" not in error.message
-        assert error.urgent
-
-    def test_the_program_is_called_what_people_type(self) -> None:
-        error = MigrationError(
-            ErrorCode.CONFLICT, "run `migrate up`", go_text="`migrate x`", hint="`migrate y`"
-        ).renamed("a b")
-        assert (error.message, error.go_text, error.hint) == ("run `a b up`", "`a b x`", "`a b y`")

@@ -1,4 +1,4 @@
-"""The house rules that can be read off the tests themselves: they wait for conditions, and assert no times."""
+"""The house rules that can be read off the tests: they wait for conditions, assert no times, and are in short files."""
 
 import ast
 from collections.abc import Iterator
@@ -8,6 +8,9 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 FILES = sorted(TESTS.rglob("*.py"))
+# Everything else that is Python and no part of the package, whose own files test_layers.py looks at.
+OTHERS = sorted(path for folder in ("bench", "docs") for path in (TESTS.parent / folder).rglob("*.py"))
+MOST_LINES = 300
 SLEEPS = {"time.sleep", "asyncio.sleep"}
 # What tells how long something took. `time.time` tells the date, which tokens and records need.
 STOPWATCHES = {"time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.perf_counter_ns", "time.process_time"}
@@ -16,9 +19,6 @@ LEAST_DEADLINE = 10  # seconds; a deadline only keeps a broken test from hanging
 EXEMPT = {
     # Its helpers poll and wait, so that no other module has to.
     "harness.py",
-    # A scanner's cost for a text and for one twenty times as long, in CPU time: that it is linear can be seen no
-    # other way. The bound leaves a factor of five.
-    "unit/test_migrate_script.py",
     "integration/test_sandbox_pool.py",
 }
 
@@ -52,6 +52,11 @@ def breaches(source: str) -> Iterator[str]:
 @pytest.mark.parametrize("path", [path for path in FILES if named(path) not in EXEMPT], ids=named)
 def test_a_test_waits_for_a_condition_and_asserts_no_time(path: Path) -> None:
     assert list(breaches(path.read_text())) == []
+
+
+@pytest.mark.parametrize("path", [*FILES, *OTHERS], ids=lambda path: str(path.relative_to(TESTS.parent)))
+def test_a_file_stays_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MOST_LINES
 
 
 @pytest.mark.parametrize("name", sorted(EXEMPT))

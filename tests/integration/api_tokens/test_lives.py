@@ -1,62 +1,19 @@
 """`/token`: API tokens, from the one time that they are shown to their end, and what two servers know of them."""
 
-import base64
-import hmac
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import httpx
 import psycopg
 import pytest
-from harness import TOKEN, Server, running_server, wait_until
+from harness import Server, running_server, wait_until
 from integration.answers import refused
+from integration.api_tokens.tokens import ANA, P, admit, called, make, status
 from issuer import Issuer
 
-P, ANA = "project-p", "ana@example.com"
-ECHO = "def Run(engine):\n    return [engine.header.items(), engine.params.items(), engine.body]\n"
 FIELDS = ["id", "name", "email", "project_uuid", "role", "created_by", "created_at", "expires_at", "last_used_at",
           "revoked_at"]  # fmt: skip
-SETTINGS = {"languages": "python", "slots": 4, "oidc_audience": "codeactions"}
-
-
-@pytest.fixture(scope="module")
-def one(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory, module_database_url: str) -> Iterator[Server]:
-    """A server, with a project."""
-    folder = tmp_path_factory.mktemp("one")
-    with running_server(folder, module_database_url, oidc_issuer=issuer.url, **SETTINGS) as server:
-        server.client.post("/project", json={"uuid": P, "name": "x"}).raise_for_status()
-        yield server
-
-
-@pytest.fixture(scope="module")
-def other(one: Server, tmp_path_factory: pytest.TempPathFactory, module_database_url: str) -> Iterator[Server]:
-    """Another server on the same database."""
-    with running_server(tmp_path_factory.mktemp("other"), module_database_url, languages="python") as server:
-        yield server
-
-
-def make(server: Server, **fields: Any) -> dict[str, Any]:
-    answer = server.client.post("/token", json={"name": "ci", **fields})
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
-
-
-def called(server: Server, authorization: str, path: str, method: str = "GET", **request: Any) -> httpx.Response:
-    headers = {"Authorization": authorization, **request.pop("headers", {})}
-    return httpx.request(method, server.base + path, headers=headers, timeout=30, **request)
-
-
-def status(server: Server, made: dict[str, Any], path: str = f"/project/{P}", method: str = "GET") -> int:
-    return called(server, f"Bearer {made['token']}", path, method).status_code
-
-
-def admit(server: Server, email: str, role: int) -> str:
-    answer = server.client.post("/permission", json={"project_uuid": P, "email": email, "role": role})
-    return f"/permission/{answer.raise_for_status().json()['id']}"
 
 
 def test_a_token_is_shown_once(one: Server) -> None:
@@ -256,57 +213,3 @@ def test_a_user_makes_lists_and_revokes_its_own_tokens_and_no_others(one: Server
     refused(called(one, f"Bearer {mine['token']}", own, "DELETE"), 403, "forbidden")
     assert called(one, fay, own, "DELETE").status_code == 204
     assert status(one, mine, "/project") == 401
-
-
-def forms(token: str) -> dict[str, str]:
-    """Every form of an Authorization header with the token."""
-    basic = base64.b64encode(f"anyone:{token}".encode()).decode()
-    return {
-        "token": f"Token {token}", "bearer": f"Bearer {token}", "bare": token, "case": f"bEARER {token}",
-        "spaces": f"Token   {token}", "basic": f"Basic {basic}",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("form", forms(""))
-@pytest.mark.parametrize("kind", ["flow", "endpoint", "closed"])
-def test_every_form_of_a_token_is_taken_and_none_reaches_the_code_or_the_record(
-    one: Server, kind: str, form: str
-) -> None:
-    token = make(one, project_uuid=P, role=2)["token"]
-    code_id = one.create(ECHO, type="flow" if kind == "flow" else "endpoint", project_uuid=P)
-    if kind == "closed":
-        one.client.put(f"/code/{code_id}/protection", json={"kind": "token"}).raise_for_status()
-    assert called(one, forms(token)[form], f"/project/{P}").status_code == 200
-    headers = {"X-Api-Key": f"Token {token}", "X-Also": f"a {TOKEN} b", "Accept-Language": "ca_ES, ca;q=0.5"}
-    path = f"/run/{code_id}" if kind == "flow" else f"/endpoint/{code_id}"
-    answer = called(one, forms(token)[form], path, "POST", headers=headers)
-    assert answer.status_code == 200, answer.text
-    record = one.record(answer)
-    told = answer.text + json.dumps(record)
-    assert [secret for secret in (token, TOKEN, forms(token)["basic"].split()[1]) if secret in told] == []
-    seen = dict(json.loads(record["result"])[0])
-    assert seen["accept-language"] == record["headers"]["accept-language"] == "ca_ES, ca;q=0.5"
-    assert not {"x-also", "x-api-key", "authorization"} & set(seen)
-
-
-@pytest.mark.parametrize("protection", [None, "hmac"])
-def test_an_identity_token_does_not_reach_a_public_code_or_its_record(
-    one: Server, issuer: Issuer, protection: str | None
-) -> None:
-    """Whoever wrote the code could be its bearer from then on."""
-    identity = issuer.sign_in("ida", email="ida@example.com").identity
-    code_id = one.create("def Run(engine):\n    return engine.header.items()\n", project_uuid=P)
-    headers = {"Authorization": f"Bearer {identity}", "X-Other": "kept"}
-    if protection:
-        fields = {"kind": protection, "secret": "0123456789abcdef"}
-        one.client.put(f"/code/{code_id}/protection", json=fields).raise_for_status()
-        headers["X-Signature-256"] = "sha256=" + hmac.new(b"0123456789abcdef", b"", "sha256").hexdigest()
-    answer = httpx.post(f"{one.base}/endpoint/{code_id}", headers=headers)
-    assert answer.status_code == 200, answer.text
-    assert dict(answer.json())["x-other"] == "kept"
-    assert identity not in answer.text
-    assert identity not in json.dumps(one.record(answer))
-    # Another issuer's is the code's own business.
-    other = "e30." + base64.urlsafe_b64encode(b'{"iss": "https://other.example"}').decode().rstrip("=") + ".c2ln"
-    answer = httpx.post(f"{one.base}/endpoint/{code_id}", headers={**headers, "Authorization": f"Bearer {other}"})
-    assert dict(answer.json())["authorization"] == f"Bearer {other}"
