@@ -152,13 +152,6 @@ async def heard(pool: SandboxPool, zygote: str) -> None:
     sandbox.close()
 
 
-async def until(condition: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(20):
-        while not (value := condition()):  # noqa: ASYNC110 - most of it happens in other processes
-            await asyncio.sleep(0.01)
-        return value
-
-
 def depth(pid: int) -> int:
     """In how many pid namespaces a process is."""
     try:

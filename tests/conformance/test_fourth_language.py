@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from conformance.toy.language import toy
-from harness import TOKEN
+from harness import TOKEN, until
 
 from codeactions.cli.doctor import diagnose
 from codeactions.cli.run import run_file
@@ -48,10 +48,12 @@ async def state(context: ApiContext) -> dict[str, Any]:
 
 async def settled(context: ApiContext) -> dict[str, Any]:
     """The same, when it is no longer `preparing`."""
-    async with asyncio.timeout(60):
-        while (found := await state(context))["state"] == "preparing":  # noqa: ASYNC110 - a run in a sandbox ends it
-            await asyncio.sleep(0.02)
-    return found
+
+    async def found() -> dict[str, Any] | None:
+        told = await state(context)
+        return None if told["state"] == "preparing" else told
+
+    return dict(await until(found, 60, "the end of the preparation"))
 
 
 async def test_it_is_prepared_tried_and_built_on_a_node(
