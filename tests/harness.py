@@ -54,11 +54,6 @@ async def turns(number: int = 20) -> None:
         await asyncio.sleep(0)
 
 
-def any_moment(seconds: float) -> None:
-    """Let a time pass that a test has drawn by lot, to interrupt a program wherever it happens to be."""
-    time.sleep(seconds)
-
-
 class Server:
     """`codeactions serve` on a free port of loopback. `client` sends the administrator's token."""
 

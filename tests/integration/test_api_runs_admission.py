@@ -2,8 +2,6 @@
 
 import json
 import socket
-import textwrap
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -106,19 +104,26 @@ def test_a_run_goes_on_and_is_recorded_when_its_caller_hangs_up(server: Server) 
 
 
 def test_runs_in_parallel_share_commits(server: Server) -> None:
-    callers = 16  # the server's slots: all run at the same time, and end at the same moment
-    source = """
-        import time
-        def Run(engine):
-            engine.log.info("x")
-            time.sleep(max(0, float(engine.params["end"]) - time.time()))
-            return engine.params["n"]
-    """
-    code_id = server.create(textwrap.dedent(source))
-    end = time.time() + 1.5
-    with ThreadPoolExecutor(callers) as threads:
-        numbers = [str(n) for n in range(callers)]
-        answers = list(threads.map(lambda n: server.client.get(f"/endpoint/{code_id}?n={n}&end={end}"), numbers))
+    callers = 16  # the server's slots: all run at the same time
+    code_id = server.create('def Run(engine):\n    engine.log.info("x")\n    return engine.params["n"]\n')
+    numbers = [str(n) for n in range(callers)]
+    database_url = server._environment["DATABASE_URL"]
+    begun = "SELECT count(*) FROM coderuns WHERE code_id = %s"
+    with (
+        psycopg.connect(database_url) as holder,
+        psycopg.connect(database_url, autocommit=True) as connection,
+        ThreadPoolExecutor(callers) as threads,
+    ):
+        holder.execute("LOCK TABLE codelogs")  # no end can be written: all of them have to wait
+        calls = [threads.submit(server.client.get, f"/endpoint/{code_id}?n={n}") for n in numbers]
+
+        def all_ended() -> bool:
+            counted = connection.execute(begun, [code_id]).fetchone() == (callers,)
+            return counted and metric(server, "ca_slots_busy") == 0
+
+        wait_until(all_ended, 20, "the end of all runs")
+        holder.rollback()
+        answers = [call.result() for call in calls]
     assert [answer.text for answer in answers] == numbers, "each caller gets the answer of its own run"
     # xmin is the transaction that wrote a row as it stands: the run's end, and its log lines.
     ends = "SELECT xmin::text FROM coderuns WHERE code_id = %s AND status = 'completed'"
