@@ -62,7 +62,7 @@ def test_waiting_for_a_slot_is_recorded_apart_from_running(narrow: Server) -> No
     assert answer.text == "quick"
     extra = narrow.record(answer)["extra"]
     slept = narrow.record(first.result())["extra"]
-    assert extra["duration_ms"] < extra["queue_ms"] < slept["duration_ms"]
+    assert extra["duration_ms"] < extra["queue_ms"]
     assert slept["queue_ms"] < 2000 <= slept["duration_ms"], "of the two seconds, it slept, and waited for nothing"
 
 
