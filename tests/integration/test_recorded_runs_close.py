@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from harness import until
 from recording import CODE, FakeBuilds, FakeRecorder
-from sandboxes import config, until
+from sandboxes import config
 
 from codeactions.domain.errors import Error
 from codeactions.domain.run import Call, ErrorType

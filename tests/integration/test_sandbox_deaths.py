@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import children_of, is_alive
+from harness import children_of, is_alive, until
 from sandboxes import (
     UNTIL_TOLD,
     acquire,
@@ -21,7 +21,6 @@ from sandboxes import (
     run,
     runs_of,
     told,
-    until,
     zygotes,
     zygotes_of,
 )

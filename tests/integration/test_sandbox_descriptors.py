@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from sandboxes import acquire, config, run, until
+from harness import until
+from sandboxes import acquire, config, run
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.sandbox import channel

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import children_of, is_alive
+from harness import children_of, is_alive, until
 from sandboxes import (
     LOOK,
     WORKER,
@@ -22,7 +22,6 @@ from sandboxes import (
     returned,
     run,
     runs_of,
-    until,
 )
 
 from codeactions.sandbox.config import ZygoteSpec

@@ -11,14 +11,8 @@ import termios
 import time
 
 import pytest
-from sandboxes import (
-    acquire,
-    ended,
-    pool,
-    run,
-    runs_of,
-    until,
-)
+from harness import until
+from sandboxes import acquire, ended, pool, run, runs_of
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.sandbox.server.pool import SandboxPool

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from harness import until
 from sandboxes import (
     LOOK,
     WORKER,
@@ -18,7 +19,6 @@ from sandboxes import (
     refused,
     returned,
     run,
-    until,
     zygotes,
     zygotes_of,
 )

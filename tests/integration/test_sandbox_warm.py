@@ -4,15 +4,8 @@ import asyncio
 import os
 import signal
 
-from sandboxes import (
-    acquire,
-    config,
-    pool,
-    run,
-    runs_of,
-    until,
-    zygotes,
-)
+from harness import until
+from sandboxes import acquire, config, pool, run, runs_of, zygotes
 
 from codeactions.sandbox.server.pool import SandboxPool
 

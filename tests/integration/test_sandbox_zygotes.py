@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from harness import until
 from sandboxes import (
     UNTIL_TOLD,
     WORKER,
@@ -21,7 +22,6 @@ from sandboxes import (
     run,
     runs_of,
     told,
-    until,
     zygotes,
     zygotes_of,
 )
