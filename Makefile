@@ -2,8 +2,9 @@
 PYTHON ?= $(shell $(NEWEST_PYTHON))
 VENV ?= .venv
 BIN := $(VENV)/bin
-# How many tests run at once. Each worker has a PostgreSQL and a server of its own, which take about 1 GB.
-WORKERS ?= 2
+# How many tests run at once: one more than two cores have, since many tests wait. Each worker has a PostgreSQL and a
+# server of its own, which take about 1 GB.
+WORKERS ?= 3
 # `make test SEED=...` gives back the order that an earlier run has printed.
 SEED := $(or $(SEED),$(shell date +%s))
 
