@@ -10,7 +10,7 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Job
 from codeactions.domain.run import Answer, FinishedRun, Outcome, Run, RunError
 from codeactions.execution.builds import Prepared, SourceRefused
-from codeactions.execution.executor import CANCELLED, Event, Usage
+from codeactions.execution.executor import CANCELLED, Output, Usage
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 CODE = Code(
@@ -26,7 +26,7 @@ class FakeExecution:
         self.job = job
         self.end: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncIterator[Output]:
         """Tell nothing."""
         return
         yield b""
@@ -120,8 +120,8 @@ class FakeBuilds:
         self._refusal = refusal
         self._prepared = prepared
 
-    async def prepare(self, code: Code) -> Prepared:
+    async def prepare(self, language: str, source: str) -> Prepared:
         """Return the source as it is."""
         if self._refusal:
             raise SourceRefused(self._refusal)
-        return self._prepared or Prepared(source=code.source)
+        return self._prepared or Prepared(source=source)

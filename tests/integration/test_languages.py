@@ -8,15 +8,12 @@ import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from harness import CACHE, until
 
-from codeactions.domain.code import Code, CodeDraft, new_code
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.domain.ids import new_id
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.languages import Languages
 from codeactions.node.settings import Settings
@@ -40,11 +37,6 @@ def link_or_copy(source: str, target: str) -> None:
 
 def settings(folder: Path, languages: str, cache: Path = CACHE) -> Settings:
     return Settings(data_dir=folder, cache_dir=cache, languages=languages)
-
-
-def code(language: str, source: str) -> Code:
-    fields = {"name": "n", "type": "flow", "source": source, "language": language, "project_uuid": "p"}
-    return new_code(CodeDraft.read(fields), id=new_id(), now=datetime.now(UTC))
 
 
 @asynccontextmanager
@@ -135,7 +127,7 @@ async def test_the_library_that_the_tests_share_becomes_ready_for_all_who_wait(t
 
 async def test_the_same_source_is_built_once_however_many_ask(tmp_path: Path) -> None:
     async with started(tmp_path, "javascript") as (languages, _):
-        many = [languages.builds.prepare(code("javascript", JAVASCRIPT)) for _ in range(8)]
+        many = [languages.builds.prepare("javascript", JAVASCRIPT) for _ in range(8)]
         found = await asyncio.gather(*many)
         assert len({prepared.artifact for prepared in found}) == 1
         assert [path.name for path in (tmp_path / "artifacts").iterdir()] == [found[0].artifact]
@@ -147,7 +139,7 @@ async def test_what_was_collected_is_built_again(tmp_path: Path) -> None:
     for _ in range(2):
         async with started(tmp_path, "go") as (languages, _):
             await languages.prepared(300)
-            prepared = await languages.builds.prepare(code("go", GO))
+            prepared = await languages.builds.prepare("go", GO)
             found.append(prepared.artifact)
             assert [path.name for path in folder.iterdir()] == [prepared.artifact]
             _empty(folder)

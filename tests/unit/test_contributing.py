@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md, held against the source: its map names every room, and its walks can be followed."""
+"""CONTRIBUTING.md, held against the source: its map names every folder, and its walks can be followed."""
 
 import ast
 import re
@@ -54,14 +54,14 @@ def test_every_package_is_on_the_map() -> None:
         "/".join(path.split("/")[:depth]) + "/" for path in tracked() for depth in (1, 3, 4) if path.count("/") >= depth
     }
     source = {folder for folder in below if folder.startswith("src/codeactions/") and folder.count("/") == 3}
-    # Of the larger rooms, their chambers too.
-    chambers = {
+    # Of packages, the folders in them too.
+    subpackages = {
         folder
         for folder in below
         if folder.startswith("src/codeactions/") and folder.count("/") == 4 and any((ROOT / folder).glob("*.py"))
     }
     top = {folder for folder in below if folder.count("/") == 1 and not folder.startswith(".")}
-    assert (top | source | chambers) - named == {"src/"}
+    assert (top | source | subpackages) - named == {"src/"}
 
 
 def test_there_are_walks() -> None:

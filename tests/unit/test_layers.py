@@ -23,12 +23,12 @@ BELOW: dict[str, set[str]] = {
     "postgres": {"background", "domain"},
     "limits": {"domain"},
     "identity": {"postgres", "background", "domain"},
-    "execution": {"postgres", "runtimes", "sandbox", "background", "domain"},
-    "services": {"limits", "identity", "execution", "postgres", "runtimes", "sandbox", "background", "domain"},
-    "events": {"services", "postgres", "background", "domain"},
+    "execution": {"runtimes", "sandbox", "background", "domain"},
+    "services": {"limits", "identity", "execution", "postgres", "runtimes", "domain"},
+    "events": {"services", "background", "domain"},
 }
 BELOW["http"] = BELOW["services"] | {"services"}
-BELOW["node"] = BELOW["http"] | {"http", "events", "migrate", "examples"}
+BELOW["node"] = BELOW["http"] | {"http", "events", "sandbox", "background", "migrate", "examples"}
 BELOW["cli"] = BELOW["node"] | {"node"}
 # Words that only SQL begins a text with. A session's own SET and LISTEN change no data and stay where they are.
 SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|TRUNCATE|MERGE)\s+[\w*('\"]")
@@ -109,12 +109,11 @@ def test_imports_have_no_circle() -> None:
     assert sorted(map(named, imported)) == []
 
 
-# The database's driver is known to the rooms at the bottom alone: what is above works with any implementation of their
-# protocols.
+# The database's driver is known at the bottom alone: the layers above work with any implementation of their protocols.
 @pytest.mark.parametrize(
     "path", [path for path in FILES if layer(path) in ("cli", "execution", "http", "services")], ids=named
 )
-def test_the_driver_stays_in_its_room(path: Path) -> None:
+def test_the_driver_is_imported_at_the_bottom_only(path: Path) -> None:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -134,7 +133,7 @@ def modules(tree: ast.AST) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if layer(path) != "migrate"], ids=named)
-def test_migrate_is_used_by_its_face_only(path: Path) -> None:
+def test_only_the_api_of_migrate_is_used(path: Path) -> None:
     used = {name for name in modules(ast.parse(path.read_text())) if name.startswith("codeactions.migrate")}
     assert all(f"{name}.".startswith("codeactions.migrate.api.") for name in used), used
 

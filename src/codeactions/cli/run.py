@@ -2,13 +2,11 @@
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
 import uvloop
 
-from codeactions.domain.code import SOURCE_LIMIT, Code
+from codeactions.domain.code import SOURCE_LIMIT
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.ids import new_id
 from codeactions.domain.job import Job
@@ -37,12 +35,12 @@ def run_file(file: Path, *, params: list[str], headers: list[str], body: str, me
         headers=tuple(_split(header, ":", "--header", "'Name: value'") for header in headers),
         body=_read_body(body),
     )
-    outcome = uvloop.run(_run(settings, _code(language, source, timeout), call))
+    outcome = uvloop.run(_run(settings, language, source, call, timeout))
     return _print(outcome)
 
 
-async def _run(settings: Settings, code: Code, call: Call) -> Outcome:
-    settings.languages = code.language
+async def _run(settings: Settings, language: str, source: str, call: Call, timeout: int) -> Outcome:
+    settings.languages = language
     registry = settings.registry()
     pool = SandboxPool(settings.launcher(registry, slots=1))
     store = ArtifactStore(settings.data_dir / "artifacts", settings.artifacts_mb * 1024 * 1024)
@@ -52,14 +50,14 @@ async def _run(settings: Settings, code: Code, call: Call) -> Outcome:
         await pool.start()
         await languages.start()
         await languages.prepared(_PREPARING_SECONDS)
-        prepared = await languages.builds.prepare(code)
+        prepared = await languages.builds.prepare(language, source)
         job = Job(
             id=new_id(),
-            language=code.language,
+            language=language,
             source=prepared.source,
             artifact=prepared.artifact,
             call=call,
-            timeout=code.timeout,
+            timeout=timeout,
             output=settings.output_limits(),
         )
         execution = await LocalExecutor(pool, registry, store).start(job)
@@ -71,22 +69,6 @@ async def _run(settings: Settings, code: Code, call: Call) -> Outcome:
     finally:
         await languages.stop()
         await pool.stop()
-
-
-def _code(language: str, source: str, timeout: int) -> Code:
-    now = datetime.now(UTC)
-    return Code(
-        id=UUID(int=0),
-        name="local",
-        type="flow",
-        source=source,
-        language=language,
-        url=None,
-        project_uuid="local",
-        timeout=timeout,
-        created_at=now,
-        updated_at=now,
-    )
 
 
 def _read_source(file: Path) -> str:

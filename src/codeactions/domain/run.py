@@ -20,6 +20,7 @@ class RunStatus(StrEnum):
     """The states of a run."""
 
     QUEUED = "queued"
+    """Written by other programs only: here a run is recorded when it has its slot."""
     STARTED = "started"
     COMPLETED = "completed"
     FAILED = "failed"

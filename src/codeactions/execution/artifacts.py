@@ -1,4 +1,4 @@
-"""Artefacts: what builds made, by a hash of all that went in. On disk, bounded, and built again if missing."""
+"""Artifacts: what builds made, by a hash of all that went in. On disk, bounded, and built again if missing."""
 
 import collections
 import contextlib
@@ -22,7 +22,7 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 
 
 class ArtifactStore:
-    """A folder of artefacts. When they are over `most_bytes` in all, those that were used longest ago are deleted.
+    """A folder of artifacts. When they are over `most_bytes` in all, those that were used longest ago are deleted.
 
     clock: gives seconds since 1970. Several servers may share a folder: a file is complete when it has its name.
     Methods may be called in any thread: large programs are read and sealed beside the event loop.
@@ -46,7 +46,7 @@ class ArtifactStore:
         return hashlib.sha256(f"{fingerprint}\0{source}".encode()).hexdigest()
 
     def read(self, key: str) -> bytes | None:
-        """Return an artefact's bytes; None if it is not there. Blocks while it reads the file."""
+        """Return an artifact's bytes; None if it is not there. Blocks while it reads the file."""
         with self._lock:
             content = self._kept.get(key)
             if content is not None:
@@ -66,7 +66,7 @@ class ArtifactStore:
         return content
 
     def program(self, key: str) -> int | None:
-        """Return a descriptor of an artefact to be executed, which the caller closes; None if it is not there.
+        """Return a descriptor of an artifact to be executed, which the caller closes; None if it is not there.
 
         The descriptor is of a sealed copy in memory. Without root a run has the server's own user id, and could
         otherwise write to the file that all later runs become. Nor does the copy tell where the file is. Blocks, unless
@@ -90,7 +90,7 @@ class ArtifactStore:
             return self._take(key)
 
     def has(self, key: str) -> bool:
-        """Return whether an artefact is there, in memory or on disk."""
+        """Return whether an artifact is there, in memory or on disk."""
         return key in self._kept or key in self._programs or (self._folder / key).exists()
 
     def has_program(self, key: str) -> bool:
@@ -105,7 +105,7 @@ class ArtifactStore:
                 os.close(descriptor)
 
     def put(self, key: str, content: bytes) -> None:
-        """Keep an artefact, and delete others to make room. Blocks. Raises `Error` (internal) if it cannot be kept."""
+        """Keep an artifact, and delete others to make room. Blocks. Raises `Error` (internal) if it cannot be kept."""
         path = self._folder / (key + _SUFFIX + os.urandom(4).hex())
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ class ArtifactStore:
             self._noted = {key: used for key, used in self._noted.items() if now - used <= _USED_EVERY}
 
     def _note_use(self, key: str) -> None:
-        """Set the time of an artefact's file, for `_collect`, at most once an hour. The lock is held."""
+        """Set the time of an artifact's file, for `_collect`, at most once an hour. The lock is held."""
         now = self._clock()
         if now - self._noted.get(key, 0.0) > _USED_EVERY:
             self._noted[key] = now

@@ -1,4 +1,4 @@
-"""Builds: each source is checked and built in a sandbox of its own, once for each content.
+"""Builds: each source is checked in a sandbox of its own. What is built of it is made once, and kept.
 
 runtimes/build_worker.py is the side inside the sandbox.
 """
@@ -6,7 +6,6 @@ runtimes/build_worker.py is the side inside the sandbox.
 import asyncio
 from dataclasses import dataclass
 
-from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.ids import new_id
 from codeactions.domain.job import Admission, Job, JobKind, OutputLimits
@@ -55,7 +54,7 @@ class Builds:
         self._executor = executor
         self._store = store
         self._seconds = seconds
-        self._building: dict[str, asyncio.Task[bytes]] = {}
+        self._building: dict[str, asyncio.Task[None]] = {}
 
     def __repr__(self) -> str:
         return f"<Builds {len(self._building)} building>"
@@ -78,33 +77,30 @@ class Builds:
             details = {"error_type": error.type, "line": error.line, "column": error.column}
             raise invalid(f"the source is not valid {language}: {error.message}{place}", **details) from None
 
-    async def prepare(self, code: Code) -> Prepared:
-        """Return what a run of the code needs. Mostly it was built when the code was deployed.
+    async def prepare(self, language: str, source: str) -> Prepared:
+        """Return what a run of a source needs. Mostly it was built when the code was deployed.
 
         Raises `SourceRefused`, and `Error` (busy) as `check` does.
         """
-        runtime = self._registry.get(code.language)
+        runtime = self._registry.get(language)
         if runtime.form is Form.SOURCE:
-            return Prepared(source=code.source)
-        key = self._store.key(runtime.fingerprint, code.source)
+            return Prepared(source=source)
+        key = self._store.key(runtime.fingerprint, source)
         if not self._store.has(key):
-            await self._built(runtime, code.source, key)
+            await self._built(runtime, source, key)
         return Prepared(artifact=key)
 
-    async def _built(self, runtime: Runtime, source: str, key: str) -> bytes:
+    async def _built(self, runtime: Runtime, source: str, key: str) -> None:
         """Build a source and keep the result. Calls for the same source at the same time wait for the same build."""
         task = self._building.get(key)
         if task is None:
             task = self._building[key] = asyncio.create_task(self._build(runtime, source, key))
             task.add_done_callback(lambda _: self._building.pop(key, None))
-        return await asyncio.shield(task)
+        await asyncio.shield(task)
 
-    async def _build(self, runtime: Runtime, source: str, key: str) -> bytes:
-        content = self._store.read(key)
-        if content is None:
-            content = await self._run(runtime, source)
-            await asyncio.to_thread(self._store.put, key, content)
-        return content
+    async def _build(self, runtime: Runtime, source: str, key: str) -> None:
+        if self._store.read(key) is None:  # reading notes a use: what is deployed again is kept longer
+            await asyncio.to_thread(self._store.put, key, await self._run(runtime, source))
 
     async def _run(self, runtime: Runtime, source: str) -> bytes:
         await runtime.preparation.wait(_PREPARING_SECONDS)
@@ -124,10 +120,10 @@ class Builds:
         if outcome.error.type is ErrorType.LOST:
             raise Error(ErrorCode.BUSY, "the build was lost; try again")
         if outcome.error.type is not ErrorType.INVALID_SOURCE:
-            raise SourceRefused(RunError(ErrorType.INVALID_SOURCE, self._too_much(outcome)))
+            raise SourceRefused(RunError(ErrorType.INVALID_SOURCE, self._why_it_failed(outcome)))
         raise SourceRefused(outcome.error)
 
-    def _too_much(self, outcome: Outcome) -> str:
+    def _why_it_failed(self, outcome: Outcome) -> str:
         """Return the message for a build that ended by a limit, or by a mistake of the compiler itself."""
         assert outcome.error is not None
         match outcome.error.type:

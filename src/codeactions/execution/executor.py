@@ -13,7 +13,7 @@ from codeactions.domain.run import AnswerHead, ErrorType, Outcome, RunError
 
 CANCELLED = RunError(ErrorType.CANCELLED, "the run was cancelled")
 # A log line, the head of the answer, or a piece of its body. The head comes once, before the first piece.
-Event = LogLine | AnswerHead | bytes
+Output = LogLine | AnswerHead | bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,11 @@ class Usage:
 class Execution(Protocol):
     """One job under way. It ends by itself, by a limit, by `cancel`, or when nothing refers to it any more."""
 
-    def events(self) -> AsyncIterator[Event]:
-        """Tell what the execution puts out, from its beginning, until it ends. May be called more than once."""
+    def events(self) -> AsyncIterator[Output]:
+        """Tell what the execution puts out, from its beginning, until it ends. May be called more than once.
+
+        Nothing in the server reads it yet. It is there for answers that are sent while the run goes on.
+        """
 
     async def outcome(self) -> Outcome:
         """Wait for the end. Never raises for what the code does.

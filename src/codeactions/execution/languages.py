@@ -2,11 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
-from uuid import UUID
 
 from codeactions.background.task import BackgroundTask
-from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import new_id
 from codeactions.domain.job import Admission, Job
@@ -133,7 +130,7 @@ class Languages:
     async def _try(self, runtime: Runtime, executor: Executor) -> str:
         """Return what is wrong; "" if nothing is. Raises `Error` (busy) when there was no slot to try it in."""
         try:
-            prepared = await self.builds.prepare(_trial(runtime))
+            prepared = await self.builds.prepare(runtime.language, runtime.trial)
             job = Job(
                 id=new_id(),
                 language=runtime.language,
@@ -155,19 +152,3 @@ class Languages:
             return " ".join([outcome.error.message, *(line.content for line in outcome.logs[-3:])])
         answer = outcome.answer.body.decode(errors="replace")
         return "" if answer == WORKS else answer
-
-
-def _trial(runtime: Runtime) -> Code:
-    now = datetime.now(UTC)
-    return Code(
-        id=UUID(int=0),
-        name="trial",
-        type="flow",
-        source=runtime.trial,
-        language=runtime.language,
-        url=None,
-        project_uuid="",
-        timeout=60,
-        created_at=now,
-        updated_at=now,
-    )

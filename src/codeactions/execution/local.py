@@ -4,13 +4,13 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Job, JobKind
 from codeactions.domain.run import ErrorType, Outcome, RunError
 from codeactions.execution.artifacts import ArtifactStore
-from codeactions.execution.executor import CANCELLED, Event, Usage
+from codeactions.execution.executor import CANCELLED, Output, Usage
 from codeactions.execution.sandbox_run import SandboxRun
 from codeactions.runtimes.protocol import Kind, pack_described
 from codeactions.runtimes.registry import Registry
@@ -32,7 +32,7 @@ class LocalExecution:
         # The event loop keeps the run alive, and with it the slot. Nothing can ask for its outcome any more.
         self._run.drop(_DROPPED)
 
-    def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncIterator[Output]:
         """Tell what the execution puts out, from its beginning, until it ends."""
         return self._run.events()
 
@@ -122,14 +122,14 @@ class LocalExecutor:
 def _there(artifact: _Found | None) -> _Found:
     """Raise `Error` (busy) for an artifact that is gone: another server's collection was quicker than this job."""
     if artifact is None:
-        raise Error(ErrorCode.BUSY, "what was built is gone again; try again")
+        raise Error(ErrorCode.BUSY, "what was built was deleted meanwhile; try again")
     return artifact
 
 
 def _frame(job: Job, source: str) -> bytes:
     """Make the frame that tells a sandbox its job: of a build the body is the source, of a run the call's."""
     output, call = job.output, job.call
-    description: dict[str, Any] = {
+    description: dict[str, object] = {
         "limits": {
             "result_bytes": output.result_bytes,
             "log_lines": output.log_lines,

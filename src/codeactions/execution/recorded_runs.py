@@ -18,7 +18,7 @@ from codeactions.execution.builds import Prepared, SourceRefused
 from codeactions.execution.executor import Execution, Executor
 
 _SETTLING_SECONDS = 10.0  # for the records of runs that were ended
-_LOST = RunError(ErrorType.LOST, "the run was taken for lost while it ran")
+_LOST = RunError(ErrorType.LOST, "another server recorded the run as lost while it ran")
 
 
 class RunRecorder(Protocol):
@@ -41,9 +41,9 @@ class RunRecorder(Protocol):
 
 
 class Preparer(Protocol):
-    """Makes of a code what its runs need. execution/builds.py implements it."""
+    """Makes of a source what its runs need. execution/builds.py implements it."""
 
-    async def prepare(self, code: Code) -> Prepared:
+    async def prepare(self, language: str, source: str) -> Prepared:
         """Return the source or the artifact that a job gets. Raises `SourceRefused` and `Error` (busy)."""
 
 
@@ -123,7 +123,7 @@ class RecordedRuns:
         asked = time.perf_counter()
         run_id = self._new_run_id()
         try:
-            prepared = await self._builds.prepare(code)
+            prepared = await self._builds.prepare(code.language, code.source)
         except SourceRefused as refused:
             run = self._start(code, call, run_id, asked)
             return await self._record(code, run, self._recorder.begin(run), Outcome(error=refused.error))

@@ -16,7 +16,7 @@ from typing import Any
 
 from codeactions.domain.job import OutputLimits
 from codeactions.domain.run import Answer, ErrorType, Outcome, RunError
-from codeactions.execution.executor import Event
+from codeactions.execution.executor import Output
 from codeactions.execution.log_collector import LogCollector
 from codeactions.execution.response_policy import read_answer
 from codeactions.runtimes.protocol import LOG_LEVELS, META_LIMIT, TEXT_LIMIT, Kind, Malformed, Reader, unpack_described
@@ -89,7 +89,7 @@ class SandboxRun:
         if not self._loop.is_closed():
             self.end(error)
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncIterator[Output]:
         """Tell of the log and the answer, from the beginning."""
         told = 0
         while True:

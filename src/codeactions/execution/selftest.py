@@ -16,7 +16,7 @@ _TIMEOUT = 10.0  # seconds
 
 
 async def check_walls(executor: Executor) -> None:
-    """Run the attempts in every kind of zygote's sandbox that can take them.
+    """Run the attempts in a sandbox of the server's own language.
 
     Raises `Error` (internal) that names what got through, or says that a run did not even come to an end.
     """

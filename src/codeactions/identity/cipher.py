@@ -13,6 +13,7 @@ class Cipher:
     """
 
     def __init__(self, key: str) -> None:
+        # Never change this text: another one makes another key, and stored secrets unreadable.
         derived = hashlib.sha256(b"codeactions vault\0" + key.encode()).digest()
         self._key = base64.urlsafe_b64encode(derived)
 

@@ -187,7 +187,7 @@ async def _check_languages(languages: Languages) -> dict[str, Any]:
 
 async def _check_sandbox(pool: SandboxPool) -> dict[str, Any]:
     if pool.launcher_pid is None or pool.level is None:
-        raise Error(ErrorCode.BUSY, "the launcher is being replaced")
+        raise Error(ErrorCode.BUSY, "the sandbox launcher died and is being replaced")
     return {
         "level": pool.level.name,
         "cgroup": pool.level.cgroup,

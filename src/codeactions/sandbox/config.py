@@ -32,11 +32,11 @@ class Limits:
 class ZygoteSpec:
     """One kind of zygote: what it imports, and what its runs see beside what all runs see. Immutable.
 
-    name: what sandboxes of it are asked for by.
-    module: has `preload(limits, places)`, called once, and `run()`, called in each run. `places` says where mounts
-        really are that are not at their place. What the module's programs need of their own before a user's code has
-        anything it says in `DATA_BYTES`. The supervisor imports it beforehand, while its file can be seen, if it is
-        known at the launcher's start (`LauncherConfig.modules`); else its file has to be in the zygote's root.
+    name: callers ask for its sandboxes by this name.
+    module: has `preload(limits, places)`, called once in the zygote, and `run()`, called in each run. `places` says where
+        a mount really is, for mounts that are not at their place. `DATA_BYTES`, if the module has it: bytes that its own
+        programs need before any user's code runs. The supervisor imports the module beforehand if it is known at the
+        launcher's start (`LauncherConfig.modules`); otherwise its file has to be in the zygote's root.
     mounts: places where runs of this zygote see something of the host's, read-only: place → host path. The host path
         has to exist when the zygote is opened. What is mounted below /tmp or /proc is covered by a run's own.
     ready_seconds: the time in which the zygote has to become ready.

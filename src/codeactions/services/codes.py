@@ -8,12 +8,12 @@ from codeactions.domain.audit import AuditAction, AuditThing, changed_values
 from codeactions.domain.caller import Caller
 from codeactions.domain.code import Code, CodeChange, CodeDraft, changed_code, code_not_found, new_code
 from codeactions.domain.project import project_not_found
-from codeactions.execution.builds import Builds
 from codeactions.postgres.codes import CodeStore, CodesWithProtection, ListedCode
 from codeactions.postgres.permissions import PermissionStore
 from codeactions.postgres.projects import ProjectStore
 from codeactions.runtimes import registry
 from codeactions.services.audited import AuditedDatabase, AuditedTransaction
+from codeactions.services.collaborators import SourceCheck
 
 _SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout")
 
@@ -21,7 +21,8 @@ _SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout")
 class CodeService:
     """Every method raises `Error` (not_found, forbidden) as the caller's role in the code's project demands."""
 
-    def __init__(self, audited: AuditedDatabase, cached: CodesWithProtection, builds: Builds) -> None:
+    def __init__(self, audited: AuditedDatabase, cached: CodesWithProtection, builds: SourceCheck) -> None:
+        """builds: checks sources (execution/builds.py). cached: forgets a code that has changed."""
         self._audited = audited
         self._store = CodeStore(audited.database)
         self._cached = cached

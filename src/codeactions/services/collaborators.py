@@ -41,7 +41,14 @@ class Callers(Keys, Protocol):
 
 
 class Runs(Protocol):
-    """Runs codes: an executor that records, or a fake of a test."""
+    """Runs codes and records the runs: `RecordedRuns`, or a fake of a test."""
 
     async def run(self, code: Code, call: Call) -> FinishedRun:
         """Run a code once and record it. Raises `Error`: busy, not_found."""
+
+
+class SourceCheck(Protocol):
+    """Checks sources: `Builds`, or a fake of a test."""
+
+    async def check(self, language: str, source: str) -> None:
+        """Build a source. Raises `Error`: invalid (with `error_type`, `line`, `column`), busy."""

@@ -85,7 +85,7 @@ class WarmSandboxes:
                 try:
                     sandbox = start(zygote)
                 except OSError:
-                    self.pause()
+                    self._pause()
                     return
                 if sandbox is None:
                     break
@@ -100,9 +100,9 @@ class WarmSandboxes:
             warm.remove(sandbox)
             sandbox.close()  # no caller has taken it, so no caller will
             # It should have waited for a job. Whatever ended it would end the next one as soon.
-            self.pause()
+            self._pause()
 
-    def pause(self) -> None:
+    def _pause(self) -> None:
         """Fill no more for a while."""
         self._not_before = asyncio.get_running_loop().time() + _AFTER_FAILURE
         self._refill_in(_AFTER_FAILURE)

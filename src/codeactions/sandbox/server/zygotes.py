@@ -98,7 +98,7 @@ class Zygotes:
         if spec.name in self._open:
             raise _error(f"a {spec.name} zygote is open already")
         if self._launcher is None:
-            raise Error(ErrorCode.BUSY, f"the {spec.name} zygote cannot start: the launcher is being replaced")
+            raise Error(ErrorCode.BUSY, f"the {spec.name} zygote cannot start: the sandbox launcher is being replaced")
         zygote = self._open[spec.name] = _Zygote(spec)
         self._begin(zygote)
         try:
