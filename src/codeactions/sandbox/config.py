@@ -33,10 +33,10 @@ class ZygoteSpec:
     """One kind of zygote: what it imports, and what its runs see beside what all runs see. Immutable.
 
     name: callers ask for its sandboxes by this name.
-    module: has `preload(limits, places)`, called once in the zygote, and `run()`, called in each run. `places` says where
-        a mount really is, for mounts that are not at their place. `DATA_BYTES`, if the module has it: bytes that its own
-        programs need before any user's code runs. The supervisor imports the module beforehand if it is known at the
-        launcher's start (`LauncherConfig.modules`); otherwise its file has to be in the zygote's root.
+    module: has `preload(limits, places)`, called once in the zygote, and `run()`, called in each run. `places` says
+        where a mount really is, for mounts that are not at their place. `DATA_BYTES`, if the module has it: bytes that
+        its own programs need before any user's code runs. The supervisor imports the module beforehand if it is known
+        at the launcher's start (`LauncherConfig.modules`); otherwise its file has to be in the zygote's root.
     mounts: places where runs of this zygote see something of the host's, read-only: place → host path. The host path
         has to exist when the zygote is opened. What is mounted below /tmp or /proc is covered by a run's own.
     ready_seconds: the time in which the zygote has to become ready.
