@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -32,9 +33,12 @@ class LocalExecution:
         # The event loop keeps the run alive, and with it the slot. Nothing can ask for its outcome any more.
         self._run.drop(_DROPPED)
 
-    def events(self) -> AsyncIterator[Output]:
+    async def events(self) -> AsyncIterator[Output]:
         """Tell what the execution puts out, from its beginning, until it ends."""
-        return self._run.events()
+        # A generator of its own: it refers to this object, so that an execution whose events are read is not dropped.
+        async with aclosing(self._run.events()) as outputs:
+            async for output in outputs:
+                yield output
 
     async def outcome(self) -> Outcome:
         """Wait for the end. Cancelling the wait cancels the execution."""

@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -89,7 +89,7 @@ class SandboxRun:
         if not self._loop.is_closed():
             self.end(error)
 
-    async def events(self) -> AsyncIterator[Output]:
+    async def events(self) -> AsyncGenerator[Output]:
         """Tell of the log and the answer, from the beginning."""
         told = 0
         while True:

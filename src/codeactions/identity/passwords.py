@@ -1,10 +1,11 @@
 """Passwords of protected endpoints: checked few at a time, and right ones remembered."""
 
 import asyncio
-import collections
 import hashlib
 import hmac
 import os
+
+from cachetools import LRUCache
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.protection import Protection, basic_credentials, is_password
@@ -29,9 +30,8 @@ class PasswordCheck:
     ) -> None:
         self._hashers = asyncio.Semaphore(hashers)
         self._patience = patience
-        self._most_remembered = most_remembered
         self._key = os.urandom(32)
-        self._remembered: collections.OrderedDict[bytes, None] = collections.OrderedDict()
+        self._remembered: LRUCache[bytes, bool] = LRUCache(most_remembered)
 
     def __repr__(self) -> str:
         return f"<PasswordCheck with {len(self._remembered)} remembered>"
@@ -48,12 +48,12 @@ class PasswordCheck:
         name, password = credentials
         content = b"\0".join((protection.secret, name.encode(), password.encode()))
         fingerprint = hmac.new(self._key, content, hashlib.sha256).digest()
-        if fingerprint in self._remembered:  # which only those of the stored hash are
+        if self._remembered.get(fingerprint):  # only what matched the stored hash is there
             return True
         right_name = hmac.compare_digest(name.encode(), (protection.username or "").encode())
         right = await self._matches(password, protection.secret) and right_name
         if right:
-            self._remember(fingerprint)
+            self._remembered[fingerprint] = True
         return right
 
     async def _matches(self, password: str, stored: bytes) -> bool:
@@ -66,8 +66,3 @@ class PasswordCheck:
             return await asyncio.to_thread(is_password, password, stored)
         finally:
             self._hashers.release()
-
-    def _remember(self, fingerprint: bytes) -> None:
-        self._remembered[fingerprint] = None
-        if len(self._remembered) > self._most_remembered:
-            self._remembered.popitem(last=False)

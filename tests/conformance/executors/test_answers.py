@@ -1,12 +1,13 @@
 """What every executor does with a job: it is sent, it is answered, and its events are told."""
 
+import gc
 import pickle
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import cast
 from uuid import UUID
 
-from conformance.executors.jobs import HELLO, at_work, error_of, outcome_of
+from conformance.executors.jobs import ENDLESS, HELLO, at_work, error_of, outcome_of
 from conformance.executors.sites import Site, job
 from harness import until
 
@@ -75,6 +76,18 @@ async def test_events_come_while_the_code_is_at_work_and_to_every_reader(site: S
     execution.cancel()
     assert [event async for event in first] == []
     assert [event async for event in second] == []
+
+
+async def test_an_execution_goes_on_while_only_its_events_are_read(site: Site) -> None:
+    events = (await site.executor.start(job(HELLO))).events()
+    gc.collect()
+    assert [event async for event in events][-1] == b'{"hello": null}'
+    events = (await site.executor.start(job(ENDLESS))).events()
+    assert isinstance(await anext(events), LogLine)
+    assert site.busy() == 1
+    del events
+    gc.collect()
+    await until(lambda: site.busy() == 0)
 
 
 async def test_an_execution_that_failed_has_no_head(site: Site) -> None:

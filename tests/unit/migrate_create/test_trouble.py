@@ -1,7 +1,9 @@
 """`migrate create`: the folders it takes, and what it says where it cannot make a file."""
 
+import contextlib
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,23 @@ from unit.migrate_create.folders import NOW, Run, entries, pair, touch
 
 from codeactions.migrate.errors import MigrationError
 from codeactions.migrate.files import create
+
+NOBODY = 65534
+
+
+@contextlib.contextmanager
+def as_ordinary_user(*folders: Path) -> Iterator[None]:
+    """Do without root's rights, which no mode of a file holds up. The folders become the other user's."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for folder in folders:
+        os.chown(folder, NOBODY, NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 class TestFolder:
@@ -85,20 +104,21 @@ class TestTrouble:
             f"error: open d/000001_{name}.down.sql: file name too long",
         ]
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
     def test_what_may_not_be_read_or_written(self, run: Run, tmp_path: Path) -> None:
-        folder = tmp_path / "d"
+        folder = Path("d")  # not by way of folders above, which may be closed to others
         folder.mkdir()
-        for mode, directory, message in [
-            (0o500, "d", "open d/000001_n.up.sql: permission denied"),
-            (0o500, "d/e", "mkdir d/e: permission denied"),
-            (0o300, "d", "open d: permission denied"),
-            (0o600, "d/e", "mkdir d/e: permission denied"),
-        ]:
-            folder.chmod(mode)
-            answer = run("-ext", "sql", "-dir", directory, "-seq", "n")
-            folder.chmod(0o700)
-            assert answer == (1, [f"error: {message}"])
+        assert run("-ext", "sql", "-dir", "e", "-seq", "n") == pair("e/000001_n")  # all modules are imported
+        with as_ordinary_user(tmp_path, folder):
+            for mode, directory, message in [
+                (0o500, "d", "open d/000001_n.up.sql: permission denied"),
+                (0o500, "d/e", "mkdir d/e: permission denied"),
+                (0o300, "d", "open d: permission denied"),
+                (0o600, "d/e", "mkdir d/e: permission denied"),
+            ]:
+                folder.chmod(mode)
+                answer = run("-ext", "sql", "-dir", directory, "-seq", "n")
+                folder.chmod(0o700)
+                assert answer == (1, [f"error: {message}"])
 
     @pytest.mark.parametrize("names", [("n", "n"), ("n", "m")])
     def test_two_at_once_overwrite_nothing(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # The number of the instruction SEND, by version. `await`, `async for` and `async with` are compiled to it, so without
 # it a coroutine cannot wait for anything. In the zygote, importing `opcode` would cost every run eight page faults.
-_SEND = {(3, 11): 123, (3, 12): 123, (3, 13): 104}.get(sys.version_info[:2])
+_SEND = {(3, 11): 123, (3, 12): 123, (3, 13): 104, (3, 14): 106}.get(sys.version_info[:2])
 _ITERABLE_COROUTINE = 0x100  # inspect.CO_ITERABLE_COROUTINE, of generators that types.coroutine has marked
 
 
