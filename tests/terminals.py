@@ -44,7 +44,9 @@ class Terminal:
         wait_until(lambda: text in self.seen, 20, f"{text!r} on the terminal")
 
     def _read(self) -> None:
+        output = select.poll()
+        output.register(self._master, select.POLLIN)
         while not self._ended.is_set():
-            if select.select([self._master], [], [], 0.05)[0]:
+            if output.poll(50):
                 with contextlib.suppress(OSError):
                     self._seen += os.read(self._master, 65536)

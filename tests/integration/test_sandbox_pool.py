@@ -61,7 +61,9 @@ def block_until_both_ends_are_there(pool: SandboxPool) -> None:
     assert pool._launcher is not None
     assert pool._launcher._launcher is not None
     sock = pool._launcher._launcher.sock
-    select.select([sock], [], [], 20)
+    arrived = select.poll()  # select cannot name a descriptor over 1023, which a long session of tests may get to
+    arrived.register(sock, select.POLLIN)
+    assert arrived.poll(20_000)
     one = len(sock.recv(65536, socket.MSG_PEEK))
     deadline = time.monotonic() + 20
     while True:
