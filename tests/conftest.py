@@ -1,6 +1,7 @@
 """Real parts for every test: one embedded PostgreSQL for the session, a fresh database or a server on it."""
 
 import itertools
+import os
 import shutil
 import signal
 import tempfile
@@ -24,7 +25,16 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("the same")
 pytest_plugins = ["order"]
+_MOST_DESCRIPTORS = 100  # what the session's own parts keep open is a fifth of it
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_descriptors() -> Iterator[None]:
+    """Thousands of tests run in one process: what each leaves open adds up, until calls of others fail."""
+    yield
+    left = len(os.listdir("/proc/self/fd"))
+    assert left < _MOST_DESCRIPTORS, f"{left} open descriptors: this module, or those before it, leave them"
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,17 @@ from codeactions.sandbox.inside.cgroups import tree, v2
 def reason_for_none() -> str:
     """Make groups and remove them; why this host gives none, "" if it does."""
     made = cgroups.create(Limits(), 1)
-    made.remove()
     assert bool(made.slots) != bool(made.reason)
+    made.remove()
     return made.reason
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_stays() -> Iterator[None]:
+    """Each test removes the groups that it makes, and a removed or failed tree leaves no descriptor open."""
+    before = len(os.listdir("/proc/self/fd"))
+    yield
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 # Each looks for trees that nobody holds, and must not find one that is just being made.
@@ -77,17 +86,33 @@ def test_a_peak_that_cannot_be_set_back_is_not_told(
             raise OSError(number, os.strerror(number), path)
         return allowed(file, *rest, **more)
 
-    before = len(os.listdir("/proc/self/fd"))
     monkeypatch.setattr(os, refused, refuse)
     made = cgroups.create(Limits(), 2)
     assert (made.reason, made.controllers) == ("", ("memory", "pids"))
     assert [slot.limits_memory for slot in made.slots] == [True, True]
     assert [slot.take_peak() for slot in made.slots] == [None, None]
     made.remove()
-    for slot in made.slots:
-        os.close(slot.folder)
-        os.close(slot.events)
-    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("refused", ["slot-1", "memory.max", "memory.events"])
+def test_groups_that_cannot_all_be_made_leave_nothing(
+    unified: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    allowed = v2.write, os.mkdir, os.open
+
+    def refusing(call: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(path: str, *rest: Any, **more: Any) -> Any:
+            if "slot-1" in str(path) and str(path).endswith(refused):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+            return call(path, *rest, **more)
+
+        return checked
+
+    for owner, name, call in zip((v2, os, os), ("write", "mkdir", "open"), allowed, strict=True):
+        monkeypatch.setattr(owner, name, refusing(call))
+    made = cgroups.create(Limits(), 2)
+    assert made.reason.startswith(os.strerror(errno.ENOSPC))
+    assert made.slots == []
 
 
 # What is left of a launcher is looked for in one folder only, and each level would have its own.
@@ -103,6 +128,8 @@ def test_a_launcher_started_where_an_earlier_one_has_moved_the_server_divides_th
     assert [path for path in leaf.iterdir() if path.is_dir()] == []
     names = {name for made in (first, second) for _, name, _ in made.roots}
     assert {path.name for path in unified.iterdir() if path.is_dir()} == {leaf.name, *names}
+    first.remove()
+    second.remove()
 
 
 # PostgreSQL forks all the time: what a process that is just being moved forks is still in the group.
@@ -110,7 +137,9 @@ def test_processes_forked_while_a_group_is_emptied_are_moved_as_well(
     unified: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _busy_until_moved(monkeypatch, rounds=3)
-    assert cgroups.create(Limits(), 1).reason == ""
+    made = cgroups.create(Limits(), 1)
+    assert made.reason == ""
+    made.remove()
 
 
 def _busy_until_moved(monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:

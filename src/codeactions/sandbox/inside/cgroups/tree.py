@@ -75,6 +75,10 @@ class SlotGroup:
         self.peak = -1
         self._seen_kills = 0
 
+    def descriptors(self) -> set[int]:
+        """Return the open descriptors; one that all slots share is among those of each."""
+        return {fd for fd in (*self.join, self.folder, self.events, self.peak) if fd >= 0}
+
     def enter(self) -> None:
         """Move the calling process in. It must have one thread.
 
@@ -124,7 +128,10 @@ class CgroupTree:
         self._name = _PREFIX + os.urandom(6).hex()
 
     def remove(self) -> None:
-        """Delete every group, by folder descriptors. Never raises."""
+        """Delete every group, by folder descriptors, and close all descriptors of the tree. Never raises."""
+        for fd in {fd for slot in self.slots for fd in slot.descriptors()}:
+            os.close(fd)
+        self.slots.clear()
         for parent, name, own in self.roots:
             _remove_children(own)
             with contextlib.suppress(OSError):

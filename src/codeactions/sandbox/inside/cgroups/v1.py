@@ -20,16 +20,16 @@ _CPU_SHARES = 256
 def create(tree: CgroupTree, folders: dict[str, str], limits: Limits, slots: int) -> None:
     """Make the groups of a tree. `folders`: by controller, where this process is. Raises `OSError`."""
     wanted = [name for name in ("memory", "pids", "cpu") if name in folders]
-    groups = [SlotGroup() for _ in range(slots)]
+    tree.slots += (SlotGroup() for _ in range(slots))
     for controller in wanted:
         root = tree.make_root(folders[controller])
         if controller == "cpu":  # one group for all runs: it bounds what they take together
             write(f"{root}/cpu.shares", _CPU_SHARES)
             shared = open_to_write(f"{root}/tasks")
-            for group in groups:
+            for group in tree.slots:
                 group.join += (shared,)
             continue
-        for index, group in enumerate(groups):
+        for index, group in enumerate(tree.slots):
             folder = f"{root}/slot-{index}"
             os.mkdir(folder)
             if controller == "memory":
@@ -42,4 +42,4 @@ def create(tree: CgroupTree, folders: dict[str, str], limits: Limits, slots: int
             else:
                 write(f"{folder}/pids.max", limits.processes)
             group.join += (open_to_write(f"{folder}/tasks"),)
-    tree.version, tree.controllers, tree.slots = "v1", tuple(wanted), groups
+    tree.version, tree.controllers = "v1", tuple(wanted)

@@ -33,11 +33,11 @@ def create(tree: CgroupTree, own: str, limits: Limits, slots: int) -> None:
     if "cpu" in wanted:
         write(f"{root}/cpu.weight", _CPU_WEIGHT)
     os.mkdir(f"{root}/launcher")
-    groups = []
     for index in range(slots):
         folder = f"{root}/slot-{index}"
         os.mkdir(folder)
         group = SlotGroup(folder=open_folder(folder))
+        tree.slots.append(group)
         if "memory" in wanted:
             write(f"{folder}/memory.max", limits.memory_bytes)
             with contextlib.suppress(FileNotFoundError):  # a kernel without swap
@@ -48,8 +48,7 @@ def create(tree: CgroupTree, own: str, limits: Limits, slots: int) -> None:
             group.peak = open_peak(f"{folder}/memory.peak")
         if "pids" in wanted:
             write(f"{folder}/pids.max", limits.processes)
-        groups.append(group)
-    tree.version, tree.controllers, tree.slots = "v2", tuple(wanted), groups
+    tree.version, tree.controllers = "v2", tuple(wanted)
 
 
 def hand_over(tree: CgroupTree, uid: int) -> None:
