@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,32 @@ from codeactions.sandbox.server.pool import SandboxPool
 __all__ = ["pool", "told"]  # fixtures
 
 
-@pytest.mark.parametrize("part", ["supervisor", "launcher"])
-async def test_a_dead_launcher_loses_its_runs_and_is_replaced(pool: SandboxPool, part: str) -> None:
+def kill_supervisor(pool: SandboxPool) -> None:
+    assert pool.launcher_pid is not None
+    os.kill(pool.launcher_pid, signal.SIGKILL)
+
+
+def kill_launcher(pool: SandboxPool) -> None:
+    os.kill(launcher_of(pool), signal.SIGKILL)
+
+
+def make_supervisor_fail(pool: SandboxPool) -> None:
+    """Whatever its error is: one that went on without its loop would have every later zygote wait for nothing."""
+    assert pool._launcher is not None
+    assert pool._launcher._supervisor is not None
+    pool._launcher._supervisor.sock.send(b"no JSON")
+
+
+@pytest.mark.parametrize("end", [kill_supervisor, kill_launcher, make_supervisor_fail])
+async def test_a_dead_launcher_loses_its_runs_and_is_replaced(
+    pool: SandboxPool, end: Callable[[SandboxPool], None]
+) -> None:
     sandboxes = [await acquire(pool) for _ in range(2)]
     sleeping = [asyncio.create_task(run(s, "import time\ndef Run(engine): time.sleep(60)\n")) for s in sandboxes]
     await until(lambda: len(runs_of(pool)) == 2)
     assert pool.launcher_pid is not None
     old = [pool.launcher_pid, *children_of(pool.launcher_pid)]
-    os.kill(pool.launcher_pid if part == "supervisor" else launcher_of(pool), signal.SIGKILL)
+    end(pool)
     for outcome in await asyncio.gather(*sleeping):
         assert outcome.error is not None
         assert outcome.error.type == "lost"

@@ -12,6 +12,7 @@ from sandboxes import (
     WORKER,
     Delays,
     acquire,
+    config,
     launcher_of,
     library,
     module,
@@ -24,6 +25,7 @@ from sandboxes import (
 )
 
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.node.node import check_sandbox
 from codeactions.sandbox.config import LauncherConfig, ZygoteSpec
 from codeactions.sandbox.server import pool as pool_module
 from codeactions.sandbox.server import zygotes as zygotes_module
@@ -90,14 +92,45 @@ async def test_a_zygote_that_cannot_be_replaced_is_tried_again_after_growing_pau
     message = await refused(pool.acquire("one", 10.0, 10), ErrorCode.BUSY)
     assert message == "the one zygote does not start: ValueError: spoilt; it is tried again"
     assert (await run(await acquire(pool))).answer is not None  # others are none the worse
+    assert pool.failed_zygotes == {"one": "ValueError: spoilt"}
     module("pass")
     await until(lambda: "one" in pool.ready_zygotes)
+    assert pool.failed_zygotes == {}
     assert (await run(await pool.acquire("one", 10.0, 10))).answer is not None
     delays.asked.clear()
+    monkeypatch.setattr(zygotes_module, "_STEADY_SECONDS", 0.0)
     os.kill(zygotes_of(pool)[1], signal.SIGKILL)
     await until(lambda: delays.asked)
     assert delays.asked == [0]  # they begin anew
     assert pool.restarts == 0
+
+
+async def test_a_zygote_that_dies_soon_after_it_is_ready_again_and_again_is_replaced_after_growing_pauses(
+    pool: SandboxPool, module: Callable[[str], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zygotes_module, "_RETRY_DELAYS", delays := Delays())
+    monkeypatch.setattr(zygotes_module, "_STEADY_SECONDS", 3600.0)
+    await pool.open_zygote(ZygoteSpec("one", "own_module", module("signal.setitimer(signal.ITIMER_REAL, 0.05)")))
+    await until(lambda: len(delays.asked) >= 3)
+    assert delays.asked[:3] == [0, 1, 2]
+    assert (await run(await acquire(pool))).answer is not None
+
+
+async def test_health_is_not_ok_while_no_zygote_starts(module: Callable[[str], dict[str, str]]) -> None:
+    pool = SandboxPool(config(zygotes=[ZygoteSpec("one", "own_module", module("pass"))], modules=[WORKER]))
+    await pool.start()
+    try:
+        assert (await check_sandbox(pool))["zygotes"] == ["one"]
+        module("raise ValueError('spoilt')")
+        os.kill(*zygotes_of(pool), signal.SIGKILL)
+        await until(lambda: pool.failed_zygotes)
+        with pytest.raises(Error, match=r"no run can start \(one: ValueError: spoilt\)") as caught:
+            await check_sandbox(pool)
+        assert caught.value.code is ErrorCode.BUSY
+        await pool.open_zygote(*zygotes("python"))
+        assert (await check_sandbox(pool))["failed_zygotes"] == {"one": "ValueError: spoilt"}
+    finally:
+        await pool.stop()
 
 
 async def test_a_zygote_that_is_closed_is_not_tried_again(

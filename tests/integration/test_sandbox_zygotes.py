@@ -34,9 +34,14 @@ from codeactions.sandbox.server.pool import SandboxPool
 __all__ = ["library", "module", "pool", "told"]  # fixtures
 
 
-__all__ = ["told"]  # a fixture
-
-
+SAYS = """import stat
+    for fd in range(3, 99):
+        try:
+            if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                os.write(fd, {!r})
+        except OSError:
+            pass
+    time.sleep(600)"""
 FAILURES = {
     "raises": ("raise ValueError('no numpy here')", {"ValueError: no numpy here"}),
     "exits": ("sys.exit('enough')", {"SystemExit: enough"}),
@@ -45,6 +50,11 @@ FAILURES = {
     # It ends by itself, or by the launcher, which cannot hear it any more.
     "closes all": ("os.closerange(3, 1000)", {"it ended with status 0", "it was ended by signal 9"}),
     "imports in vain": ("import no_such_package", {"ModuleNotFoundError: No module named 'no_such_package'"}),
+    "says no text": ("raise ValueError('\\udc80' * 2000)", {"ValueError: " + "?" * 988}),
+    "says no JSON": (SAYS.format(b"ready"), {"it was ended by signal 9"}),
+    "says no object": (SAYS.format(b"[]"), {"it was ended by signal 9"}),
+    "says nothing known": (SAYS.format(b"{}"), {"it was ended by signal 9"}),
+    "claims a run": (SAYS.format(b'{"slot": 0, "run": 1, "pid": 1}'), {"it was ended by signal 9"}),
 }
 
 
@@ -81,6 +91,34 @@ async def test_a_zygote_that_is_never_ready_is_given_up(
 def test_a_spec_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         zygotes("one")[0].module = "other"
+
+
+async def test_a_message_that_is_nearly_too_large_harms_no_other(pool: SandboxPool) -> None:
+    for length in (65_000, 65_400, 65_460, 70_000):
+        spec = ZygoteSpec("long", "a" * length, {"/x": "/no"})
+        message = await refused(pool.open_zygote(spec))
+        assert message.startswith("the long zygote cannot start: ")
+        assert len(message) < 1100
+    await pool.open_zygote(*zygotes("one"))
+    assert (await run(await pool.acquire("one", 10.0, 10))).answer is not None
+    assert pool.restarts == 0
+
+
+async def test_a_zygote_that_does_not_end_when_it_is_closed_is_killed() -> None:
+    pool = SandboxPool(config(closing_seconds=0.1))
+    await pool.start()
+    try:
+        await pool.open_zygote(*zygotes("one"))
+        (mine,) = zygotes_of(pool)[1:]
+        os.kill(mine, signal.SIGSTOP)
+        sandbox = await pool.acquire("one", 10.0, 10)
+        await heard(pool, "python")  # the launcher has passed it on
+        await pool.close_zygote("one")
+        assert await ended(sandbox) is None
+        await until(lambda: mine not in zygotes_of(pool))
+        assert pool.busy == 0
+    finally:
+        await pool.stop()
 
 
 async def test_opening_twice_and_closing_what_is_not_open_are_clear_errors(pool: SandboxPool) -> None:
@@ -152,8 +190,11 @@ async def test_an_opening_that_is_cancelled_leaves_no_zygote(
     before = zygotes_of(pool)
     opening = asyncio.create_task(pool.open_zygote(ZygoteSpec("slow", "own_module", module("time.sleep(600)"))))
     await until(lambda: len(zygotes_of(pool)) == len(before) + 1)
+    waiting = asyncio.create_task(pool.acquire("slow", 10.0, 10))
+    await until(lambda: pool.waiting == 1)
     opening.cancel()
     await asyncio.wait([opening])
+    assert await refused(waiting) == "the slow zygote was closed"
     await until(lambda: zygotes_of(pool) == before)
     await pool.open_zygote(ZygoteSpec("slow", "own_module", module("pass")))
 

@@ -1,9 +1,30 @@
 """The server's own log: one structured line for each event, on standard error."""
 
+import contextlib
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
+
+
+class _StandardError:
+    """Standard error for lines that may be lost: work goes on when the log's reader is gone or its disk is full."""
+
+    def write(self, text: str) -> None:
+        """Write a text, or nothing."""
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Write what is held back, or nothing."""
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+
+def say(line: str) -> None:
+    """Write one line for people to standard error."""
+    print(line, file=cast(TextIO, _StandardError()), flush=True)
 
 
 def configure(log_format: str) -> None:
@@ -24,7 +45,7 @@ def configure(log_format: str) -> None:
             structlog.processors.ExceptionRenderer(trace) if not text else structlog.processors.StackInfoRenderer(),
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _StandardError())),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")

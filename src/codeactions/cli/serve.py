@@ -6,13 +6,12 @@ import errno
 import resource
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 
 import uvicorn
 import uvloop
 
-from codeactions.cli.logging import configure
+from codeactions.cli.logging import configure, say
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.masking import masked_url
 from codeactions.examples import examples
@@ -48,7 +47,7 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
     listener = _listen(settings.host, settings.port)
     token = settings.auth_token or load_or_make_token(settings.data_dir)
     secrets = ServerSecrets(token, settings.secret_key or load_or_make_key(settings.data_dir))
-    node = Node(settings, secrets, insecure=insecure, say=_say)
+    node = Node(settings, secrets, insecure=insecure, say=say)
     starting = asyncio.create_task(node.start())
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -79,13 +78,13 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
         await server.ready.wait()
         _introduce(settings, listener, token)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        _say("stopping")
+        say("stopping")
         server.should_exit = True
         await serving
     finally:
         waiting.cancel()
         await node.stop()
-    _say("stopped")
+    say("stopped")
 
 
 class _Server(uvicorn.Server):
@@ -143,7 +142,3 @@ def _introduce(settings: Settings, listener: socket.socket, token: str) -> None:
         "Ctrl-C stops everything, the database too.",
     ]
     print("\n".join(line for line in lines if line or line == ""), flush=True)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

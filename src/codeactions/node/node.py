@@ -105,7 +105,7 @@ class Node:
         context = await build_services(settings, parts, self._secrets, self._stack)
         context.health_checks.update(
             database=lambda: _check_database(database),
-            sandbox=lambda: _check_sandbox(pool),
+            sandbox=lambda: check_sandbox(pool),
             languages=lambda: _check_languages(languages),
         )
         if settings.examples and is_new:
@@ -185,9 +185,13 @@ async def _check_languages(languages: Languages) -> dict[str, Any]:
     return dict(languages.as_json())
 
 
-async def _check_sandbox(pool: SandboxPool) -> dict[str, Any]:
+async def check_sandbox(pool: SandboxPool) -> dict[str, Any]:
+    """Return what the health page shows of a pool. Raises `Error` (busy) while no run can start."""
     if pool.launcher_pid is None or pool.level is None:
         raise Error(ErrorCode.BUSY, "the sandbox launcher died and is being replaced")
+    if pool.failed_zygotes and not pool.ready_zygotes:
+        reasons = "; ".join(f"{name}: {why}" for name, why in pool.failed_zygotes.items())
+        raise Error(ErrorCode.BUSY, f"no run can start ({reasons})")
     return {
         "level": pool.level.name,
         "cgroup": pool.level.cgroup,
@@ -197,6 +201,7 @@ async def _check_sandbox(pool: SandboxPool) -> dict[str, Any]:
         "waiting": pool.waiting,
         "launcher_restarts": pool.restarts,
         "zygotes": sorted(pool.ready_zygotes),
+        "failed_zygotes": pool.failed_zygotes,
     }
 
 

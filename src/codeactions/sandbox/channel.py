@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LARGEST = 65536
 _MOST_DESCRIPTORS = 8
+_LONGEST_REASON = 1000  # characters
 
 
 class Closed(Exception):
@@ -36,13 +37,14 @@ def send(sock: socket.socket, message: dict[str, Any], descriptors: tuple[int, .
 
 
 def receive(sock: socket.socket, *, wait: bool = True) -> tuple[dict[str, Any], list[int]]:
-    """Take one message and its descriptors (close-on-exec).
+    """Take one message and its descriptors (close-on-exec); none of them unless there was room for all.
 
-    Raises `Closed`, what the socket raises, and with wait=False `BlockingIOError` when no message is there.
+    Raises `Closed`, what the socket raises, `ValueError` for what is no message, and with wait=False `BlockingIOError`
+    when no message is there.
     """
     flags = socket.MSG_CMSG_CLOEXEC if wait else socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT
     try:
-        data, ancillary, _, _ = sock.recvmsg(_LARGEST, socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS), flags)
+        data, ancillary, told, _ = sock.recvmsg(_LARGEST, socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS), flags)
     except ConnectionResetError as error:
         raise Closed from error
     if not data:
@@ -51,4 +53,12 @@ def receive(sock: socket.socket, *, wait: bool = True) -> tuple[dict[str, Any], 
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
+    if told & socket.MSG_CTRUNC:  # the receiver has too few left; some without the others are of no use
+        while descriptors:
+            os.close(descriptors.pop())
     return json.loads(data), list(descriptors)
+
+
+def reason(text: str) -> str:
+    """Return a text as a message's reason: of bounded length, and with nothing in it that is no Unicode."""
+    return text[:_LONGEST_REASON].encode(errors="replace").decode()

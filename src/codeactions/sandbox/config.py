@@ -74,10 +74,21 @@ class LauncherConfig:
     modules: further modules that zygotes use, imported while their files can be seen: those of zygotes that are opened
         later, and those that a zygote's module imports by itself.
     modules_in: folders that the modules may be in, beside the one that this package is in.
+    closing_seconds: how long a closed zygote may take to end, until it is killed.
     insecure: no isolation at all; for hosts that offer none, and only when asked for.
     """
 
-    __slots__ = ("exposed", "hidden", "insecure", "limits", "modules", "modules_in", "slots", "zygotes")
+    __slots__ = (
+        "closing_seconds",
+        "exposed",
+        "hidden",
+        "insecure",
+        "limits",
+        "modules",
+        "modules_in",
+        "slots",
+        "zygotes",
+    )
 
     def __init__(
         self,
@@ -89,6 +100,7 @@ class LauncherConfig:
         zygotes: Iterable[ZygoteSpec] = (),
         modules: Iterable[str] = (),
         modules_in: Iterable[str] = (),
+        closing_seconds: float = 5.0,
         insecure: bool = False,
     ) -> None:
         self.slots = slots
@@ -98,6 +110,7 @@ class LauncherConfig:
         self.zygotes = tuple(zygotes)
         self.modules = tuple(modules)
         self.modules_in = tuple(modules_in)
+        self.closing_seconds = closing_seconds
         self.insecure = insecure
 
     def with_zygotes(self, zygotes: Iterable[ZygoteSpec]) -> LauncherConfig:

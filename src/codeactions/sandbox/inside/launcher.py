@@ -15,10 +15,13 @@ To the server: `{"ready": level}` or `{"fatal": why}` first, then `{"ended": slo
 from __future__ import annotations
 
 import contextlib
+import errno
+import math
 import os
 import selectors
 import signal
 import socket
+import time
 
 from codeactions.sandbox import channel
 from codeactions.sandbox.inside import rootfs, zygote
@@ -64,8 +67,14 @@ class Launcher:
         self._selector.register(reader, selectors.EVENT_READ, self._on_children)
         with contextlib.suppress(channel.Closed):
             while True:
-                for key, _ in self._selector.select():
+                for key, _ in self._selector.select(self._until_next_kill()):
                     key.data()
+
+    def _until_next_kill(self) -> float | None:
+        """Kill closing zygotes whose time is over; return the seconds until the next one's is, None if none closes."""
+        now = time.monotonic()
+        left = [zygote.kill_at - now for zygote in self._zygotes.values() if not zygote.kill_if_late(now)]
+        return min((seconds for seconds in left if seconds < math.inf), default=None)
 
     def _on_supervisor(self) -> None:
         message, descriptors = channel.receive(self._supervisor)
@@ -73,6 +82,8 @@ class Launcher:
             if "failed" in message:
                 self._tell_ended(message["open"], message["failed"])
             elif "open" in message:
+                if not (descriptors or self._config.insecure):
+                    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
                 self._open_zygote(message["open"], message["module"], message["places"], *descriptors)
             elif "close" in message:
                 self._close_zygote(message["close"])
@@ -83,7 +94,8 @@ class Launcher:
                 os.close(fd)
 
     def _open_zygote(self, number: int, module: str, places: dict[str, str], root: int | None = None) -> None:
-        """Fork a zygote. `root`: descriptor of its mount namespace; None where nothing is isolated."""
+        """Fork a zygote. `root`: descriptor of its mount namespace; None only where nothing is isolated."""
+        isolated = not self._config.insecure
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             pid = os.fork()
@@ -98,7 +110,7 @@ class Launcher:
                 if root is not None:
                     rootfs.enter(root)
                     os.close(root)
-                zygote.serve(theirs, module, self._slots, self._config.limits, places, isolated=root is not None)
+                zygote.serve(theirs, module, self._slots, self._config.limits, places, isolated=isolated)
             except OSError as error:
                 channel.send(theirs, {"failed": zygote.describe(error)})
             finally:
@@ -118,7 +130,7 @@ class Launcher:
     def _close_zygote(self, number: int) -> None:
         """Let a zygote fork what it was asked for, and end. Its runs are the launcher's children, and go on."""
         if (chosen := self._zygotes.get(number)) is not None:  # it may just have died
-            chosen.close()
+            chosen.close(self._config.closing_seconds)
 
     def _on_server(self) -> None:
         message, descriptors = channel.receive(self._server)
@@ -135,6 +147,9 @@ class Launcher:
         chosen = self._zygotes.get(number)
         if chosen is None or chosen.closing:
             self._tell_never_started(slot, run, "its zygote is closed")
+            return
+        if not descriptors:
+            self._tell_never_started(slot, run, "the launcher has too few descriptors")
             return
         try:
             chosen.ask(slot, run, tuple(descriptors))

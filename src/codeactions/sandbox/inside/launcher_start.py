@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -156,6 +157,8 @@ def _isolate(from_supervisor: socket.socket, slots: list[Slot], *, own_uid: bool
         os.setgroups([])
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
+    if not descriptors:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     (root,) = descriptors
     rootfs.enter(root)
     os.close(root)

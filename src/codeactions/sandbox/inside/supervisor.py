@@ -122,8 +122,9 @@ class Supervisor:
         finally:
             for number in [*self._building]:
                 self._stop_building(number)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(launcher, 0)
+            # Still alive only after an error here. Its end closes its socket, and the server replaces both.
+            os.kill(launcher, signal.SIGKILL)
+            os.waitpid(launcher, 0)
 
     def _on_server(self) -> None:
         try:
@@ -140,7 +141,7 @@ class Supervisor:
     def _open(self, number: int, module: str, mounts: dict[str, str]) -> None:
         opening: dict[str, Any] = {"open": number, "module": module}
         if module in self._broken:
-            self._send({**opening, "failed": self._broken[module]})
+            self._send({"open": number, "failed": self._broken[module]})
         elif self._builder is None:
             # Nothing is mounted anywhere: programs are where the host has them.
             self._send({**opening, "places": mounts})
@@ -150,17 +151,16 @@ class Supervisor:
     def _start_building(self, number: int, message: dict[str, Any], mounts: dict[str, str], *, slots: int) -> None:
         assert self._builder is not None
         try:
-            pid = self._builder.start(message, mounts, slots=slots)
+            pid, pidfd = self._builder.start(number, message, mounts, slots=slots)
         except OSError as error:
-            self._send({**message, "failed": str(error)})
+            self._send({"open": number, "failed": channel.reason(str(error))})
             return
-        pidfd = os.pidfd_open(pid)
         self._building[number] = (pid, pidfd)
-        self._selector.register(pidfd, selectors.EVENT_READ, lambda: self._on_built(number, message))
+        self._selector.register(pidfd, selectors.EVENT_READ, lambda: self._on_built(number))
 
-    def _on_built(self, number: int, message: dict[str, Any]) -> None:
+    def _on_built(self, number: int) -> None:
         if status := self._stop_building(number):  # it could not even say why
-            self._send({**message, "failed": f"its root was not built: status {status}"})
+            self._send({"open": number, "failed": f"its root was not built: status {status}"})
 
     def _stop_building(self, number: int) -> int:
         """End and reap the process that builds a zygote's root; returns how it ended, 0 if there is none."""

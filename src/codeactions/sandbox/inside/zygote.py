@@ -7,6 +7,7 @@ sends, and no run can write to it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -23,8 +24,6 @@ TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, NoReturn
-
-_LONGEST_REASON = 1000  # characters
 
 
 def serve(
@@ -55,6 +54,8 @@ def serve(
         slot = slots[message["slot"]]
         answer: dict[str, Any] = {"slot": slot.index, "run": message["run"]}
         try:
+            if not descriptors:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             pid = prepared.fork(slot)
             if pid == 0:
                 _run(prepared, slot, limits.open_files, descriptors, runtime.run)
@@ -72,7 +73,7 @@ def describe(error: BaseException) -> str:
         message = str(error)
     except Exception:  # an exception's own code
         message = ""
-    return f"{type(error).__name__}: {message}"[:_LONGEST_REASON]
+    return channel.reason(f"{type(error).__name__}: {message}")
 
 
 def _warm_up(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
 import socket
+import time
 
 from codeactions.sandbox import channel
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 class ZygoteProcess:
     """One zygote, from its fork until it is reaped.
 
-    asked: slot → run that it was asked for but has not forked yet. why: what kept it from becoming ready.
+    asked: slot → run that it was asked for but has not forked yet. why: what kept it from becoming ready. kill_at: when
+    it has to have ended, on the monotonic clock.
     """
 
     def __init__(self, number: int, pid: int, sock: socket.socket) -> None:
@@ -27,6 +30,7 @@ class ZygoteProcess:
         self.sock = sock
         self.ready = False
         self.closing = False
+        self.kill_at = math.inf
         self.reaped = False
         self.asked: dict[int, int] = {}
         self.why = ""
@@ -37,12 +41,28 @@ class ZygoteProcess:
         self.asked[slot] = run
 
     def hear(self) -> dict[str, Any] | None:
-        """Return the next message, None if there is none yet. Raises `Closed`."""
+        """Return the next message, None if there is none yet.
+
+        Raises `Closed`, also for what no zygote says: its module's code, which may break anything, shares its socket.
+        """
         try:
-            message, _ = channel.receive(self.sock, wait=False)
+            message, descriptors = channel.receive(self.sock, wait=False)
         except BlockingIOError:
             return None
-        return message
+        except ValueError as error:
+            raise channel.Closed from error
+        for fd in descriptors:
+            os.close(fd)
+        match message:
+            case {"ready": True} if not self.ready:
+                return message
+            case {"failed": str()} if not self.ready:
+                return message
+            case {"slot": int(slot), "run": run, "pid": int(pid)} if self.asked.get(slot) == run and pid > 1:
+                return message
+            case {"slot": int(slot), "run": run, "error": str()} if self.asked.get(slot) == run:
+                return message
+        raise channel.Closed
 
     def has_news(self, milliseconds: int) -> bool:
         """Wait a moment for a message. By poll: with many slots there are more descriptors than select can name."""
@@ -50,14 +70,22 @@ class ZygoteProcess:
         waiting.register(self.sock, select.POLLIN)
         return bool(waiting.poll(milliseconds))
 
-    def close(self) -> None:
-        """Make it end: one that is ready forks first what it was asked for."""
+    def close(self, seconds: float) -> None:
+        """Make it end: one that is ready forks first what it was asked for, in at most so many seconds."""
         self.closing = True
         if self.ready:
+            self.kill_at = time.monotonic() + seconds
             with contextlib.suppress(OSError):
                 self.sock.shutdown(socket.SHUT_WR)
         else:
             self.kill()
+
+    def kill_if_late(self, now: float) -> bool:
+        """Kill it if it should have ended by now, and return whether that is so."""
+        late = now >= self.kill_at
+        if late:
+            self.kill()
+        return late
 
     def kill(self) -> None:
         """Make it end at once."""

@@ -67,6 +67,11 @@ class SandboxPool:
         return self._zygotes.ready
 
     @property
+    def failed_zygotes(self) -> dict[str, str]:
+        """By name, why zygotes that were ready once do not start again."""
+        return self._zygotes.failed
+
+    @property
     def launcher_pid(self) -> int | None:
         """Process id of the launcher's supervisor; None while there is none."""
         return self._launcher.pid if self._launcher else None

@@ -31,6 +31,7 @@ class Sandbox:
     def __init__(self, slot: int, run: int, zygote: str, kill: Callable[[], None]) -> None:
         """Raises `OSError` when the server has too few descriptors left; then it keeps none."""
         self.slot, self.run, self.zygote = slot, run, zygote
+        self._open_ends: tuple[int, ...] = ()
         self._kill = kill
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         made: list[int] = []
@@ -43,15 +44,12 @@ class Sandbox:
             raise
         self._job_end, self.job, self.frames, self._frames_end = made[:4]
         self.stdout, self._stdout_end, self.stderr, self._stderr_end = made[4:]
-        for fd in self._own_ends:
+        self._open_ends = (self.job, self.frames, self.stdout, self.stderr)
+        for fd in self._open_ends:
             os.set_blocking(fd, False)
 
     def __repr__(self) -> str:
         return f"<Sandbox slot={self.slot} run={self.run} {'ended' if self.ended.done() else 'alive'}>"
-
-    @property
-    def _own_ends(self) -> tuple[int, int, int, int]:
-        return (self.job, self.frames, self.stdout, self.stderr)
 
     @property
     def run_ends(self) -> tuple[int, int, int, int]:
@@ -74,6 +72,12 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """Let go of the server's ends. The run may still be alive; the slot is free once `ended` is done."""
-        for fd in self._own_ends:
+        """Let go of the server's ends, if they are still open.
+
+        The run may still be alive; the slot is free once `ended` is done.
+        """
+        ends, self._open_ends = self._open_ends, ()
+        for fd in ends:
             os.close(fd)
+
+    __del__ = close  # numbers of descriptors do not close themselves as sockets and files do

@@ -8,6 +8,7 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.sandbox.config import ZygoteSpec
 
 _RETRY_DELAYS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before each further attempt to replace a zygote
+_STEADY_SECONDS = 10.0  # a zygote that lived so long is replaced at once when it dies
 
 
 class Opener(Protocol):
@@ -29,7 +30,8 @@ class _Zygote:
         self.ready = False
         self.first_ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed = ""  # why its last process did not become ready; "" while one may
-        self.attempts = 0  # to have one that becomes ready, since the last that did
+        self.attempts = 0  # to have one that lasts, since the last that did
+        self.ready_at = 0.0  # when its present process became ready, in the loop's time
         self.timer: asyncio.TimerHandle | None = None  # of its deadline, or of the next attempt
 
     @property
@@ -71,6 +73,11 @@ class Zygotes:
         return {name for name, zygote in self._open.items() if zygote.ready}
 
     @property
+    def failed(self) -> dict[str, str]:
+        """By name, why those do not start that were ready once and do not become so again."""
+        return {name: zygote.failed for name, zygote in self._open.items() if zygote.failed}
+
+    @property
     def specs(self) -> list[ZygoteSpec]:
         """All that are open, in the order they were opened."""
         return [zygote.spec for zygote in self._open.values()]
@@ -106,6 +113,7 @@ class Zygotes:
         except asyncio.CancelledError:
             if self._open.get(spec.name) is zygote:
                 self._end(zygote)
+                self._tell_lost(zygote, _closed(spec.name))
             raise
 
     def close(self, name: str) -> None:
@@ -114,7 +122,7 @@ class Zygotes:
         if zygote is None:
             raise _error(f"no {name} zygote is open")
         self._end(zygote)
-        self._tell_lost(zygote, _error(f"the {name} zygote was closed"))
+        self._tell_lost(zygote, _closed(name))
 
     def use(self, launcher: Opener) -> None:
         """Have a new launcher, in which every open zygote is opened again."""
@@ -139,7 +147,7 @@ class Zygotes:
             return
         if state == "ready":
             zygote.clear_timer()
-            zygote.ready, zygote.failed, zygote.attempts = True, "", 0
+            zygote.ready, zygote.failed, zygote.ready_at = True, "", asyncio.get_running_loop().time()
             if not zygote.was_ready:
                 zygote.first_ready.set_result(None)
             self._on_ready()
@@ -147,6 +155,8 @@ class Zygotes:
         del self._by_number[number]
         if zygote.ready:
             zygote.ready = False
+            if asyncio.get_running_loop().time() - zygote.ready_at >= _STEADY_SECONDS:
+                zygote.attempts = 0
             self._try_later(zygote)
         else:
             self._fail(zygote, why)
@@ -197,6 +207,10 @@ class Zygotes:
         zygote.clear_timer()
         if self._by_number.pop(zygote.number, None) is not None and self._launcher is not None:
             self._launcher.close_zygote(zygote.number)
+
+
+def _closed(name: str) -> Error:
+    return _error(f"the {name} zygote was closed")
 
 
 def _error(message: str) -> Error:
