@@ -47,7 +47,13 @@ def make_supervisor_fail(pool: SandboxPool) -> None:
     pool._launcher._supervisor.sock.send(b"no JSON")
 
 
-@pytest.mark.parametrize("end", [kill_supervisor, kill_launcher, make_supervisor_fail])
+def make_launcher_fail(pool: SandboxPool) -> None:
+    assert pool._launcher is not None
+    assert pool._launcher._launcher is not None
+    pool._launcher._launcher.sock.send(b"no JSON")
+
+
+@pytest.mark.parametrize("end", [kill_supervisor, kill_launcher, make_supervisor_fail, make_launcher_fail])
 async def test_a_dead_launcher_loses_its_runs_and_is_replaced(
     pool: SandboxPool, end: Callable[[SandboxPool], None]
 ) -> None:
