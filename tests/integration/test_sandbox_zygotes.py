@@ -136,8 +136,7 @@ async def test_closing_lets_runs_go_on_and_discards_what_is_warm(pool: SandboxPo
     before = len(zygotes_of(pool))
     await pool.close_zygote("one")
     await until(lambda: len(zygotes_of(pool)) == before - 1)
-    await until(lambda: len(runs_of(pool)) == 1)
-    assert (pool.warm, pool.busy) == (0, 1)
+    await until(lambda: (len(runs_of(pool)), pool.warm, pool.busy) == (1, 0, 1))
     assert await refused(pool.acquire("one", 10.0, 10)) == "no one zygote is open"
     (told / "end").touch()
     outcome = await running
