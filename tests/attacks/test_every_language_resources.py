@@ -209,5 +209,11 @@ def test_whatever_never_ends_is_ended_at_its_timeout(server: Server) -> None:
     cases = [*NEVER_ENDING.cases(), *((language, "at the top") for language in LANGUAGES)]
     with ThreadPoolExecutor(len(cases)) as pool:
         for case, answer in zip(cases, pool.map(call, cases), strict=True):
+            if case[1] == "keeps forking" and answer.status_code == 500:
+                # Sooner than that: its own runtime lacks the thread that it asks for. Bun ends by SIGILL then.
+                ended = answer.json()["error_type"]
+                assert ended in {"killed", "exception"}, (case, answer.text)
+                failure(server, answer, ended, 500)
+                continue
             assert answer.status_code == 504, (case, answer.text)
             failure(server, answer, "timeout", 504)
