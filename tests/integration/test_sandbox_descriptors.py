@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from harness import until
-from sandboxes import acquire, config, launcher_of, run, zygotes
+from sandboxes import acquire, config, launcher_of, refused, run, zygotes
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.run import ErrorType
@@ -51,19 +51,12 @@ def descriptors_left(count: int) -> Iterator[None]:
             os.close(fd)
 
 
-async def refused(pool: SandboxPool) -> str:
-    """How a call is refused, which leaves no descriptor behind."""
-    with pytest.raises(Error) as caught:
-        await acquire(pool)
-    assert caught.value.code is ErrorCode.BUSY
-    return caught.value.message
-
-
 async def test_without_descriptors_a_call_is_refused_and_its_slot_stays(pool: SandboxPool) -> None:
     before = os.listdir("/proc/self/fd")
     for left in range(PIPES):
         with descriptors_left(left):
-            assert await refused(pool) == "no sandbox can be started: Too many open files; try again shortly"
+            message = await refused(acquire(pool), ErrorCode.BUSY)
+        assert message == "no sandbox can be started: Too many open files; try again shortly"
         assert os.listdir("/proc/self/fd") == before
     assert "0 busy, 0 warm, 3 free" in repr(pool)
     for sandbox in [await acquire(pool) for _ in range(3)]:
@@ -123,17 +116,11 @@ async def test_a_zygote_for_which_the_supervisor_has_too_few_is_an_error_of_its_
 @pytest.mark.parametrize("left", [0, 1, 2])
 async def test_a_zygote_for_which_the_launcher_has_too_few_is_an_error_of_its_own(pool: SandboxPool, left: int) -> None:
     with left_to(launcher_of(pool), left):
-        message = await refused_opening(pool)
+        message = await refused(pool.open_zygote(*zygotes("one")))
     assert message == "the one zygote cannot start: [Errno 24] Too many open files"
     await pool.open_zygote(*zygotes("one"))
     assert (await run(await pool.acquire("one", 10.0, 10))).answer is not None
     assert pool.restarts == 0
-
-
-async def refused_opening(pool: SandboxPool) -> str:
-    with pytest.raises(Error) as caught:
-        await pool.open_zygote(*zygotes("one"))
-    return caught.value.message
 
 
 async def test_a_start_that_cannot_be_kept_for_later_is_refused(
@@ -146,7 +133,7 @@ async def test_a_start_that_cannot_be_kept_for_later_is_refused(
     for left in range(PIPES, PIPES + DUPLICATES):
         with monkeypatch.context() as patch, descriptors_left(left):
             patch.setattr(channel, "send", full)
-            assert "Too many open files" in await refused(pool)
+            assert "Too many open files" in await refused(acquire(pool), ErrorCode.BUSY)
         assert os.listdir("/proc/self/fd") == before
     for sandbox in [await acquire(pool) for _ in range(3)]:
         assert (await run(sandbox)).answer is not None
@@ -161,7 +148,7 @@ async def test_a_start_that_the_kernel_does_not_pass_on_is_refused(
     before = os.listdir("/proc/self/fd")
     with monkeypatch.context() as patch:
         patch.setattr(channel, "send", too_many)
-        assert "Too many references" in await refused(pool)
+        assert "Too many references" in await refused(acquire(pool), ErrorCode.BUSY)
     assert os.listdir("/proc/self/fd") == before
     assert "0 busy, 0 warm, 3 free" in repr(pool)
 

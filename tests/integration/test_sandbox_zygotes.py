@@ -30,10 +30,12 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.sandbox.config import LauncherConfig, ZygoteSpec
 from codeactions.sandbox.server import launcher_process
 from codeactions.sandbox.server.pool import SandboxPool
+from codeactions.sandbox.server.sandbox import Sandbox
 
 __all__ = ["library", "module", "pool", "told"]  # fixtures
 
 
+# A module that writes to its zygote's socket, and then waits to be ended for it.
 SAYS = """import stat
     for fd in range(3, 99):
         try:
@@ -104,16 +106,22 @@ async def test_a_message_that_is_nearly_too_large_harms_no_other(pool: SandboxPo
     assert pool.restarts == 0
 
 
+async def close_while_stopped(pool: SandboxPool) -> tuple[int, Sandbox]:
+    """Close a zygote that has been asked for a run and does nothing; return its process id, and what was asked for."""
+    await pool.open_zygote(*zygotes("one"))
+    (mine,) = zygotes_of(pool)[1:]
+    os.kill(mine, signal.SIGSTOP)
+    sandbox = await pool.acquire("one", 10.0, 10)
+    await heard(pool, "python")  # the launcher has passed it on
+    await pool.close_zygote("one")
+    return mine, sandbox
+
+
 async def test_a_zygote_that_does_not_end_when_it_is_closed_is_killed() -> None:
     pool = SandboxPool(config(closing_seconds=0.1))
     await pool.start()
     try:
-        await pool.open_zygote(*zygotes("one"))
-        (mine,) = zygotes_of(pool)[1:]
-        os.kill(mine, signal.SIGSTOP)
-        sandbox = await pool.acquire("one", 10.0, 10)
-        await heard(pool, "python")  # the launcher has passed it on
-        await pool.close_zygote("one")
+        mine, sandbox = await close_while_stopped(pool)
         assert await ended(sandbox) is None
         await until(lambda: mine not in zygotes_of(pool))
         assert pool.busy == 0
@@ -147,12 +155,7 @@ async def test_closing_lets_runs_go_on_and_discards_what_is_warm(pool: SandboxPo
 
 # Asked for, on its way to the launcher, and not forked yet.
 async def test_a_run_that_was_acquired_before_the_close_is_still_forked(pool: SandboxPool) -> None:
-    await pool.open_zygote(*zygotes("one"))
-    (mine,) = zygotes_of(pool)[1:]
-    os.kill(mine, signal.SIGSTOP)
-    sandbox = await pool.acquire("one", 10.0, 10)
-    await heard(pool, "python")  # the launcher has passed it on
-    await pool.close_zygote("one")
+    mine, sandbox = await close_while_stopped(pool)
     os.kill(mine, signal.SIGCONT)
     assert (await run(sandbox)).answer is not None
     await until(lambda: mine not in zygotes_of(pool))

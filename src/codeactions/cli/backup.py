@@ -14,6 +14,7 @@ from typing import IO
 import structlog
 
 from codeactions.cli.database import shared_database
+from codeactions.cli.logging import say
 from codeactions.cli.new_file import new_file, require_new
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.node.migrations import NIL_VERSION, DatabaseState, inspect, parse_address
@@ -46,9 +47,9 @@ def backup(settings: Settings, file: str | None, *, verbose: bool) -> None:
             with _output(name) as output, _Progress() as progress:
                 program = database.dump(_parameters(url), output, progress.show)
     if verbose:
-        _say(f"by {program}")
+        say(f"by {program}")
     where = "" if name == STANDARD else f" to {name}"
-    _say(f"backed up {_name_of(settings)} at version {found.version}{where} ({_size(progress.done)})")
+    say(f"backed up {_name_of(settings)} at version {found.version}{where} ({_size(progress.done)})")
 
 
 def restore(settings: Settings, file: str, *, verbose: bool) -> None:
@@ -63,17 +64,17 @@ def restore(settings: Settings, file: str, *, verbose: bool) -> None:
                 program = database.restore(_parameters(url), head, source, progress.show)
             found = inspect(url)
     if verbose:
-        _say(f"by {program}")
+        say(f"by {program}")
     if found.version == NIL_VERSION:
         raise invalid(f"{_input_name(file)} was restored, but it is no database of codeactions: it has no version")
-    _say(f"restored {_name_of(settings)} at version {found.version} ({_size(progress.done)})")
+    say(f"restored {_name_of(settings)} at version {found.version} ({_size(progress.done)})")
     match found.state:
         case DatabaseState.CURRENT:
-            _say("start the server with `codeactions serve`")
+            say("start the server with `codeactions serve`")
         case DatabaseState.BEHIND:
-            _say(f"start the server with `codeactions serve`: it will bring the schema to version {found.latest}")
+            say(f"start the server with `codeactions serve`: it will bring the schema to version {found.latest}")
         case _:
-            _say(f"before a server can start: {found.message}")
+            say(f"before a server can start: {found.message}")
 
 
 def _parameters(url: str) -> dict[str, str]:
@@ -179,7 +180,3 @@ class _Progress:
 
 def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count} bytes"
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import uvloop
 
+from codeactions.cli.logging import say
 from codeactions.domain.code import SOURCE_LIMIT
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.ids import new_id
@@ -45,7 +46,7 @@ async def _run(settings: Settings, language: str, source: str, call: Call, timeo
     pool = SandboxPool(settings.launcher(registry, slots=1))
     store = ArtifactStore(settings.data_dir / "artifacts", settings.artifacts_mb * 1024 * 1024)
     config = settings.build_launcher(registry)
-    languages = Languages(registry, config, store, say=lambda line: print(line, file=sys.stderr))
+    languages = Languages(registry, config, store, say=say)
     try:
         await pool.start()
         await languages.start()

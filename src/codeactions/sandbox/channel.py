@@ -59,6 +59,11 @@ def receive(sock: socket.socket, *, wait: bool = True) -> tuple[dict[str, Any], 
     return json.loads(data), list(descriptors)
 
 
+def no_room() -> OSError:
+    """Return the error for a message that should have had descriptors, and came without."""
+    return OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
 def reason(text: str) -> str:
     """Return a text as a message's reason: of bounded length, and with nothing in it that is no Unicode."""
     return text[:_LONGEST_REASON].encode(errors="replace").decode()

@@ -15,7 +15,6 @@ To the server: `{"ready": level}` or `{"fatal": why}` first, then `{"ended": slo
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
 import os
 import selectors
@@ -83,7 +82,7 @@ class Launcher:
                 self._tell_ended(message["open"], message["failed"])
             elif "open" in message:
                 if not (descriptors or self._config.insecure):
-                    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+                    raise channel.no_room()
                 self._open_zygote(message["open"], message["module"], message["places"], *descriptors)
             elif "close" in message:
                 self._close_zygote(message["close"])

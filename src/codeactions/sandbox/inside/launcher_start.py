@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import socket
@@ -158,7 +157,7 @@ def _isolate(from_supervisor: socket.socket, slots: list[Slot], *, own_uid: bool
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
     if not descriptors:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        raise channel.no_room()
     (root,) = descriptors
     rootfs.enter(root)
     os.close(root)

@@ -34,11 +34,11 @@ class RootBuilder:
         self._user_namespace = user_namespace
         self._owner = owner
 
-    def start(self, number: int, message: dict[str, Any], mounts: Mapping[str, str], *, slots: int) -> tuple[int, int]:
+    def start(self, message: dict[str, Any], mounts: Mapping[str, str], *, slots: int) -> tuple[int, int]:
         """Begin to build a root, in a process of its own; return that process's id and its pidfd.
 
-        The process sends `message` with the root's descriptor to the launcher and exits with 0; or it sends `{"open":
-        number, "failed": why}`. Raises `OSError` when there can be no further process or descriptor.
+        The process sends `message` with the root's descriptor to the launcher and exits with 0; or it sends `{"open",
+        "failed": why}`. Raises `OSError` when there can be no further process or descriptor.
         """
         pid = os.fork()
         if pid:
@@ -46,18 +46,18 @@ class RootBuilder:
         status = 1
         try:
             syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-            self._build(number, message, mounts, slots)
+            self._build(message, mounts, slots)
             status = 0
         finally:
             os._exit(status)
 
-    def _build(self, number: int, message: dict[str, Any], mounts: Mapping[str, str], slots: int) -> None:
+    def _build(self, message: dict[str, Any], mounts: Mapping[str, str], slots: int) -> None:
         os.umask(_ROOT_UMASK)
         try:
             rootfs.build(self._config, mounts, owner=self._owner, slots=slots)
             root = rootfs.lock_for(self._user_namespace)
         except OSError as error:
-            channel.send(self._to_launcher, {"open": number, "failed": channel.reason(str(error))})
+            channel.send(self._to_launcher, {"open": message["open"], "failed": channel.reason(str(error))})
         else:
             channel.send(self._to_launcher, message, (root,))
 

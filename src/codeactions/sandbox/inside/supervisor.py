@@ -111,7 +111,7 @@ class Supervisor:
         self._selector.register(self._server, selectors.EVENT_READ, self._on_server)
         try:
             if self._builder is not None:
-                self._start_building(0, {"root": True}, {}, slots=0)
+                self._start_building({"open": 0}, {}, slots=0)
             alive = True
             while alive:
                 for key, _ in self._selector.select():
@@ -146,12 +146,14 @@ class Supervisor:
             # Nothing is mounted anywhere: programs are where the host has them.
             self._send({**opening, "places": mounts})
         else:
-            self._start_building(number, {**opening, "places": {}}, mounts, slots=self._config.slots)
+            self._start_building({**opening, "places": {}}, mounts, slots=self._config.slots)
 
-    def _start_building(self, number: int, message: dict[str, Any], mounts: dict[str, str], *, slots: int) -> None:
+    def _start_building(self, message: dict[str, Any], mounts: dict[str, str], *, slots: int) -> None:
+        """Have a root built for what the message opens: a zygote, or the launcher itself with the number 0."""
         assert self._builder is not None
+        number = message["open"]
         try:
-            pid, pidfd = self._builder.start(number, message, mounts, slots=slots)
+            pid, pidfd = self._builder.start(message, mounts, slots=slots)
         except OSError as error:
             self._send({"open": number, "failed": channel.reason(str(error))})
             return

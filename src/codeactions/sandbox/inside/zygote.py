@@ -7,7 +7,6 @@ sends, and no run can write to it.
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
 import importlib
 import os
@@ -55,7 +54,7 @@ def serve(
         answer: dict[str, Any] = {"slot": slot.index, "run": message["run"]}
         try:
             if not descriptors:
-                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+                raise channel.no_room()
             pid = prepared.fork(slot)
             if pid == 0:
                 _run(prepared, slot, limits.open_files, descriptors, runtime.run)

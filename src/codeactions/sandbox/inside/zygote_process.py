@@ -43,7 +43,8 @@ class ZygoteProcess:
     def hear(self) -> dict[str, Any] | None:
         """Return the next message, None if there is none yet.
 
-        Raises `Closed`, also for what no zygote says: its module's code, which may break anything, shares its socket.
+        Raises `Closed`, also for a message that no zygote sends: the code of its module has the same socket, and may
+        write anything to it.
         """
         try:
             message, descriptors = channel.receive(self.sock, wait=False)

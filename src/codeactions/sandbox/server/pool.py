@@ -216,7 +216,7 @@ class SandboxPool:
                 self._finish(sandbox, ended)
                 self._next_turn()
                 self._keep_warm()
-        elif "zygote" in message:  # else it tells why it ends, which `_on_gone` hears of
+        elif "zygote" in message:  # else it says why it ends, and `_on_gone` follows
             self._zygotes.on_message(message["zygote"], message["state"], message.get("why", ""))
 
     def _on_zygote_ready(self) -> None:
