@@ -1,8 +1,8 @@
 """`python -m bench.compare PYTHON`: compare the CPU of a trivial call with that of another checkout.
 
 PYTHON is the interpreter of a virtual environment in which the other codeactions is installed. Both servers run at the
-same time and are called in turn, so that other load on the machine affects both. The CPU is that of all processes of a
-server: runs, launcher, zygotes and PostgreSQL included.
+same time and are called in turn, in many short rounds, so that other load on the machine affects both. The CPU is that
+of all processes of a server: runs, launcher, zygotes and PostgreSQL included.
 """
 
 import argparse
@@ -66,20 +66,24 @@ def cpu_ms(pid: int) -> float:
     return total * _TICK_MS
 
 
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean of at least five values, and the bounds of its 95 % confidence interval."""
-    mean = statistics.fmean(values)
-    student = _STUDENT[max(known for known in _STUDENT if known <= len(values) - 1)]
-    half = student * statistics.stdev(values) / math.sqrt(len(values))
-    return mean, mean - half, mean + half
+def interval(ratios: Sequence[float]) -> tuple[float, float, float]:
+    """Return the geometric mean of at least five ratios, and the bounds of its 95 % confidence interval.
+
+    The arithmetic mean of ratios lies above 1 for two equal sides: 2 and 1/2 have a mean of 1.25.
+    """
+    logarithms = [math.log(ratio) for ratio in ratios]
+    mean = statistics.fmean(logarithms)
+    student = _STUDENT[max(known for known in _STUDENT if known <= len(ratios) - 1)]
+    half = student * statistics.stdev(logarithms) / math.sqrt(len(ratios))
+    return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
 
 
 def main() -> int:
     """Measure and print. Returns the exit code: 0 if it could be measured, whatever the verdict."""
     parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
     parser.add_argument("python", help="the other checkout's interpreter, such as ../before/.venv/bin/python")
-    parser.add_argument("--rounds", type=int, default=20, help="at least 5")
-    parser.add_argument("--calls", type=int, default=400, help="per round and side")
+    parser.add_argument("--rounds", type=int, default=200, help="at least 5")
+    parser.add_argument("--calls", type=int, default=100, help="per round and side")
     parser.add_argument("--bar", type=float, default=1.03, help="the ratio below which the interval has to be")
     arguments = parser.parse_args()
 

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 _LARGEST = 65536
 _MOST_DESCRIPTORS = 8
 _LONGEST_REASON = 1000  # characters
+# As plain numbers: an operation on socket's own flags is a call into the enum module, whose pages each fork of a zygote
+# would then copy.
+_CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
+_NO_WAIT = int(socket.MSG_DONTWAIT)
+_TRUNCATED = int(socket.MSG_CTRUNC)
 
 
 class Closed(Exception):
@@ -42,7 +47,7 @@ def receive(sock: socket.socket, *, wait: bool = True) -> tuple[dict[str, Any], 
     Raises `Closed`, what the socket raises, `ValueError` for what is no message, and with wait=False `BlockingIOError`
     when no message is there.
     """
-    flags = socket.MSG_CMSG_CLOEXEC if wait else socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT
+    flags = _CLOSE_ON_EXEC if wait else _CLOSE_ON_EXEC | _NO_WAIT
     try:
         data, ancillary, told, _ = sock.recvmsg(_LARGEST, socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS), flags)
     except ConnectionResetError as error:
@@ -53,7 +58,7 @@ def receive(sock: socket.socket, *, wait: bool = True) -> tuple[dict[str, Any], 
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
-    if told & socket.MSG_CTRUNC:  # the receiver has too few left; some without the others are of no use
+    if told & _TRUNCATED:  # the receiver has too few left; some without the others are of no use
         while descriptors:
             os.close(descriptors.pop())
     return json.loads(data), list(descriptors)

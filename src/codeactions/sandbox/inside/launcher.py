@@ -15,7 +15,6 @@ To the server: `{"ready": level}` or `{"fatal": why}` first, then `{"ended": slo
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import selectors
 import signal
@@ -47,6 +46,7 @@ class Launcher:
         self._config = config
         self._slots = slots
         self._zygotes: dict[int, ZygoteProcess] = {}  # by number
+        self._closing: set[ZygoteProcess] = set()  # those of them that are to end
         self._pids: dict[int, tuple[int, int]] = {}  # pid → slot, run
         self._running: dict[int, tuple[int, int]] = {}  # slot → run, pid
         self._unclaimed: dict[int, int] = {}  # pid → wait status of runs reaped before their zygote told of them
@@ -71,9 +71,11 @@ class Launcher:
 
     def _until_next_kill(self) -> float | None:
         """Kill closing zygotes whose time is over; return the seconds until the next one's is, None if none closes."""
+        if not self._closing:
+            return None
         now = time.monotonic()
-        left = [zygote.kill_at - now for zygote in self._zygotes.values() if not zygote.kill_if_late(now)]
-        return min((seconds for seconds in left if seconds < math.inf), default=None)
+        left = [zygote.kill_at - now for zygote in self._closing if not zygote.kill_if_late(now)]
+        return min(left, default=None)
 
     def _on_supervisor(self) -> None:
         message, descriptors = channel.receive(self._supervisor)
@@ -130,6 +132,7 @@ class Launcher:
         """Let a zygote fork what it was asked for, and end. Its runs are the launcher's children, and go on."""
         if (chosen := self._zygotes.get(number)) is not None:  # it may just have died
             chosen.close(self._config.closing_seconds)
+            self._closing.add(chosen)
 
     def _on_server(self) -> None:
         message, descriptors = channel.receive(self._server)
@@ -216,6 +219,7 @@ class Launcher:
         self._stop_listening(gone)
         gone.sock.close()
         del self._zygotes[gone.number]
+        self._closing.discard(gone)
         self._tell_ended(gone.number, gone.why)
         for slot, run in gone.asked.items():
             self._doomed.discard((slot, run))

@@ -55,13 +55,13 @@ class ZygoteProcess:
         for fd in descriptors:
             os.close(fd)
         match message:
-            case {"ready": True} if not self.ready:
-                return message
-            case {"failed": str()} if not self.ready:
-                return message
             case {"slot": int(slot), "run": run, "pid": int(pid)} if self.asked.get(slot) == run and pid > 1:
                 return message
             case {"slot": int(slot), "run": run, "error": str()} if self.asked.get(slot) == run:
+                return message
+            case {"ready": True} if not self.ready:
+                return message
+            case {"failed": str()} if not self.ready:
                 return message
         raise channel.Closed
 
@@ -74,8 +74,8 @@ class ZygoteProcess:
     def close(self, seconds: float) -> None:
         """Make it end: one that is ready forks first what it was asked for, in at most so many seconds."""
         self.closing = True
+        self.kill_at = time.monotonic() + seconds
         if self.ready:
-            self.kill_at = time.monotonic() + seconds
             with contextlib.suppress(OSError):
                 self.sock.shutdown(socket.SHUT_WR)
         else:
