@@ -71,7 +71,10 @@ def test_a_reason_is_bounded_and_can_be_sent(ends: tuple[socket.socket, socket.s
 
 @pytest.mark.parametrize("wait", [True, False])
 def test_messages_take_no_step_in_the_enum_module(ends: tuple[socket.socket, socket.socket], wait: bool) -> None:
-    """A zygote that has just forked copies each page it writes: working with flags of `socket`, enums, made it 15."""
+    """A zygote that has just forked copies each page that it writes.
+
+    The flags of `socket` are enums: arithmetic on them made it copy 15 pages more for each run.
+    """
     seen: list[str] = []
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:

@@ -46,7 +46,6 @@ class Launcher:
         self._config = config
         self._slots = slots
         self._zygotes: dict[int, ZygoteProcess] = {}  # by number
-        self._closing: set[ZygoteProcess] = set()  # those of them that are to end
         self._pids: dict[int, tuple[int, int]] = {}  # pid → slot, run
         self._running: dict[int, tuple[int, int]] = {}  # slot → run, pid
         self._unclaimed: dict[int, int] = {}  # pid → wait status of runs reaped before their zygote told of them
@@ -71,10 +70,11 @@ class Launcher:
 
     def _until_next_kill(self) -> float | None:
         """Kill closing zygotes whose time is over; return the seconds until the next one's is, None if none closes."""
-        if not self._closing:
+        closing = [zygote for zygote in self._zygotes.values() if zygote.closing]
+        if not closing:  # as for almost every message
             return None
         now = time.monotonic()
-        left = [zygote.kill_at - now for zygote in self._closing if not zygote.kill_if_late(now)]
+        left = [zygote.kill_at - now for zygote in closing if not zygote.kill_if_late(now)]
         return min(left, default=None)
 
     def _on_supervisor(self) -> None:
@@ -132,7 +132,6 @@ class Launcher:
         """Let a zygote fork what it was asked for, and end. Its runs are the launcher's children, and go on."""
         if (chosen := self._zygotes.get(number)) is not None:  # it may just have died
             chosen.close(self._config.closing_seconds)
-            self._closing.add(chosen)
 
     def _on_server(self) -> None:
         message, descriptors = channel.receive(self._server)
@@ -219,7 +218,6 @@ class Launcher:
         self._stop_listening(gone)
         gone.sock.close()
         del self._zygotes[gone.number]
-        self._closing.discard(gone)
         self._tell_ended(gone.number, gone.why)
         for slot, run in gone.asked.items():
             self._doomed.discard((slot, run))
