@@ -72,6 +72,9 @@ def test_a_running_server_hears_of_what_the_commands_change(new_server: Callable
     assert (row["name"], row["of"], row["revoked_at"]) == ("ci", "bo@example.com", None)
     assert token not in json.dumps(row)
     assert status(server, token, "/project") == 200
+    assert row["manage_tokens"] is False
+    command("token", "create", "manager", "--email", "bo@example.com", "--manage-tokens")
+    assert json.loads(command("token", "list", "--json"))[0]["manage_tokens"] is True
     command("token", "revoke", row["id"])
     wait_until(lambda: status(server, token, "/project") == 401, what="the revocation being heard of")
 
@@ -79,7 +82,7 @@ def test_a_running_server_hears_of_what_the_commands_change(new_server: Callable
     deeds = [(line["action"], line["thing"]) for line in reversed(lines)]
     assert deeds == [
         *(("create", "project"), ("create", "token"), ("create", "permission"), ("update", "permission")),
-        *(("delete", "permission"), ("revoke", "token")),
+        *(("delete", "permission"), ("create", "token"), ("revoke", "token")),
     ]
     assert {line["actor"] for line in lines} == {f"command line, {getpass.getuser()}"}
     assert [line["thing_id"] for line in json.loads(command("audit", "--project", "demo", "--json"))][-1] == "demo"

@@ -100,6 +100,7 @@ class Who:
     column: str
     authorization: str | None
     is_token: bool = False
+    manages_tokens: bool = False
 
 
 class Scene:
@@ -164,6 +165,21 @@ class Scene:
             "a moderator's token for viewing": Who("viewer", self.token(email=moderator, role=1), True),
             "a moderator's token for contributing": Who("contributor", self.token(email=moderator, role=2), True),
             "a moderator's token": Who("moderator", self.token(email=moderator), True),
+            "a moderator's token that manages tokens": Who(
+                "moderator", self.token(email=moderator, manage_tokens=True), True, manages_tokens=True
+            ),
+            "a contributor's token that manages tokens": Who(
+                "contributor",
+                self.token(email="contributor@example.com", manage_tokens=True),
+                True,
+                manages_tokens=True,
+            ),
+            "a viewer's token that manages tokens": Who(
+                "viewer", self.token(email="viewer@example.com", manage_tokens=True), True, manages_tokens=True
+            ),
+            "a stranger's token that manages tokens": Who(
+                "stranger", self.token(email="stranger@example.com", manage_tokens=True), True, manages_tokens=True
+            ),
             "a viewer's token": Who("viewer", self.token(email="viewer@example.com"), True),
             "a stranger's token": Who("stranger", self.token(email="stranger@example.com"), True),
             "the project's token for viewing": Who("viewer", self.token(project_uuid=P, role=1), True),

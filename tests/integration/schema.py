@@ -66,6 +66,7 @@ COLUMNS = {
         "expires_at": "timestamp with time zone",
         "last_used_at": "timestamp with time zone",
         "revoked_at": "timestamp with time zone",
+        "manage_tokens": "boolean not null false",
     },
     "code_protections": {
         "code_id": "uuid not null",
@@ -178,7 +179,7 @@ CONSTRAINTS = {
     "codelogs": {"codelogs_type_check", "codelogs_run_id_fkey", "codelogs_pkey"},
     "api_tokens": {
         *("api_tokens_owner_check", "api_tokens_role_check", "api_tokens_sha256_check"),
-        *("api_tokens_pkey", "idx_api_tokens_sha256"),
+        *("api_tokens_pkey", "idx_api_tokens_sha256", "api_tokens_manage_tokens_check"),
     },
     "code_protections": {
         *("code_protections_kind_check", "code_protections_secret_check", "code_protections_username_check"),

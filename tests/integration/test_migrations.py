@@ -15,7 +15,7 @@ from codeactions.migrate import api
 from codeactions.node.migrations import DatabaseState, inspect, upgrade
 
 DIRECTORY = Path(__file__).parents[2] / "migrations"
-LATEST = 13
+LATEST = 15
 
 # A deployment of the Go service, as far as later migrations could notice.
 GO_SERVICE = (
@@ -169,18 +169,18 @@ class TestState:
     def test_dirty_stops_the_upgrade_until_forced(self, url: str, migrated: Connection) -> None:
         migrated.execute("UPDATE schema_migrations SET dirty = true")
         assert inspect(url).state is DatabaseState.DIRTY
-        with pytest.raises(Error, match="dirty at version 13") as caught:
+        with pytest.raises(Error, match=f"dirty at version {LATEST}") as caught:
             upgrade(url)
         assert caught.value.code is ErrorCode.CONFLICT
-        assert "`codeactions migrate force 13`" in caught.value.message
-        assert "`codeactions migrate force 12`" in caught.value.message
-        assert migrate(url, "force", "13") == 0
+        assert f"`codeactions migrate force {LATEST}`" in caught.value.message
+        assert f"`codeactions migrate force {LATEST - 1}`" in caught.value.message
+        assert migrate(url, "force", str(LATEST)) == 0
         assert upgrade(url) == LATEST
 
     def test_ahead_stops_the_upgrade(self, url: str, migrated: Connection) -> None:
-        migrated.execute("UPDATE schema_migrations SET version = 14")
+        migrated.execute("UPDATE schema_migrations SET version = %s", (LATEST + 1,))
         assert inspect(url).state is DatabaseState.AHEAD
-        with pytest.raises(Error, match=r"version 14, newer than the latest here \(13\)") as caught:
+        with pytest.raises(Error, match=rf"version {LATEST + 1}, newer than the latest here \({LATEST}\)") as caught:
             upgrade(url)
         assert caught.value.code is ErrorCode.CONFLICT
         assert "`codeactions migrate down N`" in caught.value.message

@@ -1,5 +1,6 @@
 """The rules of access that need no server: roles, tokens, addresses, and what a change tells."""
 
+import dataclasses
 import hashlib
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -101,6 +102,36 @@ def test_tokens_are_for_oneself_or_made_by_the_administrator_and_never_by_tokens
         assert refusal(require_token_maker, who, email).code is ErrorCode.FORBIDDEN
 
 
+def test_a_token_that_manages_tokens_manages_those_of_projects_alone() -> None:
+    manager = caller(CallerKind.USER_TOKEN, email="ana@example.com", manages_tokens=True)
+    require_token_maker(manager, None)
+    for email in ("ana@example.com", "bo@example.com"):
+        assert refusal(require_token_maker, manager, email).code is ErrorCode.FORBIDDEN
+
+
+def test_the_right_to_manage_tokens_is_a_moderating_users() -> None:
+    assert not token().manage_tokens
+    assert token(manage_tokens=True).manage_tokens
+    assert token(manage_tokens=True, role=3).manage_tokens
+    for fields in ({"role": 1}, {"role": 2}, {"role": 3, "email": ..., "project_uuid": "p"}):
+        assert "manage_tokens goes together with" in wrong(token, manage_tokens=True, **fields)
+
+
+def test_a_token_does_not_outlive_its_maker() -> None:
+    hour, draft = timedelta(hours=1), TokenDraft(name="x", project_uuid="p", role=1)
+
+    def expiry(latest: datetime | None, **fields: Any) -> datetime | None:
+        return new_token(
+            dataclasses.replace(draft, **fields), "s", id=uuid4(), created_by="b", now=NOW, latest=latest
+        ).expires_at
+
+    assert expiry(None) is None
+    assert expiry(NOW + hour) == NOW + hour
+    assert expiry(NOW + hour, expires_at=NOW + hour / 2) == NOW + hour / 2
+    told = "the token must expire at 2026-11-23T07:00:00.000000Z at the latest"
+    assert told in wrong(expiry, NOW + hour, expires_in_days=1)
+
+
 def test_a_token_lives_as_long_as_it_was_said() -> None:
     hour = timedelta(hours=1)
     assert token().expires_at is token(expires_in_days=None, expires_at=None).expires_at is None
@@ -134,6 +165,7 @@ def test_a_token_lives_as_long_as_it_was_said() -> None:
         ({"role": None}, "role must be"),
         ({"name": ...}, "name is missing"),
         *[({"name": name}, "name must") for name in ("", " ", 7, "x" * 256, "a\0")],
+        *[({"manage_tokens": value}, "manage_tokens must be true or false") for value in (1, 0, None, "true", [])],
         ({"sha256": "x"}, "unknown field 'sha256'"),
         ({"created_by": "me@example.com"}, "unknown field 'created_by'"),
     ],

@@ -19,6 +19,7 @@ import structlog
 from codeactions.cli.database import shared_database
 from codeactions.domain.caller import Caller, CallerKind
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.moment import text_of
 from codeactions.domain.page import Page
 from codeactions.node.migrations import DatabaseState, inspect
 from codeactions.node.settings import Settings
@@ -88,7 +89,7 @@ def _user() -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
+        return text_of(value)
     return value if isinstance(value, str | int | float | list | dict) or value is None else str(value)
 
 

@@ -150,6 +150,9 @@ def create_token(
         str | None, typer.Option(help="The highest role of the token: viewer, contributor or moderator.")
     ] = None,
     days: Annotated[int | None, typer.Option(help="Days until the token expires; by default it never does.")] = None,
+    manage_tokens: Annotated[
+        bool, typer.Option("--manage-tokens", help="Let it manage the tokens of projects that its user moderates.")
+    ] = False,
     data_dir: _DataDir = None,
     database_url: _Url = None,
 ) -> None:
@@ -165,6 +168,7 @@ def create_token(
         project_uuid=project_uuid,
         role=UNSET if role is None else parse_role(role),
         expires_in_days=days,
+        manage_tokens=manage_tokens,
     )
     _, secret = _run(data_dir, database_url, lambda audited, who: TokenService(audited).create(who, draft))
     print(secret)
@@ -192,6 +196,7 @@ def list_tokens(
             "name": one.name,
             "of": one.email or one.project_uuid,
             "role": one.role.title,
+            "manage_tokens": one.manage_tokens,
             "created_at": one.created_at,
             "expires_at": one.expires_at,
             "last_used_at": one.last_used_at,

@@ -59,10 +59,17 @@ def require_token_maker(caller: Caller, email: str | None) -> None:
 
     email: the user that the tokens act for; None for tokens of a project.
 
-    API tokens may not manage API tokens: a leaked token could create another one that outlives it.
+    API tokens may not manage API tokens: a leaked token could create another one that outlives it. The
+    administrator can make an exception for the tokens of projects, never for those of users: it would make exceptions.
     """
     if caller.kind in (CallerKind.USER_TOKEN, CallerKind.PROJECT_TOKEN):
-        raise forbidden("API tokens cannot manage API tokens: sign in, or use the administrator's token")
+        if not caller.manages_tokens:
+            raise forbidden(
+                "this API token cannot manage API tokens: sign in, or use the administrator's token, or one that was "
+                "made with manage_tokens"
+            )
+        if email is not None:
+            raise forbidden("API tokens cannot manage API tokens of users")
     if email is not None and not caller.everywhere and (caller.email or "").lower() != email.lower():
         raise forbidden("only the administrator or an internal service may manage another user's API tokens")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -33,7 +34,9 @@ class Caller:
 
     name: its name in the audit log; never a secret. everywhere: whether it has every right in every project.
     roles: its role by project uuid, as stored in `user_permissions`. ceiling: the highest role that counts; higher ones
-    are lowered to it. address: the network address that the call comes from.
+    are lowered to it. manages_tokens: whether an API token may manage the tokens of the projects that its user
+    moderates. expires_at: the end of the credential; None if it is not known here, or never comes. address: the network
+    address that the call comes from.
     """
 
     kind: CallerKind
@@ -42,6 +45,8 @@ class Caller:
     everywhere: bool = False
     ceiling: Role = Role.MODERATOR
     roles: Mapping[str, Role] = field(default_factory=lambda: _NOWHERE)
+    manages_tokens: bool = False
+    expires_at: datetime | None = None
     address: str = ""
 
     def role_in(self, project_uuid: str) -> Role | None:

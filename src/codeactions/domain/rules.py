@@ -90,6 +90,27 @@ class WholeNumber:
         return described({"type": "integer", "minimum": self.least, "maximum": self.most}, self.description)
 
 
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """True or false."""
+
+    description: str = ""
+
+    def check(self, value: Any, name: str) -> bool:
+        """Return the value. Raises `Error` (invalid)."""
+        if not isinstance(value, bool):
+            raise invalid(f"{name} must be true or false")
+        return value
+
+    def parse(self, text: str, name: str) -> Any:
+        """Return the value. Text that is neither is returned as it is, for `check` to refuse."""
+        return {"true": True, "false": False}.get(text.strip().lower(), text)
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema."""
+        return described({"type": "boolean"}, self.description)
+
+
 def as_whole_number(text: str) -> int | None:
     """Return the number that a text holds; None if it holds none."""
     digits = text.strip().removeprefix("-").removeprefix("+")

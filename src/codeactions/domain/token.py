@@ -10,15 +10,20 @@ from uuid import UUID
 
 from codeactions.domain.draft import UNSET, Draft, Unset
 from codeactions.domain.errors import Error, invalid, not_found
+from codeactions.domain.moment import text_of
 from codeactions.domain.project import Email
 from codeactions.domain.role import Role, RoleRule, no_role
-from codeactions.domain.rules import Text, TextRule, WholeNumber
+from codeactions.domain.rules import Flag, Text, TextRule, WholeNumber
 from codeactions.domain.text import SHORT_TEXT
 
 PREFIX = "ca_"
 _RANDOM_BYTES = 32
 SECRET_CHARACTERS = 43  # after the prefix
 _MOST_DAYS = 3650
+_MANAGE_TOKENS = (
+    "Whether a user's token may make, list and revoke the tokens of the projects that its user moderates. "
+    "Only the administrator gives this right"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class ApiToken:
 
     email: the user of a user's token. project_uuid: the project of a project's token. Exactly one of the two is set.
     role: the role of a project's token; for a user's token the highest role that it may use, whatever the user's is.
+    manage_tokens: whether a user's token may manage the tokens of the projects that its user moderates.
     last_used_at: exact to a minute.
     """
 
@@ -53,6 +59,7 @@ class ApiToken:
     email: str | None
     project_uuid: str | None
     role: Role
+    manage_tokens: bool = False
     created_by: str
     created_at: datetime
     expires_at: datetime | None = None
@@ -73,6 +80,7 @@ class TokenDraft(Draft):
     email: Annotated[str, Email("The user it stands for; without this and project_uuid: you")] | None = None
     project_uuid: Annotated[str, Text(SHORT_TEXT, "The project it belongs to, in place of email")] | None = None
     role: Annotated[Role, RoleRule()] | Unset = UNSET
+    manage_tokens: Annotated[bool, Flag(_MANAGE_TOKENS)] = False
     expires_in_days: Annotated[int, WholeNumber(1, _MOST_DAYS)] | None = None
     expires_at: Annotated[datetime, _Moment()] | None = None
 
@@ -94,22 +102,30 @@ def new_token(
     id: UUID,  # noqa: A002
     created_by: str,
     now: datetime,
+    latest: datetime | None = None,
 ) -> ApiToken:
-    """Make a token of a draft. Raises `Error` (invalid) for fields that do not go together."""
+    """Make a token of a draft. Raises `Error` (invalid) for fields that do not go together.
+
+    latest: the time that the token may not outlive, which is its expiry if the draft has none; None if it may.
+    """
     if (draft.email is None) == (draft.project_uuid is None):
         raise invalid("give either email, the user it stands for, or project_uuid, the project it belongs to")
     if draft.role is UNSET and draft.project_uuid is not None:
         raise no_role()
+    role = Role.MODERATOR if draft.role is UNSET else draft.role
+    if draft.manage_tokens and (draft.email is None or role is not Role.MODERATOR):
+        raise invalid("manage_tokens goes together with email and the role moderator: only moderators manage tokens")
     return ApiToken(
         id=id,
         name=draft.name,
         sha256=digest(secret),
         email=draft.email,
         project_uuid=draft.project_uuid,
-        role=Role.MODERATOR if draft.role is UNSET else draft.role,
+        role=role,
+        manage_tokens=draft.manage_tokens,
         created_by=created_by,
         created_at=now,
-        expires_at=_expiry(draft, now),
+        expires_at=_expiry(draft, now, latest),
     )
 
 
@@ -118,7 +134,14 @@ def token_not_found(token_id: UUID) -> Error:
     return not_found(f"there is no token {token_id}")
 
 
-def _expiry(draft: TokenDraft, now: datetime) -> datetime | None:
+def _expiry(draft: TokenDraft, now: datetime, latest: datetime | None) -> datetime | None:
+    found = _asked_expiry(draft, now)
+    if latest is not None and found is not None and found > latest:
+        raise invalid(f"the token must expire at {text_of(latest)} at the latest, as the token that makes it does")
+    return found or latest
+
+
+def _asked_expiry(draft: TokenDraft, now: datetime) -> datetime | None:
     if draft.expires_in_days is not None and draft.expires_at is not None:
         raise invalid("give expires_in_days or expires_at, not both")
     if draft.expires_in_days is not None:

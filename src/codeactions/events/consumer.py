@@ -14,6 +14,7 @@ import structlog
 from codeactions.background.task import BackgroundTask
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.event import Event, parse_permission_event, parse_project_event
+from codeactions.domain.moment import text_of
 from codeactions.events.config import EventsConfig
 from codeactions.events.rabbitmq import Standby, Subscription, check_url, reason_of, subscribed
 from codeactions.services.membership_sync import MembershipSync
@@ -91,7 +92,7 @@ class EventsConsumer:
             "state": "ok",
             "consumed": sum(lane.consumed for lane in self._lanes),
             "dead_lettered": sum(lane.dead_lettered for lane in self._lanes),
-            "last_at": max(times).isoformat() if times else None,
+            "last_at": text_of(max(times)) if times else None,
             "standby": [lane.queue for lane in self._lanes if lane.standby],
         }
 

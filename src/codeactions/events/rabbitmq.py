@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from codeactions.domain.errors import invalid
 from codeactions.domain.masking import without_password
+from codeactions.domain.moment import text_of
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
@@ -70,7 +71,7 @@ class Subscription:
             message.body,
             headers={
                 "x-reason": reason,
-                "x-failed-at": at.isoformat(),
+                "x-failed-at": text_of(at),
                 "x-original-routing-key": message.routing_key or "",
             },
             content_type=message.content_type,

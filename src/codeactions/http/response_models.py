@@ -2,15 +2,24 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from codeactions.domain.errors import ErrorCode
+from codeactions.domain.moment import text_of
 from codeactions.domain.run import ErrorType, Run
 
 _Item = TypeVar("_Item")
+Time = Annotated[
+    datetime,
+    PlainSerializer(text_of, when_used="json"),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "description": "UTC, such as 2026-11-23T06:00:00.000000Z"},
+        mode="serialization",
+    ),
+]
 
 
 class _Model(BaseModel):
@@ -37,8 +46,8 @@ class CodeModel(_Model):
     url: str | None
     project_uuid: str
     timeout: int = Field(description="Seconds")
-    created_at: datetime
-    updated_at: datetime
+    created_at: Time
+    updated_at: Time
 
 
 class ListedCodeModel(CodeModel):
@@ -63,8 +72,8 @@ class ProjectModel(_Model):
     uuid: str
     name: str
     authorizations: list[AuthorizationModel]
-    created_at: datetime
-    updated_at: datetime
+    created_at: Time
+    updated_at: Time
 
 
 class PermissionModel(_Model):
@@ -74,8 +83,8 @@ class PermissionModel(_Model):
     project_uuid: str
     email: str
     role: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: Time
+    updated_at: Time
 
 
 class TokenModel(_Model):
@@ -86,11 +95,12 @@ class TokenModel(_Model):
     email: str | None
     project_uuid: str | None
     role: int
+    manage_tokens: bool = Field(description="Whether it may manage tokens of the projects that its user moderates")
     created_by: str
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    revoked_at: datetime | None
+    created_at: Time
+    expires_at: Time | None
+    last_used_at: Time | None
+    revoked_at: Time | None
 
 
 class NewTokenModel(TokenModel):
@@ -106,8 +116,8 @@ class ProtectionModel(_Model):
     kind: str
     username: str | None = None
     header: str | None = None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Time
+    updated_at: Time
 
 
 class NewProtectionModel(ProtectionModel):
@@ -120,7 +130,7 @@ class AuditModel(_Model):
     """A change: its actor, what was changed, and how."""
 
     id: UUID
-    at: datetime
+    at: Time
     actor_kind: str
     actor: str
     address: str
@@ -142,8 +152,8 @@ class RunModel(_Model):
     params: dict[str, Any]
     body: str | None
     headers: dict[str, Any]
-    created_at: datetime
-    updated_at: datetime
+    created_at: Time
+    updated_at: Time
 
 
 class ListedRunModel(RunModel):
@@ -162,7 +172,7 @@ class LogModel(_Model):
     code_id: UUID
     type: str
     content: str
-    created_at: datetime
+    created_at: Time
 
 
 class PageModel(_Model, Generic[_Item]):
@@ -255,7 +265,7 @@ def run_object(run: Run, *, traceback: bool) -> dict[str, Any]:
     for name in ("id", "code_id"):
         values[name] = str(values[name])
     for name in ("created_at", "updated_at"):
-        values[name] = values[name].isoformat()
+        values[name] = text_of(values[name])
     error = values["extra"].get("error")
     if error and not traceback:
         values["extra"] = {**values["extra"], "error": {**error, "traceback": ""}}

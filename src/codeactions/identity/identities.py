@@ -125,6 +125,8 @@ class Identities:
             email=token.email,
             ceiling=token.role,
             roles=await self._roles.get(token.email),
+            manages_tokens=token.manage_tokens,
+            expires_at=token.expires_at,
             address=address,
         )
 

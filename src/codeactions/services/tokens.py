@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from codeactions.domain.access import Action, forbidden, require, require_token_maker
+from codeactions.domain.access import Action, forbidden, require, require_everywhere, require_token_maker
 from codeactions.domain.audit import AuditAction, AuditThing
 from codeactions.domain.caller import Caller
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.moment import text_of
 from codeactions.domain.page import Page
 from codeactions.domain.project import project_not_found
 from codeactions.domain.token import ApiToken, TokenDraft, make_secret, new_token, token_not_found
@@ -45,8 +46,17 @@ class TokenService:
         if draft.email is None and draft.project_uuid is None and caller.email is not None:
             draft = replace(draft, email=caller.email)
         secret = self._make_secret()
-        token = new_token(draft, secret, id=self._audited.new_id(), created_by=caller.name, now=self._audited.now())
+        token = new_token(
+            draft,
+            secret,
+            id=self._audited.new_id(),
+            created_by=caller.name,
+            now=self._audited.now(),
+            latest=caller.expires_at,  # or a leaked token could go on as another one
+        )
         self._require(caller, token, project_not_found(token.project_uuid or ""))
+        if token.manage_tokens:
+            require_everywhere(caller, "give a token the right to manage tokens")
         async with self._audited.transaction(caller) as transaction:
             if token.project_uuid is not None:
                 projects = ProjectStore(transaction)
@@ -99,5 +109,11 @@ class TokenService:
 
 
 def _shown(token: ApiToken) -> dict[str, Any]:
-    expires = token.expires_at.isoformat() if token.expires_at else None
-    return {"name": token.name, "email": token.email, "role": token.role, "expires_at": expires}
+    expires = text_of(token.expires_at) if token.expires_at else None
+    return {
+        "name": token.name,
+        "email": token.email,
+        "role": token.role,
+        "expires_at": expires,
+        "manage_tokens": token.manage_tokens,
+    }

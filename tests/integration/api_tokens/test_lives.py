@@ -12,8 +12,8 @@ from integration.answers import refused
 from integration.api_tokens.tokens import ANA, P, admit, called, make, status
 from issuer import Issuer
 
-FIELDS = ["id", "name", "email", "project_uuid", "role", "created_by", "created_at", "expires_at", "last_used_at",
-          "revoked_at"]  # fmt: skip
+FIELDS = ["id", "name", "email", "project_uuid", "role", "manage_tokens", "created_by", "created_at",
+          "expires_at", "last_used_at", "revoked_at"]  # fmt: skip
 
 
 def test_a_token_is_shown_once(one: Server) -> None:

@@ -1,22 +1,25 @@
 -- API tokens.
 
 -- name: create
-INSERT INTO api_tokens (id, name, sha256, email, project_uuid, role, created_by, created_at, expires_at)
-VALUES (%(id)s, %(name)s, %(sha256)s, %(email)s, %(project_uuid)s, %(role)s, %(created_by)s, %(created_at)s,
-        %(expires_at)s)
+INSERT INTO api_tokens (id, name, sha256, email, project_uuid, role, manage_tokens, created_by, created_at, expires_at)
+VALUES (%(id)s, %(name)s, %(sha256)s, %(email)s, %(project_uuid)s, %(role)s, %(manage_tokens)s, %(created_by)s,
+        %(created_at)s, %(expires_at)s)
 
 -- name: get
-SELECT id, name, sha256, email, project_uuid, role, created_by, created_at, expires_at, last_used_at, revoked_at
+SELECT id, name, sha256, email, project_uuid, role, manage_tokens, created_by, created_at, expires_at, last_used_at,
+       revoked_at
 FROM api_tokens
 WHERE id = %(id)s
 
 -- name: by_digest
-SELECT id, name, sha256, email, project_uuid, role, created_by, created_at, expires_at, last_used_at, revoked_at
+SELECT id, name, sha256, email, project_uuid, role, manage_tokens, created_by, created_at, expires_at, last_used_at,
+       revoked_at
 FROM api_tokens
 WHERE sha256 = %(sha256)s
 
 -- name: page
-SELECT id, name, sha256, email, project_uuid, role, created_by, created_at, expires_at, last_used_at, revoked_at
+SELECT id, name, sha256, email, project_uuid, role, manage_tokens, created_by, created_at, expires_at, last_used_at,
+       revoked_at
 FROM api_tokens
 WHERE (%(email)s::text IS NULL OR lower(email) = lower(%(email)s))
   AND (%(project_uuid)s::text IS NULL OR project_uuid = %(project_uuid)s)
@@ -30,7 +33,8 @@ WHERE (%(email)s::text IS NULL OR lower(email) = lower(%(email)s))
   AND (%(project_uuid)s::text IS NULL OR project_uuid = %(project_uuid)s)
 
 -- name: live_of
-SELECT id, name, sha256, email, project_uuid, role, created_by, created_at, expires_at, last_used_at, revoked_at
+SELECT id, name, sha256, email, project_uuid, role, manage_tokens, created_by, created_at, expires_at, last_used_at,
+       revoked_at
 FROM api_tokens
 WHERE project_uuid = %(project_uuid)s AND revoked_at IS NULL
 ORDER BY id
