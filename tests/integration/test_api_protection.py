@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from harness import Server, running_server
+from harness import Server, running_server, wait_until
 from integration.answers import refused
 
 ECHO = "def Run(engine):\n    return [engine.header.items(), engine.body]\n"
@@ -236,8 +236,15 @@ def test_with_another_key_a_secret_cannot_be_read(databases_servers: list[Server
     secret = protect(one, code_id, kind="hmac")["secret"]
     headers = {"X-Signature-256": sign(secret, b"")}
     assert httpx.get(f"{one.base}/endpoint/{code_id}", headers=headers).status_code == 200
+    assert two.client.get("/health").json()["parts"]["secrets"]["unreadable"] == 0
     message = refused(httpx.get(f"{two.base}/endpoint/{code_id}", headers=headers), 500, "internal")
-    assert "CODEACTIONS_SECRET_KEY" in message
+    assert message == "internal error; see the server log"
+    told = "a stored secret cannot be read: CODEACTIONS_SECRET_KEY is not the key it was encrypted with"
+    wait_until(lambda: told in "\n".join(two.output), what="the log")
+    assert refused(two.client.get(f"/endpoint/{code_id}", headers=headers), 500, "internal") == told
+    part = two.client.get("/health").json()["parts"]["secrets"]
+    assert (part["state"], part["unreadable"], part["reason"]) == ("ok", 2, told)
+    assert "reason" not in httpx.get(f"{two.base}/health").json()["parts"]["secrets"]
     assert secret not in "\n".join(two.output)
     with psycopg.connect(database_url) as connection:
         stored = connection.execute("SELECT secret FROM code_protections").fetchone()

@@ -23,13 +23,17 @@ class Error(Exception):
     """An error that is reported to the caller.
 
     message: for people. It names what is wrong and what to do, and never holds a secret.
+    public: what callers other than the administrator are told in place of `message`. It is needed where the message
+    names what is the operator's alone: settings, paths, hosts, programs. Internal errors need none: callers never get
+    their message.
     details: further fields of the error answer, next to `error`; JSON values only.
     """
 
-    def __init__(self, code: ErrorCode, message: str, **details: Any) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, public: str = "", **details: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.public = public or ("internal error; see the server log" if code is ErrorCode.INTERNAL else message)
         self.details = details
 
     def __repr__(self) -> str:

@@ -86,7 +86,7 @@ class EventsConsumer:
         """
         for lane in self._lanes:
             if lane.down is not None:
-                raise Error(ErrorCode.BUSY, f"not connected: {lane.down}")
+                raise Error(ErrorCode.BUSY, f"not connected: {lane.down}", public="not connected")
         times = [lane.last_at for lane in self._lanes if lane.last_at]
         return {
             "state": "ok",

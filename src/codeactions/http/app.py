@@ -39,7 +39,7 @@ def create_app(context: ApiContext) -> ASGIApp:
         generate_unique_id_function=lambda route: route.name,  # the function's name: it stays when paths change
     )
     api.state.context = context
-    errors.install(api, context.metrics)
+    errors.install(api, context)
     known = [Depends(identify), Security(scheme)]  # before a request is judged in any other way
     for module in _CLOSED:
         api.include_router(module.router, dependencies=[*known, Depends(refuse_unknown)])

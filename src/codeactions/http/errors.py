@@ -5,13 +5,14 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
+from cachetools import TTLCache
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.http.metrics import Metrics
+from codeactions.http.context import ApiContext
 from codeactions.http.rate_limit_headers import refusal_headers
 
 _STATUS = {
@@ -28,36 +29,56 @@ _STATUS = {
 }
 _RETRY_AFTER = "1"  # seconds; slots become free, and databases come back, that fast
 _CHALLENGES = {"Bearer": "Bearer", "Basic": 'Basic realm="endpoint", charset="UTF-8"'}
+_logged: TTLCache[str, bool] = TTLCache(256, 60)  # seconds; callers must not be able to fill the log
 _log = structlog.get_logger()
 
 
-def error_answer(error: Error, *, status: int | None = None, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Return the answer for an error: `{"error": {"code", "message"}, …its details}`."""
+def error_answer(
+    error: Error, *, status: int | None = None, headers: dict[str, str] | None = None, in_full: bool = False
+) -> JSONResponse:
+    """Return the answer for an error: `{"error": {"code", "message"}, …its details}`.
+
+    in_full: whether the caller is the administrator, who is told what is not public as well.
+    """
     sent = dict(headers or {})
     if error.code in (ErrorCode.BUSY, ErrorCode.RATE_LIMITED):
         sent.setdefault("Retry-After", str(error.details.get("retry_after", _RETRY_AFTER)))
     if error.code is ErrorCode.UNAUTHORIZED:
         sent.setdefault("WWW-Authenticate", _CHALLENGES[error.details.get("scheme", "Bearer")])
     sent |= refusal_headers(error)
-    content: dict[str, Any] = {"error": {"code": error.code, "message": error.message}, **error.details}
+    message = error.message if in_full else error.public
+    content: dict[str, Any] = {"error": {"code": error.code, "message": message}, **error.details}
     content.pop("scheme", None)
     return JSONResponse(content, status or _STATUS[error.code], sent)
 
 
-def answer_for(error: Exception, request: Request, metrics: Metrics) -> JSONResponse:
-    """Return the answer for any exception that a request ended with. Internal errors go to the server's log."""
+def answer_for(error: Exception, request: Request, context: ApiContext) -> JSONResponse:
+    """Return the answer for any exception that a request ended with.
+
+    Internal errors go to the server's log, and so does what callers are not told: the same thing once a minute.
+    """
     known, status, headers = _as_error(error, request)
-    metrics.count_error(known.code)
+    context.metrics.count_error(known.code)
     if known.code is ErrorCode.INTERNAL:
         _log.error("request_failed", path=request.url.path, reason=known.message, exc_info=error)
-    return error_answer(known, status=status, headers=headers)
+    else:
+        log_what_is_not_told(known, path=request.url.path)
+    in_full = context.identities.is_administrator(request.headers.get("authorization", ""))
+    return error_answer(known, status=status, headers=headers, in_full=in_full)
 
 
-def install(app: FastAPI, metrics: Metrics) -> None:
+def log_what_is_not_told(error: Error, **where: str) -> None:
+    """Log an error whose message callers do not get, the same one once a minute."""
+    if error.public != error.message and error.message not in _logged:
+        _logged[error.message] = True
+        _log.warning("reason_withheld", **where, reason=error.message)
+
+
+def install(app: FastAPI, context: ApiContext) -> None:
     """Make an application answer every exception of its routes in that shape."""
 
     async def on_error(request: Request, error: Exception) -> JSONResponse:
-        return answer_for(error, request, metrics)
+        return answer_for(error, request, context)
 
     for kind in (Error, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, on_error)

@@ -51,8 +51,8 @@ class Front:
         host = self._options.endpoint_host
         if host is not None and (_host(scope) == host) is (prefix is None) and path != _LIVE:
             # Pages that endpoints return have an origin without the API, and the API one without such pages.
-            there = "endpoints are" if prefix else "only endpoints are"
-            answer: Response = errors.error_answer(not_found(f"{there} at {host}"))
+            there = "endpoints have another host name" if prefix else "there are only endpoints at this host name"
+            answer: Response = errors.error_answer(not_found(there))
             await answer(scope, receive, send)
         elif prefix is None:
             await self.api(scope, receive, send)
@@ -65,7 +65,7 @@ class Front:
         try:
             return await call_endpoint(self._endpoints, self._options, request, code_id, slash + path)
         except Exception as error:
-            return errors.answer_for(error, request, self._context.metrics)
+            return errors.answer_for(error, request, self._context)
 
 
 def _host(scope: Scope) -> str:

@@ -2,8 +2,11 @@
 
 import base64
 import hashlib
+from typing import Any
 
 from codeactions.domain.errors import Error, ErrorCode
+
+_UNREADABLE = "a stored secret cannot be read: CODEACTIONS_SECRET_KEY is not the key it was encrypted with"
 
 
 class Cipher:
@@ -16,6 +19,7 @@ class Cipher:
         # Never change this text: another one makes another key, and stored secrets unreadable.
         derived = hashlib.sha256(b"codeactions vault\0" + key.encode()).digest()
         self._key = base64.urlsafe_b64encode(derived)
+        self._unreadable = 0
 
     def encrypt(self, secret: str) -> bytes:
         """Return a secret encrypted, as it is stored."""
@@ -30,5 +34,12 @@ class Cipher:
         try:
             return Fernet(self._key).decrypt(stored)
         except InvalidToken:
-            message = "a stored secret cannot be read: CODEACTIONS_SECRET_KEY is not the key it was encrypted with"
-            raise Error(ErrorCode.INTERNAL, message) from None
+            self._unreadable += 1
+            raise Error(ErrorCode.INTERNAL, _UNREADABLE) from None
+
+    async def check(self) -> dict[str, Any]:
+        """Return how often a secret could not be read since the start, for `/health`, and why.
+
+        No error: all but the endpoints with such a secret works.
+        """
+        return {"unreadable": self._unreadable, **({"reason": _UNREADABLE} if self._unreadable else {})}

@@ -182,7 +182,7 @@ class Issuer:
 
 def unreachable(message: str) -> Error:
     """Return the error for a token that cannot be judged now, because the issuer does not help."""
-    return Error(ErrorCode.BUSY, message)
+    return Error(ErrorCode.BUSY, message, public="identity tokens cannot be checked now; try again shortly")
 
 
 def url_problem(url: object) -> str | None:

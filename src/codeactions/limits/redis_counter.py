@@ -71,7 +71,7 @@ class RedisCounter(Counter):
                 await self._storage.get("health")
         except self._errors as error:
             message = f"{self._place} does not answer, calls are not limited: {_reason(error)}"
-            raise Error(ErrorCode.BUSY, message) from None
+            raise Error(ErrorCode.BUSY, message, public="calls are not limited") from None
         return {"storage": "redis"}
 
     async def close(self) -> None:

@@ -191,7 +191,7 @@ async def check_sandbox(pool: SandboxPool) -> dict[str, Any]:
         raise Error(ErrorCode.BUSY, "the sandbox launcher died and is being replaced")
     if pool.failed_zygotes and not pool.ready_zygotes:
         reasons = "; ".join(f"{name}: {why}" for name, why in pool.failed_zygotes.items())
-        raise Error(ErrorCode.BUSY, f"no run can start ({reasons})")
+        raise Error(ErrorCode.BUSY, f"no run can start ({reasons})", public="no run can start")
     return {
         "level": pool.level.name,
         "cgroup": pool.level.cgroup,

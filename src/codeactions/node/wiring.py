@@ -61,6 +61,7 @@ async def build_services(
     """Build the services and start what they listen to. `stack` gets the callbacks that stop it. Raises `Error`."""
     database, recorded, checks = parts.database, parts.recorded, HealthChecks()
     audited, cipher = AuditedDatabase(database), Cipher(secrets.key)
+    checks["secrets"] = cipher.check
     codes: CodesWithProtection = Cache(
         CodeStore(database).get_with_protection, parse=UUID, capacity=_CODE_CACHE_BYTES, size=_code_size
     )

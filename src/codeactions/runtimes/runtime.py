@@ -69,7 +69,8 @@ class Runtime:
 
 def no_runtime(language: str, reason: str, help_text: str) -> Error:
     """Return the error for a language that this node cannot run: `busy`, since the code itself may be right."""
-    return Error(ErrorCode.BUSY, f"this node has no runtime for {language}: {reason}; {help_text}")
+    public = f"this node has no runtime for {language}"
+    return Error(ErrorCode.BUSY, f"{public}: {reason}; {help_text}", public=public)
 
 
 def output_of(command: list[str], environment: Mapping[str, str] = _ENVIRONMENT) -> str:

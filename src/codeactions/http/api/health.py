@@ -5,7 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import APIRouter
+import structlog
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from codeactions import __version__
@@ -13,6 +14,7 @@ from codeactions.domain.access import require_everywhere
 from codeactions.domain.errors import Error
 from codeactions.http.authentication import Authenticated
 from codeactions.http.dependencies import Context
+from codeactions.http.errors import log_what_is_not_told
 from codeactions.http.response_models import ERRORS, HealthModel, LiveModel, errors
 
 router = APIRouter(tags=["health"])
@@ -20,6 +22,8 @@ metrics_router = APIRouter(tags=["health"])
 _WRONG: dict[int | str, dict[str, Any]] = {400: ERRORS[400]}  # an unknown parameter
 _DOWN: dict[int | str, dict[str, Any]] = {503: {"description": "A part is down", "model": HealthModel}}
 _CHECK_TIMEOUT = 5.0  # seconds
+_PUBLIC_TEXTS = frozenset(("state", "version", "level", "cgroup", "last_at"))
+_log = structlog.get_logger()
 
 
 @router.get("/healthz", summary="See if the process answers", responses=_WRONG)
@@ -29,26 +33,46 @@ async def live() -> LiveModel:
 
 
 @router.get("/health", summary="See the state of each part", response_model=HealthModel, responses={**_WRONG, **_DOWN})
-async def health(context: Context) -> JSONResponse:
-    """Show every part with its state and latency; 503 when one is down."""
+async def health(request: Request, context: Context) -> JSONResponse:
+    """Show every part with its state and latency; 503 when one is down.
+
+    The administrator, with the token, also sees what tells of the host: reasons, names, addresses.
+    """
+    in_full = context.identities.is_administrator(request.headers.get("authorization", ""))
     names = list(context.health_checks)
-    checks = [context.health_checks[name] for name in names]
-    parts = dict(zip(names, await asyncio.gather(*map(_check, checks)), strict=True))
+    checks = [_check(name, context.health_checks[name], in_full=in_full) for name in names]
+    parts = dict(zip(names, await asyncio.gather(*checks), strict=True))
     healthy = all(part["state"] == "ok" for part in parts.values())
     content = {"status": "ok" if healthy else "failing", "version": __version__, "parts": parts}
     return JSONResponse(content, 200 if healthy else 503)
 
 
-async def _check(check: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+async def _check(name: str, check: Callable[[], Awaitable[dict[str, Any]]], *, in_full: bool) -> dict[str, Any]:
     began = time.perf_counter()
     try:
         async with asyncio.timeout(_CHECK_TIMEOUT):
-            found = {"state": "ok", **await check()}
+            found = await check()
+        found = {"state": "ok", **(found if in_full else _public(found))}
     except Error as error:
-        found = {"state": "down", "reason": error.message}
+        log_what_is_not_told(error, part=name)
+        found = {"state": "down", "reason": error.message if in_full else error.public}
     except TimeoutError:
         found = {"state": "down", "reason": f"no answer within {_CHECK_TIMEOUT:g} s"}
+    except Exception as error:  # one part that cannot be checked must not hide the others
+        _log.error("health_check_failed", part=name, exc_info=error)
+        found = {"state": "down", "reason": "internal error; see the server log"}
     return {**found, "latency_ms": round((time.perf_counter() - began) * 1000, 3)}
+
+
+def _public(details: dict[str, Any]) -> dict[str, Any]:
+    """Return what everybody may see of a part's details: numbers, and the few texts that name nothing of the host."""
+    found: dict[str, Any] = {}
+    for name, value in details.items():
+        if isinstance(value, dict):
+            found[name] = _public(value)
+        elif isinstance(value, int | float) or name in _PUBLIC_TEXTS:
+            found[name] = value
+    return found
 
 
 @metrics_router.get(

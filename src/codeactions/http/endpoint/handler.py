@@ -1,6 +1,7 @@
 """The route of endpoints, from HTTP and back. This is the hot path; it goes on in services/endpoints.py."""
 
 from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,16 +46,15 @@ def call_request(request: Request, code_id: str, path: str) -> CallRequest:
     )
 
 
-def failure_answer(finished: FinishedRun, **details: object) -> Response:
+def failure_answer(finished: FinishedRun, **details: Any) -> Response:
     """Return the answer for a failed run: the kind of failure, and where the rest is. Never the user's own text."""
     failure = finished.outcome.error
     assert isinstance(failure, RunError)
     code = _FAILURE_CODES.get(failure.type, ErrorCode.INTERNAL)
     run_id = str(finished.run.id)
     message = f"the run failed: {failure.type}; its message and log are in the history, run {run_id}"
-    return error_answer(
-        Error(code, message, run_id=run_id, error_type=failure.type, **details), headers={"X-Run-Id": run_id}
-    )
+    error = Error(code, message, public=message, run_id=run_id, error_type=failure.type, **details)
+    return error_answer(error, headers={"X-Run-Id": run_id})
 
 
 def _as_it_says(answer: Answer, run_id: str) -> Response:

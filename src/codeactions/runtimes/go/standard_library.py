@@ -89,7 +89,8 @@ class StandardLibrary:
             async with asyncio.timeout(seconds):
                 await self.settled()
         if self._problem:
-            raise Error(ErrorCode.BUSY, f"Go cannot compile on this node: {self._problem}")
+            public = "Go cannot compile on this node"
+            raise Error(ErrorCode.BUSY, f"{public}: {self._problem}", public=public)
         if not self._is_ready:
             left = self._seconds_left()
             about = f"about {left} s are left" if left is not None else "it has just begun"

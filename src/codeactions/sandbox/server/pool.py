@@ -146,7 +146,8 @@ class SandboxPool:
             warm = None if program is not None else self._warm.take(zygote)
             return warm or self._start_sandbox(zygote, program)
         except OSError as error:
-            raise Error(ErrorCode.BUSY, f"no sandbox can be started: {error.strerror}; try again shortly") from None
+            message = f"no sandbox can be started: {error.strerror}; try again shortly"
+            raise Error(ErrorCode.BUSY, message, public="no sandbox can be started; try again shortly") from None
         finally:
             # Two places may have become free for one that waited, and another have come before it took its own.
             self._next_turn()

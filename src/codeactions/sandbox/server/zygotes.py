@@ -93,7 +93,8 @@ class Zygotes:
         if zygote is None:
             return _error(f"no {name} zygote is open")
         if zygote.failed:
-            return Error(ErrorCode.BUSY, f"the {name} zygote does not start: {zygote.failed}; it is tried again")
+            message = f"the {name} zygote does not start: {zygote.failed}; it is tried again"
+            return Error(ErrorCode.BUSY, message, public=f"the {name} zygote does not start; it is tried again")
         return None
 
     async def open(self, spec: ZygoteSpec) -> None:
