@@ -65,7 +65,7 @@ async def _check(name: str, check: Callable[[], Awaitable[dict[str, Any]]], *, i
 
 
 def _public(details: dict[str, Any]) -> dict[str, Any]:
-    """Return what everybody may see of a part's details: numbers, and the few texts that name nothing of the host."""
+    """Return what is public of a part's details: numbers, and the few texts that name nothing of the host."""
     found: dict[str, Any] = {}
     for name, value in details.items():
         if isinstance(value, dict):
