@@ -27,9 +27,11 @@ DELETE /code/{code}/protection                 401    404      403    403       
 POST   /run/{code}                             401    404      403    200         200       200
 GET    /coderun/{run}                          401    404      200    200         200       200
 GET    /coderun?code_id={code}                 401    0        200    200         200       200
+GET    /coderun?project_uuid={p}               401    0        200    200         200       200
 GET    /codelog/{log}                          401    404      200    200         200       200
 GET    /codelog?run_id={run}                   401    0        200    200         200       200
 GET    /codelog?code_id={code}                 401    0        200    200         200       200
+GET    /codelog?project_uuid={p}               401    0        200    200         200       200
 POST   /project?name=x                         401    403      403    403         403       201
 POST   /project {name: x}                      401    403      403    403         403       201
 GET    /project                                401    200      200    200         200       200

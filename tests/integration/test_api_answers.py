@@ -1,5 +1,6 @@
 """Answers hold nothing that the OpenAPI document does not tell of, and every field that it says is always there."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,8 @@ import httpx
 import pytest
 from harness import Server
 
+LIKE_A_TIME = re.compile(r"\d{4}-\d\d-\d\d")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 SOURCE = "def Run(engine):\n    engine.log.info('x')\n    return {'a': 1}\n"
 
 
@@ -38,12 +41,25 @@ def differences(answer: Any, schema: dict[str, Any], document: dict[str, Any], p
     return lines
 
 
+def odd_times(answer: Any, place: str = "answer") -> list[str]:
+    """The times in an answer that do not have the one form."""
+    if isinstance(answer, dict):
+        return [line for name, value in answer.items() for line in odd_times(value, f"{place}.{name}")]
+    if isinstance(answer, list):
+        return [line for item in answer for line in odd_times(item, f"{place}[]")]
+    if isinstance(answer, str) and LIKE_A_TIME.match(answer) and not TIME.fullmatch(answer):
+        return [f"{place} is {answer}"]
+    return []
+
+
 def answers(server: Server) -> Iterator[tuple[str, httpx.Response]]:
     """Answers of every operation, right ones and wrong ones, each with the path's template."""
     client, project = server.client, str(uuid4())
     fields = {"name": "n", "language": "python", "type": "endpoint", "project_uuid": project, "source": SOURCE}
     yield "/project", client.post("/project", json={"name": "x", "uuid": project})
     yield "/project", client.get("/project")
+    expiring = {"name": "t", "project_uuid": project, "role": 1, "expires_at": "2999-01-01T00:30:00+00:30"}
+    yield "/token", client.post("/token", json=expiring)
     yield "/project/{uuid}", client.get(f"/project/{project}")
     authorizations = [{"email": "bo@example.com", "role": 1}]
     yield "/project/{uuid}", client.patch(f"/project/{project}", json={"authorizations": authorizations})
@@ -98,6 +114,7 @@ def test_every_answer_is_as_the_document_says_to_the_field(server: Server, docum
         response = document["paths"][path][method]["responses"][str(answer.status_code)]
         schema = response["content"]["application/json"]["schema"]
         assert differences(answer.json(), schema, document) == [], (method, path, answer.status_code)
+        assert odd_times(answer.json()) == [], (method, path, answer.status_code)
         seen.add((method, path, str(answer.status_code)))
     assert {(path, status) for _, path, status in seen} >= {
         ("/code", "400"),
@@ -115,7 +132,39 @@ def test_every_answer_is_as_the_document_says_to_the_field(server: Server, docum
     assert good - seen == set(), "each operation that answers JSON is among them"
 
 
+def test_every_time_in_the_document_is_called_one(document: dict[str, Any]) -> None:
+    found = 0
+    for name, schema in document["components"]["schemas"].items():
+        for field, told in schema.get("properties", {}).items():
+            if field == "at" or field.endswith("_at"):
+                kinds = [kind for kind in told.get("anyOf", [told]) if kind.get("type") != "null"]
+                assert [(kind["type"], kind["format"]) for kind in kinds] == [("string", "date-time")], (name, field)
+                found += 1
+    assert found >= 20
+    for path in ("/coderun", "/audit"):
+        parameters = {one["name"]: one["schema"] for one in document["paths"][path]["get"]["parameters"]}
+        for name in ("after", "before"):
+            assert {"type": "string", "format": "date-time"} in parameters[name]["anyOf"], (path, name)
+
+
+def test_a_time_that_was_told_is_taken(server: Server) -> None:
+    """In each place that takes a time."""
+    code_id = server.create(SOURCE)
+    server.client.get(f"/endpoint/{code_id}")
+    run = server.client.get("/coderun", params={"code_id": code_id}).json()["data"][0]
+    for path, name in (("/coderun", "code_id"), ("/audit", "thing_id")):
+        for bound in ("after", "before"):
+            answer = server.client.get(path, params={name: code_id, bound: run["created_at"]})
+            assert answer.status_code == 200, answer.text
+    fields = {"name": "t", "email": "ana@example.com", "expires_at": run["created_at"].replace("20", "29", 1)}
+    made = server.client.post("/token", json=fields)
+    assert made.json()["expires_at"] == fields["expires_at"]
+
+
 def test_the_comparison_finds_what_is_wrong() -> None:
+    assert odd_times({"a": [{"b": "2026-11-23T06:00:00.000000Z"}, "2026", "x 2026-11-23T06:00:00Z", None]}) == []
+    for text in ("2026-11-23T06:00:00Z", "2026-11-23T06:00:00.000000+00:00", "2026-11-23 06:00:00.000000Z"):
+        assert odd_times({"a": [{"b": text}]}) == [f"answer.a[].b is {text}"]
     schema = {"type": "object", "properties": {"a": {"type": "array", "items": {"$ref": "#/x/B"}}}, "required": ["a"]}
     document = {"components": {"schemas": {"B": {"type": "object", "properties": {"c": {"type": "string"}}}}}}
     assert differences({"a": [{"c": "x"}]}, schema, document) == []

@@ -111,6 +111,35 @@ def test_the_document_says_which_fields_are_required(document: dict[str, Any]) -
     assert body("put", "/code/{code_id}/protection")[0]
 
 
+def test_a_parameter_says_where_its_field_is_needed(document: dict[str, Any]) -> None:
+    """OpenAPI has no word for a field that is needed in one of two places."""
+    found = []
+    for path, method, operation in described(document):
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        needed = content.get("schema", {}).get("required", [])
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "query" and not parameter["required"]:
+                says = "Required, here or in the body" in parameter.get("description", "")
+                assert says == (parameter["name"] in needed), (path, method, parameter["name"])
+                found += [(method, path, parameter["name"])] if says else []
+    assert found == [
+        *(("post", "/code", name) for name in ("name", "language", "type", "project_uuid")),
+        ("post", "/project", "name"),
+        *(("post", "/permission", name) for name in ("project_uuid", "email", "role")),
+        ("patch", "/permission/{permission_id}", "role"),
+    ]
+    for path, choice in (
+        ("/coderun", ("code_id", "project_uuid")),
+        ("/codelog", ("run_id", "code_id", "project_uuid")),
+    ):
+        parameters = {one["name"]: one for one in document["paths"][path]["get"]["parameters"]}
+        assert "required" in parameters[choice[0]]["description"]
+        assert [parameters[name]["required"] for name in choice] == [False] * len(choice)
+    for path in ("/code", "/permission"):
+        parameters = {one["name"]: one for one in document["paths"][path]["get"]["parameters"]}
+        assert parameters["project_uuid"]["required"]
+
+
 def test_parameters_and_body_say_the_same_of_a_field(document: dict[str, Any]) -> None:
     compared = 0
     for path, method, operation in described(document):

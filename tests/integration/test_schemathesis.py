@@ -38,9 +38,9 @@ include-name = [
 ]
 checks.positive_data_acceptance.expected-statuses = [200, 201, 400, 404, 409]
 
-# Either run_id or code_id: OpenAPI knows no such rule for parameters.
+# Of code_id, project_uuid and, for lines, run_id, one is needed: OpenAPI knows no such rule for parameters.
 [[operations]]
-include-path = "/codelog"
+include-path = ["/coderun", "/codelog"]
 checks.positive_data_acceptance.expected-statuses = [200, 400]
 
 # Every method runs an endpoint, also those that the document spares its reader.

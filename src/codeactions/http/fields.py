@@ -54,7 +54,9 @@ class RequestFields(Generic[_Read]):
         if self.parameters:
             description += ". Fields that are also parameters may be given as such instead"
         body = {"description": description, "content": content, "required": bool(required) or "oneOf" in self.schema}
-        return {"requestBody": body, "parameters": [_parameter(*each) for each in self.parameters.items()]}
+        needed = self.schema.get("required", ())
+        parameters = [_parameter(name, rule, needed=name in needed) for name, rule in self.parameters.items()]
+        return {"requestBody": body, "parameters": parameters}
 
 
 def fields_of(
@@ -112,7 +114,9 @@ def _as_source(body: bytes) -> dict[str, Any]:
         raise invalid(f"the source must be UTF-8; byte {error.start} is not") from None
 
 
-def _parameter(name: str, rule: Rule) -> dict[str, Any]:
+def _parameter(name: str, rule: Rule, *, needed: bool) -> dict[str, Any]:
+    """Return a parameter. OpenAPI cannot say that a field is needed here or in the body, so its description does."""
     schema = rule.json_schema()
-    description = {"description": schema.pop("description")} if "description" in schema else {}
+    told = [str(schema.pop("description", "")), "Required, here or in the body" if needed else ""]
+    description = {"description": ". ".join(filter(None, told))} if any(told) else {}
     return {"name": name, "in": "query", "required": False, "schema": schema, **description}

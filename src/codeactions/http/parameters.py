@@ -20,6 +20,9 @@ def _refuse_number(value: object) -> object:
 
 ProjectUuid = Annotated[str, Query(min_length=1, max_length=SHORT_TEXT)]
 Filter = Annotated[str | None, Query(min_length=1, max_length=SHORT_TEXT)]
+ProjectFilter = Annotated[
+    str | None, Query(min_length=1, max_length=SHORT_TEXT, description="All codes of this project")
+]
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000, description="Counted from 1")]
 Moment = Annotated[
     datetime | None,

@@ -1,5 +1,6 @@
 """The table `codelogs`, for reading; the recorder writes it together with the runs."""
 
+from typing import Any
 from uuid import UUID
 
 from codeactions.domain.log import StoredLog, log_not_found
@@ -31,8 +32,12 @@ class LogStore:
         """Return a page of the lines of all runs of a code, newest first."""
         return await self._page("of_code", {"code_id": code_id}, page)
 
-    async def _page(self, what: str, values: dict[str, UUID], page: int) -> Page[StoredLog]:
+    async def page_of_project(self, project_uuid: str, page: int) -> Page[StoredLog]:
+        """Return a page of the lines of all runs of a project's codes, newest first."""
+        return await self._page("of_project", {"project_uuid": project_uuid}, page)
+
+    async def _page(self, what: str, values: dict[str, Any], page: int) -> Page[StoredLog]:
         total = await self._database.fetch_one(_SQL[f"count_{what}"], values)
-        bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
+        bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE, "reach": page * PAGE_SIZE}
         rows = await self._database.fetch(_SQL[f"page_{what}"], {**values, **bounds})
         return Page([StoredLog(**row) for row in rows], total["total"] if total else 0, page)

@@ -137,9 +137,26 @@ class RunStore:
         Together their bodies and results have at most `PAGE_BYTES` bytes: those that do not fit are cut.
         """
         values = {"code_id": code_id, "status": status, "after": after, "before": before}
-        total = await self._database.fetch_one(_SQL["count"], values)
+        return await self._page("page", "count", values, page)
+
+    async def page_of_project(
+        self,
+        project_uuid: str,
+        *,
+        status: RunStatus | None = None,
+        after: datetime | None = None,
+        before: datetime | None = None,
+        page: int = 1,
+    ) -> Page[ListedRun]:
+        """Read a page of the runs of all codes of a project, as `page` does of one code."""
+        values = {"project_uuid": project_uuid, "status": status, "after": after, "before": before}
+        counting = "count_of_project" if status is None else "count_of_project_with_status"
+        return await self._page("page_of_project", counting, values, page)
+
+    async def _page(self, statement: str, counting: str, values: dict[str, Any], page: int) -> Page[ListedRun]:
+        total = await self._database.fetch_one(_SQL[counting], values)
         bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE, "bytes": PAGE_BYTES, "beginning": BEGINNING}
-        rows = await self._database.fetch(_SQL["page"], {**values, **bounds})
+        rows = await self._database.fetch(_SQL[statement], {**values, **bounds, "reach": page * PAGE_SIZE})
         return Page([_listed(row) for row in rows], total["total"] if total else 0, page)
 
 

@@ -80,6 +80,21 @@ class RunService:
 
         return await self._if_visible(caller, code_id, read, page)
 
+    async def page_of_project(
+        self,
+        caller: Caller,
+        project_uuid: str,
+        *,
+        status: RunStatus | None,
+        after: datetime | None,
+        before: datetime | None,
+        page: int,
+    ) -> Page[ListedRun]:
+        """Return the runs of all codes of a project, newest first; none if the caller may not know of the project."""
+        if caller.role_in(project_uuid) is None:
+            return Page([], 0, page)
+        return await self._store.page_of_project(project_uuid, status=status, after=after, before=before, page=page)
+
     async def log(self, caller: Caller, log_id: UUID) -> StoredLog:
         """Read one line."""
         line = await self._logs.get(log_id)
@@ -98,6 +113,12 @@ class RunService:
     async def logs_of_code(self, caller: Caller, code_id: UUID, page: int) -> Page[StoredLog]:
         """Return the lines of all runs of a code, newest first; none if the caller may not know of it."""
         return await self._if_visible(caller, code_id, lambda: self._logs.page_of_code(code_id, page), page)
+
+    async def logs_of_project(self, caller: Caller, project_uuid: str, page: int) -> Page[StoredLog]:
+        """Return the lines of all runs of a project's codes, newest first; none if the caller may not know of it."""
+        if caller.role_in(project_uuid) is None:
+            return Page([], 0, page)
+        return await self._logs.page_of_project(project_uuid, page)
 
     async def _require(self, caller: Caller, code_id: UUID, not_there: Error) -> None:
         """Check that the caller may read what belongs to a code. Raises `not_there`."""

@@ -13,7 +13,7 @@ from codeactions.http.authentication import Authenticated, Recognised
 from codeactions.http.bodies import read_body
 from codeactions.http.dependencies import Meter, Options, Runs
 from codeactions.http.endpoint.handler import call_request, failure_answer
-from codeactions.http.parameters import Id, Moment, PageNumber, require_zone
+from codeactions.http.parameters import Id, Moment, PageNumber, ProjectFilter, require_zone
 from codeactions.http.response_models import ListedRunModel, PageModel, RunAnswerModel, RunModel, errors, run_object
 
 router = APIRouter(tags=["runs"])
@@ -60,28 +60,28 @@ async def read_run(caller: Authenticated, runs: Runs, run_id: Id) -> JSONRespons
     return JSONResponse(run_object(await runs.get(caller, run_id), traceback=True))
 
 
-@router.get("/coderun", summary="List the runs of a code", response_model=PageModel[ListedRunModel], responses=errors())
+@router.get("/coderun", summary="List runs", response_model=PageModel[ListedRunModel], responses=errors())
 async def list_runs(
     caller: Authenticated,
     runs: Runs,
-    code_id: UUID,
+    code_id: Annotated[UUID | None, Query(description="This or project_uuid is required")] = None,
+    project_uuid: ProjectFilter = None,
     after: Moment = None,
     before: Moment = None,
     status: RunStatus | None = None,
     page: PageNumber = 1,
 ) -> JSONResponse:
-    """List the runs of a code, newest first, 20 a page.
+    """List the runs of a code, or of all codes of a project, newest first, 20 a page.
 
     The bodies and results of a page have at most 8 MiB together. If there is more, those over an equal share are cut
     to their first 1,000 characters, and `cut` names them; `/coderun/{run_id}` has all of a run.
     """
-    found = await runs.page(
-        caller,
-        code_id,
-        status=status,
-        after=require_zone(after, "after"),
-        before=require_zone(before, "before"),
-        page=page,
-    )
+    after, before = require_zone(after, "after"), require_zone(before, "before")
+    if code_id is not None and project_uuid is None:
+        found = await runs.page(caller, code_id, status=status, after=after, before=before, page=page)
+    elif project_uuid is not None and code_id is None:
+        found = await runs.page_of_project(caller, project_uuid, status=status, after=after, before=before, page=page)
+    else:
+        raise invalid("give either code_id or project_uuid")
     data = [run_object(run, traceback=True) for run in found.data]
     return JSONResponse({"data": data, "total": found.total, "page": found.page, "last_page": found.last_page})

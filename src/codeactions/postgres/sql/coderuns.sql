@@ -83,6 +83,74 @@ WHERE code_id = %(code_id)s
   AND (%(after)s::timestamptz IS NULL OR created_at > %(after)s)
   AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
 
+-- name: page_of_project
+-- As `page`, of all codes that are the project's now. The newest `reach` runs of the project are among the newest `reach`
+-- runs of those `reach` codes that ran last: one look into the index of (code_id, created_at) for each code finds these,
+-- and the texts of the page's runs alone are read. Bounds in place of NULL let every plan use that index.
+WITH latest AS (
+    SELECT codes.id, newest.created_at
+    FROM codes CROSS JOIN LATERAL (
+        SELECT created_at
+        FROM coderuns
+        WHERE code_id = codes.id
+          AND (%(status)s::text IS NULL OR status = %(status)s)
+          AND created_at > coalesce(%(after)s::timestamptz, '-infinity')
+          AND created_at < coalesce(%(before)s::timestamptz, 'infinity')
+        ORDER BY created_at DESC
+        LIMIT 1
+    ) AS newest
+    WHERE codes.project_uuid = %(project_uuid)s
+    ORDER BY newest.created_at DESC
+    LIMIT %(reach)s::int
+), page AS (
+    SELECT found.id
+    FROM latest CROSS JOIN LATERAL (
+        SELECT id, created_at
+        FROM coderuns
+        WHERE code_id = latest.id
+          AND (%(status)s::text IS NULL OR status = %(status)s)
+          AND created_at > coalesce(%(after)s::timestamptz, '-infinity')
+          AND created_at < coalesce(%(before)s::timestamptz, 'infinity')
+        ORDER BY created_at DESC, id DESC
+        LIMIT %(reach)s::int
+    ) AS found
+    ORDER BY found.created_at DESC, found.id DESC
+    LIMIT %(limit)s OFFSET %(offset)s
+)
+SELECT id, code_id, status, extra, params, headers, created_at, updated_at,
+       CASE WHEN octet_length(body) > most THEN left(body, %(beginning)s) ELSE body END AS body,
+       CASE WHEN octet_length(result) > most THEN left(result, %(beginning)s) ELSE result END AS result,
+       array_remove(ARRAY[CASE WHEN octet_length(body) > most THEN 'body' END,
+                          CASE WHEN octet_length(result) > most THEN 'result' END], NULL) AS cut
+FROM (
+    SELECT id, code_id, status, result, extra, params, body, headers, created_at, updated_at,
+           CASE WHEN sum(coalesce(octet_length(body), 0) + coalesce(octet_length(result), 0)) OVER () > %(bytes)s
+                THEN %(bytes)s / (2 * count(*) OVER ()) END AS most
+    FROM coderuns
+    WHERE id IN (SELECT page.id FROM page)
+) AS measured
+ORDER BY created_at DESC, id DESC
+
+-- name: count_of_project
+-- Without the status, so that the index alone is read.
+SELECT coalesce(sum(of_code.total), 0)::bigint AS total
+FROM codes CROSS JOIN LATERAL (
+    SELECT count(*) AS total
+    FROM coderuns
+    WHERE code_id = codes.id
+      AND created_at > coalesce(%(after)s::timestamptz, '-infinity')
+      AND created_at < coalesce(%(before)s::timestamptz, 'infinity')
+) AS of_code
+WHERE codes.project_uuid = %(project_uuid)s
+
+-- name: count_of_project_with_status
+SELECT count(*) AS total
+FROM coderuns JOIN codes ON codes.id = coderuns.code_id
+WHERE codes.project_uuid = %(project_uuid)s
+  AND coderuns.status = %(status)s
+  AND coderuns.created_at > coalesce(%(after)s::timestamptz, '-infinity')
+  AND coderuns.created_at < coalesce(%(before)s::timestamptz, 'infinity')
+
 -- name: started_instances
 -- The instances with unfinished runs. Rows without an instance were made by another program.
 SELECT DISTINCT (extra ->> 'instance')::int AS instance
