@@ -53,7 +53,7 @@ async def test_a_project_then_a_permission(config: EventsConfig, directory: Memb
             "state": "ok",
             "consumed": 2,
             "dead_lettered": 0,
-            "last_at": NOW.isoformat(),
+            "last_at": "2026-01-02T03:04:05.000000Z",
             "standby": [],
         }
     assert await taken(config, config.projects_queue) == await taken(config, config.permissions_queue) == []
@@ -108,7 +108,7 @@ async def test_what_cannot_be_read_is_put_aside_with_the_reason_and_the_next_one
     dead = await taken(config, f"{config.projects_queue}.dead")
     assert [message.body for message in dead] == [*wrong, b"more"]
     assert [message.headers["x-reason"] for message in dead] == [*wrong.values(), "the message must be JSON"]
-    assert {message.headers["x-failed-at"] for message in dead} == {NOW.isoformat()}
+    assert {message.headers["x-failed-at"] for message in dead} == {"2026-01-02T03:04:05.000000Z"}
     assert [message.headers["x-original-routing-key"] for message in dead] == ["a.key"] * len(wrong) + ["other.key"]
     assert {message.delivery_mode for message in dead} == {aio_pika.DeliveryMode.PERSISTENT}
     assert (dead[0].content_type, dead[0].message_id) == ("application/json", "m")
