@@ -46,6 +46,8 @@ async def started(folder: Path, languages: str, cache: Path = CACHE) -> AsyncIte
     registry = given.registry()
     store = ArtifactStore(folder / "artifacts", 1 << 30)
     found = Languages(registry, given.build_launcher(registry), store, say=said.append)
+    if cache == CACHE:
+        found.hurry()  # it is the tests that wait for it
     try:
         await found.start()
         yield found, said
@@ -53,11 +55,15 @@ async def started(folder: Path, languages: str, cache: Path = CACHE) -> AsyncIte
         await found.stop()
 
 
+@pytest.mark.alone  # while others keep every core busy, there is no spare time to compile in
+@pytest.mark.timeout(240)
 async def test_a_go_deploy_before_it_is_ready_says_how_long_and_works_later(tmp_path: Path) -> None:
     async with started(tmp_path, "go", tmp_path / "cache") as (languages, said):
         assert languages.as_json()["go"]["state"] == "preparing"
         # The compiler gives way to everybody.
-        await until(lambda: languages.as_json()["go"].get("progress"), 200, "the compiler's progress")
+        await until(lambda: languages.as_json()["go"].get("seconds_left"), 200, "the compiler's progress")
+        assert 0 < float(str(languages.as_json()["go"]["progress"])) < 1
+        await compiles_in_spare_time(next((tmp_path / "cache").glob("go-*")))
         library = languages._registry.get("go").preparation
         with pytest.raises(Error, match=r"is being compiled \(\d+%, about \d+ s are left\); then try again") as caught:
             await library.wait(0)
@@ -69,6 +75,15 @@ async def test_a_go_deploy_before_it_is_ready_says_how_long_and_works_later(tmp_
     assert (folder / "work").exists()
     assert not (folder / "ready").exists()
     await ends(folder)
+    compiled = (folder / "compiled").read_text().split()
+    async with started(tmp_path, "go", tmp_path / "cache") as (languages, _):
+        library = languages._registry.get("go").preparation
+        assert isinstance(library, StandardLibrary)
+        await until(lambda: library._progress.fraction, 200, "the second start")
+        assert library._progress._begun >= set(compiled[:-1])
+        await until(lambda: len((folder / "compiled").read_text().split()) > len(compiled) + 3, 200, "more of it")
+        again = (folder / "compiled").read_text().split()[len(compiled) :]
+        assert set(again) & set(compiled[:-1]) == set()
 
 
 # Builds have a user of their own where the server is root, who starts some with a umask that shuts everybody out.
@@ -101,6 +116,20 @@ async def test_a_library_that_is_dropped_under_a_server_is_compiled_again(tmp_pa
             await library.wait(0)
         assert languages.as_json()["go"]["state"] == "preparing"
         assert said == ["compiling Go's standard library, once, in the background"]
+
+
+async def compiles_in_spare_time(folder: Path) -> None:
+    """All programs of the toolchain have the idle policy, and the same one core."""
+
+    def seen() -> set[tuple[int, int]]:
+        found = set()
+        for path in processes_of(folder):
+            with contextlib.suppress(OSError):
+                pid = int(path.parent.name)
+                found.add((os.sched_getscheduler(pid), len(os.sched_getaffinity(pid))))
+        return found
+
+    assert await until(seen, what="a program of the toolchain") == {(os.SCHED_IDLE, 1)}
 
 
 async def ends(folder: Path) -> None:

@@ -49,6 +49,7 @@ async def _run(settings: Settings, language: str, source: str, call: Call, timeo
     languages = Languages(registry, config, store, say=say)
     try:
         await pool.start()
+        languages.hurry()
         await languages.start()
         await languages.prepared(_PREPARING_SECONDS)
         prepared = await languages.builds.prepare(language, source)

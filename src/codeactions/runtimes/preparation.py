@@ -24,7 +24,13 @@ class Preparation(Protocol):
         """Return `state`, and with it the progress (0 to 1) and the seconds left, or the reason."""
 
     def start(self, say: Callable[[str], None]) -> None:
-        """Begin, unless it is ready; returns at once. `say` gets a line now and then. Needs a running event loop."""
+        """Begin, unless it is ready; returns at once. `say` gets a line now and then. Needs a running event loop.
+
+        It must not be in the way of calls.
+        """
+
+    def hurry(self) -> None:
+        """Let it take the whole machine once it begins: a person waits for it, and no calls are served meanwhile."""
 
     async def settled(self) -> None:
         """Wait until it is ready or broken."""
@@ -49,6 +55,9 @@ class NothingToPrepare:
         return {"state": self.state}
 
     def start(self, say: Callable[[str], None]) -> None:
+        """Do nothing."""
+
+    def hurry(self) -> None:
         """Do nothing."""
 
     async def settled(self) -> None:

@@ -35,6 +35,9 @@ class Commands:
     def start(self, say: Callable[[str], None]) -> None:
         self._task = asyncio.create_task(self._prepare(say))
 
+    def hurry(self) -> None:
+        """It takes no time."""
+
     async def settled(self) -> None:
         await self._done.wait()
 

@@ -9,7 +9,6 @@ import rabbitmq
 from integration.rabbitmq.consumers import (
     ANA,
     BEN,
-    NOW,
     Fake,
     channel,
     consuming,

@@ -1,13 +1,14 @@
 """The compiled standard library, and the engine: prepared once for a toolchain, then read by every build.
 
-With it a build takes a sixth of a second, without it half a minute. Only the toolchain's own sources and the engine go
-into it, so it is made outside of the walls, at the lowest priority, and ends with the server.
+With it a build takes a sixth of a second, without it one or two minutes. Only the toolchain's own sources and the
+engine go into it, so it is made outside of the walls, in the spare time of one core, and ends with the server. A deploy
+that waits for it does not make it faster: the calls of all other codes would pay for that. But a machine may have no
+spare time. So after a while it gets a small share of that core.
 """
 
 import asyncio
 import contextlib
 import fcntl
-import math
 import os
 import shutil
 import time
@@ -16,12 +17,16 @@ from pathlib import Path
 
 from codeactions.background.task import BackgroundTask
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.runtimes import spare_time
 from codeactions.runtimes.go import paths
+from codeactions.runtimes.go.progress import Progress
 from codeactions.runtimes.go.toolchain import Toolchain
 from codeactions.runtimes.go.unused_libraries import READY, drop_unused
 from codeactions.runtimes.preparation import State
 
-_LOCK, _WORK = "lock", "work"
+_LOCK, _WORK, _COMPILED = "lock", "work", "compiled"
+_SPARE_SECONDS = 180.0  # more than twice what it takes on a machine with time to spare
+_TOLD_AT = (0.1, 0.25, 0.5, 0.75)
 _POLL = 0.2  # seconds between two looks at a library that another server prepares
 
 
@@ -36,8 +41,9 @@ class StandardLibrary:
         self._folder = folder
         self._clock = clock
         self._say: Callable[[str], None] = lambda line: None
-        self._began = 0.0
-        self._done = self._total = 0
+        self._effort = spare_time.SPARE
+        self._is_elsewhere = False
+        self._progress = Progress(clock)
         self._problem = ""
         self._is_ready = (self._folder / READY).exists()
         self._settled = asyncio.Event()
@@ -46,7 +52,7 @@ class StandardLibrary:
         self._task = BackgroundTask("Go's standard library", self._keep)
 
     def __repr__(self) -> str:
-        return f"<StandardLibrary {self.state}, {self._done} of {self._total}>"
+        return f"<StandardLibrary {self.state}, {self._progress.fraction:.0%}>"
 
     @property
     def state(self) -> State:
@@ -60,13 +66,17 @@ class StandardLibrary:
                 return {"state": State.READY}
             case State.BROKEN:
                 return {"state": State.BROKEN, "reason": self._problem}
-        progress = round(self._progress(), 2)
-        return {"state": State.PREPARING, "progress": progress, "seconds_left": self._seconds_left()}
+        progress = round(self._progress.fraction, 2)
+        return {"state": State.PREPARING, "progress": progress, "seconds_left": self._progress.seconds_left}
 
     def start(self, say: Callable[[str], None]) -> None:
         """Begin to prepare it, if it is not there yet, and drop the libraries that are not used any more."""
         self._say = say
         self._task.start()
+
+    def hurry(self) -> None:
+        """Let it take all cores, and not only their spare time."""
+        self._effort = spare_time.ALL_CORES
 
     async def stop(self) -> None:
         """Give up. What is done stays, for the next start."""
@@ -92,9 +102,8 @@ class StandardLibrary:
             public = "Go cannot compile on this node"
             raise Error(ErrorCode.BUSY, f"{public}: {self._problem}", public=public)
         if not self._is_ready:
-            left = self._seconds_left()
-            about = f"about {left} s are left" if left is not None else "it has just begun"
-            message = f"Go's standard library is being compiled ({self._progress():.0%}, {about}); then try again"
+            left = self._progress.seconds_left
+            message = f"Go's standard library is being compiled ({self._how_far()}); then try again"
             raise Error(ErrorCode.BUSY, message, retry_after=left or 10)
 
     def _use(self) -> None:
@@ -107,14 +116,11 @@ class StandardLibrary:
         except PermissionError:
             pass  # another user's file: it can be read, and that is enough
 
-    def _progress(self) -> float:
-        return self._done / self._total if self._total else 0.0
-
-    def _seconds_left(self) -> int | None:
-        if not self._done:
-            return None
-        elapsed = self._clock() - self._began
-        return max(1, math.ceil(elapsed * (self._total - self._done) / self._done))
+    def _how_far(self) -> str:
+        left = self._progress.seconds_left
+        if self._is_elsewhere:
+            return "by another server of this machine"
+        return f"{self._progress.fraction:.0%}, about {left} s are left" if left is not None else "it has just begun"
 
     async def _keep(self) -> None:
         if self._is_ready:
@@ -126,12 +132,13 @@ class StandardLibrary:
                 await asyncio.to_thread(drop_unused, self._folder, time.time())
 
     async def _prepare(self) -> None:
-        self._done = 0
         try:
             lock = os.open(self._folder / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                while not _locked(lock):  # noqa: ASYNC110 - another server is at it
+                while not _locked(lock):  # another server is at it
+                    self._is_elsewhere = True
                     await asyncio.sleep(_POLL)
+                self._is_elsewhere = False
                 if not (self._folder / READY).exists():
                     await self._compile()
             finally:
@@ -147,22 +154,28 @@ class StandardLibrary:
 
     async def _compile(self) -> None:
         self._say("compiling Go's standard library, once, in the background")
-        self._began = self._clock()
-        work = self._folder / _WORK
-        self._total = len(await self._toolchain.list_packages(work)) + 1
-        shown = 0
+        began, work, effort = self._clock(), self._folder / _WORK, self._effort
+        sizes = await self._toolchain.list_packages(work, effort)
+        # What a server that was stopped has compiled is in `work`, and so is not compiled again.
+        earlier = self._folder / _COMPILED
+        self._progress.begin(sizes, earlier.read_text().split()[:-1] if earlier.exists() and work.exists() else ())
+        to_tell = [share for share in _TOLD_AT if share > self._progress.fraction]
 
-        def compiled(_: str) -> None:
-            nonlocal shown
-            self._done = min(self._done + 1, self._total - 1)
-            quarter = int(4 * self._progress())
-            if quarter > shown:
-                shown = quarter
-                self._say(f"Go's standard library: {quarter * 25} % compiled")
+        def on_package(name: str) -> None:
+            _append(earlier, name)
+            self._progress.compiling(name)
+            if to_tell and self._progress.fraction >= to_tell[0]:
+                del to_tell[0]
+                self._say(f"Go's standard library: {self._how_far()}")
 
-        await self._toolchain.compile(work, compiled)
-        await asyncio.to_thread(self._collect, await self._toolchain.list_compiled(work))
-        self._say(f"Go is ready, after {self._clock() - self._began:.0f} s")
+        try:
+            async with asyncio.timeout(_SPARE_SECONDS if effort == spare_time.SPARE else None):
+                await self._toolchain.compile(work, on_package, effort)
+        except TimeoutError:
+            effort = spare_time.ONE_CORE
+            await self._toolchain.compile(work, on_package, effort)
+        await asyncio.to_thread(self._collect, await self._toolchain.list_compiled(work, effort))
+        self._say(f"Go is ready, after {self._clock() - began:.0f} s")
 
     def _collect(self, found: list[list[str]]) -> None:
         """Put the compiled packages where builds look for them, and drop what else the toolchain left."""
@@ -185,6 +198,12 @@ class StandardLibrary:
             Path(folder).chmod(0o755)  # a build's user has to enter it, whatever the server's umask says
         (self._folder / READY).touch()
         shutil.rmtree(self._folder / _WORK, ignore_errors=True)
+        (self._folder / _COMPILED).unlink(missing_ok=True)
+
+
+def _append(file: Path, name: str) -> None:
+    with open(file, "a") as names:
+        print(name, file=names)
 
 
 def _locked(descriptor: int) -> bool:
