@@ -1,16 +1,22 @@
 """The JSON of answers: what each of them holds, for the OpenAPI document and for what is sent."""
 
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from codeactions.domain.errors import ErrorCode
 from codeactions.domain.run import ErrorType, Run
+from codeactions.domain.stored import time_text
 
 _Item = TypeVar("_Item")
+# Of rows that another program may have written: see domain/stored.py.
+_StoredTime = datetime | str | None
+_StoredObject = Annotated[
+    dict[str, Any] | Any, Field(description="An object; of a run that another program recorded, any JSON")
+]
 
 
 class _Model(BaseModel):
@@ -30,15 +36,15 @@ class CodeModel(_Model):
     """A code."""
 
     id: UUID
-    name: str
-    type: str
-    source: str
-    language: str
+    name: str | None
+    type: str | None
+    source: str | None
+    language: str | None
     url: str | None
-    project_uuid: str
-    timeout: int = Field(description="Seconds")
-    created_at: datetime
-    updated_at: datetime
+    project_uuid: str | None
+    timeout: int | None = Field(description="Seconds")
+    created_at: _StoredTime
+    updated_at: _StoredTime
 
 
 class ListedCodeModel(CodeModel):
@@ -60,22 +66,30 @@ class ProjectModel(_Model):
     """A project, with its users."""
 
     id: UUID
-    uuid: str
-    name: str
-    authorizations: list[AuthorizationModel]
-    created_at: datetime
-    updated_at: datetime
+    uuid: str | None
+    name: str | None
+    authorizations: list[AuthorizationModel] | Any = Field(
+        validation_alias="stored",
+        description="As stored. An entry of another form, or with another role than 1, 2 and 3, gives no right",
+    )
+    created_at: _StoredTime
+    updated_at: _StoredTime
+
+    @field_validator("authorizations", mode="plain")
+    @classmethod
+    def _as_it_is(cls, value: Any) -> Any:
+        return value
 
 
 class PermissionModel(_Model):
     """The role of a user in a project."""
 
     id: UUID
-    project_uuid: str
-    email: str
-    role: int
-    created_at: datetime
-    updated_at: datetime
+    project_uuid: str | None
+    email: str | None
+    role: int | None = Field(description="Another number than 1, 2 and 3 gives no right")
+    created_at: _StoredTime
+    updated_at: _StoredTime
 
 
 class TokenModel(_Model):
@@ -135,15 +149,15 @@ class RunModel(_Model):
     """A run as it is recorded. `extra.result_encoding` and `extra.body_encoding` say if one is base64."""
 
     id: UUID
-    code_id: UUID
-    status: str
+    code_id: UUID | None
+    status: str | None
     result: str | None
-    extra: dict[str, Any]
-    params: dict[str, Any]
+    extra: _StoredObject
+    params: _StoredObject
     body: str | None
-    headers: dict[str, Any]
-    created_at: datetime
-    updated_at: datetime
+    headers: _StoredObject
+    created_at: _StoredTime
+    updated_at: _StoredTime
 
 
 class ListedRunModel(RunModel):
@@ -251,14 +265,15 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def run_object(run: Run, *, traceback: bool) -> dict[str, Any]:
     """Return a run in plain JSON values; without the traceback if the caller need not be the code's author."""
-    values = asdict(run)
+    values = {field.name: getattr(run, field.name) for field in fields(run)}
     for name in ("id", "code_id"):
-        values[name] = str(values[name])
+        values[name] = None if values[name] is None else str(values[name])
     for name in ("created_at", "updated_at"):
-        values[name] = values[name].isoformat()
-    error = values["extra"].get("error")
-    if error and not traceback:
-        values["extra"] = {**values["extra"], "error": {**error, "traceback": ""}}
+        values[name] = time_text(values[name])
+    extra = values["extra"]
+    error = extra.get("error") if isinstance(extra, dict) else None
+    if isinstance(error, dict) and not traceback:
+        values["extra"] = {**extra, "error": {**error, "traceback": ""}}
     if not values.get("cut"):  # a run that is whole looks the same in a list and alone
         values.pop("cut", None)
     return values

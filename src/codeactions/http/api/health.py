@@ -12,6 +12,7 @@ from codeactions import __version__
 from codeactions.domain.access import require_everywhere
 from codeactions.domain.errors import Error
 from codeactions.http.authentication import Authenticated
+from codeactions.http.context import HealthChecks
 from codeactions.http.dependencies import Context
 from codeactions.http.response_models import ERRORS, HealthModel, LiveModel, errors
 
@@ -31,12 +32,16 @@ async def live() -> LiveModel:
 @router.get("/health", summary="See the state of each part", response_model=HealthModel, responses={**_WRONG, **_DOWN})
 async def health(context: Context) -> JSONResponse:
     """Show every part with its state and latency; 503 when one is down."""
-    names = list(context.health_checks)
-    checks = [context.health_checks[name] for name in names]
-    parts = dict(zip(names, await asyncio.gather(*map(_check, checks)), strict=True))
+    parts = await check_parts(context.health_checks)
     healthy = all(part["state"] == "ok" for part in parts.values())
     content = {"status": "ok" if healthy else "failing", "version": __version__, "parts": parts}
     return JSONResponse(content, 200 if healthy else 503)
+
+
+async def check_parts(checks: HealthChecks) -> dict[str, dict[str, Any]]:
+    """Check every part, and return by its name `state`, `latency_ms` and the part's own details."""
+    found = await asyncio.gather(*map(_check, checks.values()))
+    return dict(zip(checks, found, strict=True))
 
 
 async def _check(check: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
