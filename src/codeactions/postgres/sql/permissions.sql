@@ -3,8 +3,8 @@
 -- name: create
 -- The callers hold the lock of all writers (projects.sql): this needs no unique index, which another's table may lack.
 INSERT INTO user_permissions (id, project_uuid, email, role, created_at, updated_at)
-SELECT %(id)s, %(project_uuid)s, %(email)s, %(role)s, %(created_at)s, %(updated_at)s
-WHERE NOT EXISTS (SELECT 1 FROM user_permissions WHERE project_uuid = %(project_uuid)s AND email = %(email)s)
+SELECT %(id)s, %(project_uuid)s::varchar, %(email)s::varchar, %(role)s, %(created_at)s, %(updated_at)s
+WHERE NOT EXISTS (SELECT 1 FROM user_permissions WHERE project_uuid = %(project_uuid)s::varchar AND email = %(email)s::varchar)
 ON CONFLICT DO NOTHING
 RETURNING id
 
@@ -12,11 +12,11 @@ RETURNING id
 -- The same.
 WITH there AS (
     UPDATE user_permissions SET role = %(role)s, updated_at = %(updated_at)s
-    WHERE project_uuid = %(project_uuid)s AND email = %(email)s
+    WHERE project_uuid = %(project_uuid)s::varchar AND email = %(email)s::varchar
     RETURNING id
 ), made AS (
     INSERT INTO user_permissions (id, project_uuid, email, role, created_at, updated_at)
-    SELECT %(id)s, %(project_uuid)s, %(email)s, %(role)s, %(created_at)s, %(updated_at)s
+    SELECT %(id)s, %(project_uuid)s::varchar, %(email)s::varchar, %(role)s, %(created_at)s, %(updated_at)s
     WHERE NOT EXISTS (SELECT 1 FROM there)
     RETURNING id
 )
