@@ -115,7 +115,9 @@ def _may_be_json(body: bytes) -> bool:
         return True
     try:
         json.loads(body)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return True
+    except ValueError:
         return False
     return True
 

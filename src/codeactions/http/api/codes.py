@@ -26,9 +26,20 @@ _Draft = Annotated[CodeDraft, Depends(_draft)]
 _Change = Annotated[CodeChange, Depends(_change)]
 _Check = Annotated[bool, Query(description="false saves the source even if its language does not take it")]
 _Type = Annotated[CodeType | None, BeforeValidator(empty_is_absent)]
-# Other names of two routes, which the Go service has: the role decides, whatever the name.
-_ALIAS: dict[str, Any] = {"openapi_extra": _draft.openapi, "include_in_schema": False}
-_CHANGE_ALIAS: dict[str, Any] = {"openapi_extra": _change.openapi, "include_in_schema": False}
+# Each is at two paths: the Go service has both. The caller's role decides, whatever the path.
+_CREATE: dict[str, Any] = {
+    "summary": "Make a code",
+    "status_code": 201,
+    "response_model": CodeModel,
+    "responses": errors(403, 404, 413),
+    "openapi_extra": _draft.openapi,
+}
+_CHANGE: dict[str, Any] = {
+    "summary": "Change a code",
+    "response_model": CodeModel,
+    "responses": errors(403, 404, 409, 413),
+    "openapi_extra": _change.openapi,
+}
 # The list is a plain array, as clients know it: what other lists say in their object is said in a header.
 _TOTAL = "X-Total-Count"
 _PAGE_OF_CODES: dict[str, Any] = {
@@ -36,15 +47,8 @@ _PAGE_OF_CODES: dict[str, Any] = {
 }
 
 
-@router.post("/admin/code", name="create_code_as_admin", status_code=201, response_model=CodeModel, **_ALIAS)
-@router.post(
-    "/code",
-    summary="Make a code",
-    status_code=201,
-    response_model=CodeModel,
-    responses=errors(403, 404, 413),
-    openapi_extra=_draft.openapi,
-)
+@router.post("/admin/code", **{**_CREATE, "name": "create_code_by_another_path", "deprecated": True})
+@router.post("/code", **_CREATE)
 async def create_code(caller: Authenticated, codes: Codes, draft: _Draft, check: _Check = True) -> Code:
     """Make a code. The body is its source, or a JSON object that holds everything.
 
@@ -87,14 +91,8 @@ async def read_code(caller: Authenticated, codes: Codes, code_id: PathId) -> Cod
     return await codes.get(caller, code_id)
 
 
-@router.patch("/admin/code/{code_id}", name="change_code_as_admin", response_model=CodeModel, **_CHANGE_ALIAS)
-@router.patch(
-    "/code/{code_id}",
-    summary="Change a code",
-    response_model=CodeModel,
-    responses=errors(403, 404, 409, 413),
-    openapi_extra=_change.openapi,
-)
+@router.patch("/admin/code/{code_id}", **{**_CHANGE, "name": "change_code_by_another_path", "deprecated": True})
+@router.patch("/code/{code_id}", **_CHANGE)
 async def change_code(
     caller: Authenticated, codes: Codes, code_id: PathId, change: _Change, check: _Check = True
 ) -> Code:
