@@ -18,6 +18,8 @@ POST   /code?project_uuid={p}                  401    404      403    201       
 POST   /code {project_uuid: p}                 401    404      403    201         201       201
 GET    /code?project_uuid={p}                  401    0        200    200         200       200
 GET    /code/{code}                            401    404      200    200         200       200
+POST   /admin/code?project_uuid={p}            401    404      403    201         201       201
+PATCH  /admin/code/{code}?name=x               401    404      403    200         200       200
 PATCH  /code/{code}?name=x                     401    404      403    200         200       200
 PATCH  /code/{code} {name: x}                  401    404      403    200         200       200
 DELETE /code/{code}                            401    404      403    403         204       204
@@ -217,7 +219,7 @@ class Scene:
             path = path.replace(f"{{{name}}}", value)
         request: dict[str, Any] = {}
         fresh = f"fresh{next(self._numbers)}@example.com"
-        if row.bare == "POST /code":
+        if row.bare in ("POST /code", "POST /admin/code"):
             fields = {"name": "x", "language": "python", "type": "flow"}
             if row.body:
                 request["json"] = {**fields, "project_uuid": P, "source": "def Run(e): pass"}

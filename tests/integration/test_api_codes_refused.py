@@ -108,15 +108,16 @@ def test_null_is_no_value_of_any_field_but_the_url(server: Server, field: str) -
     assert field in refused(server.client.post("/code", json={**FIELDS, "source": SOURCE, field: None}))
 
 
-@pytest.mark.parametrize("body", [b"{", b"[1]", b'"text"', b"5", b"null", b"\xff\xfe", b"[" * 100_000], ids=repr)
+@pytest.mark.parametrize("body", [b"{", b"[1]", b'"text"', b"5", b"null", b"[" * 100_000], ids=repr)
 def test_a_body_that_says_it_is_json_and_is_no_object_is_refused(server: Server, body: bytes) -> None:
     answer = server.client.post("/code", params=FIELDS, content=body, headers={"Content-Type": "application/json"})
     assert "JSON" in refused(answer)
 
 
 def test_a_source_that_is_not_utf_8_is_refused_with_the_place(server: Server) -> None:
-    answer = server.client.post("/code", params=FIELDS, content=b"x = '\xff'")
-    assert refused(answer) == "the source must be UTF-8; byte 5 is not"
+    for kind in ("text/plain", "application/json"):
+        answer = server.client.post("/code", params=FIELDS, content=b"x = '\xff'", headers={"Content-Type": kind})
+        assert refused(answer) == "the source must be UTF-8; byte 5 is not"
 
 
 @pytest.mark.parametrize("path", ["/code?naem=x", "/code/{id}?soruce=x"])

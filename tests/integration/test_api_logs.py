@@ -62,8 +62,8 @@ def test_no_lines_are_one_empty_page(server: Server) -> None:
 @pytest.mark.parametrize(
     ("query", "named"),
     [
-        ("", "run_id or code_id"),
-        ("run_id={id}&code_id={id}", "run_id or code_id"),
+        ("", "run_id, code_id"),
+        ("run_id={id}&code_id=nope", "code_id"),
         ("run_id=nope", "run_id"),
         ("code_id=nope", "code_id"),
         ("code_id=", "code_id"),

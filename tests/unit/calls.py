@@ -7,6 +7,7 @@ from uuid import UUID
 from codeactions.domain.caller import Caller, CallerKind
 from codeactions.domain.code import Code, CodeDraft, code_not_found, new_code
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.ids import AnyId, OldId
 from codeactions.domain.protection import Protection, ProtectionKind
 from codeactions.domain.record import finish_run, start_run
 from codeactions.domain.role import Role
@@ -17,6 +18,7 @@ from codeactions.services.call_request import CallRequest
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ID = UUID(int=1)
+OLD = OldId("507f1f77bcf86cd799439011")
 ADMINISTRATOR = "Bearer the administrator's"
 USER = "Bearer a user's"
 ADDRESS = "2001:db8:1:2:3::4"
@@ -35,6 +37,16 @@ def request(code_id: object = ID, **headers: str) -> CallRequest:
     """A request for a run; underscores in names of headers are dashes."""
     pairs = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return CallRequest(code_id=str(code_id), method="PUT", path="/a/b", query="q=1", headers=pairs, address=ADDRESS)
+
+
+class Ids:
+    """The ids that there are: of old ones, `OLD` alone, which is `ID`."""
+
+    async def code(self, given: AnyId, /) -> UUID | None:
+        """The id of a code."""
+        return given if isinstance(given, UUID) else ID if given == OLD else None
+
+    run = code
 
 
 class Fakes:

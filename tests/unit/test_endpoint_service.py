@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from unit.calls import ADMINISTRATOR, ID, USER, Fakes, request, stored
+from unit.calls import ADMINISTRATOR, ID, OLD, USER, Fakes, Ids, request, stored
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.protection import ProtectionKind
@@ -29,7 +29,7 @@ async def call(fakes: Fakes, asked: CallRequest) -> CallMeter:
     """Call the endpoint; the meter afterwards."""
     passwords: Any = fakes
     meter = CallMeter(fakes)
-    await EndpointService(fakes, fakes, fakes, CIPHER, passwords).call(asked, fakes.read_body, meter)
+    await EndpointService(fakes, fakes, fakes, CIPHER, passwords, Ids()).call(asked, fakes.read_body, meter)
     return meter
 
 
@@ -173,3 +173,29 @@ async def test_a_key_of_the_server_is_not_shown_to_a_public_endpoint() -> None:
 async def test_headers_and_parameters_have_a_bound(changed: dict[str, Any], code: ErrorCode) -> None:
     facts: dict[str, Any] = {"code_id": str(ID), "method": "GET", "path": "", "query": "", "headers": (), "address": ""}
     assert (await refused(Fakes(stored()), CallRequest(**{**facts, **changed}))).code is code
+
+
+async def test_an_old_id_is_the_codes_own_and_counts_for_it() -> None:
+    fakes = Fakes(stored())
+    await call(fakes, request(OLD.upper()))
+    assert fakes.steps == [BY_ADDRESS, "find", BY_CODE, "read body", "run"]
+
+
+async def test_what_is_refused_by_an_old_id_says_no_other_id_of_it() -> None:
+    for found, asked in (
+        (stored(type="flow"), request(OLD)),
+        (None, request(OLD)),
+        (stored(), request("6" * 24)),
+        (stored(ProtectionKind.TOKEN), request(OLD, authorization=USER)),
+    ):
+        error = await refused(Fakes(found), asked)
+        assert error.code is ErrorCode.NOT_FOUND
+        assert error.message == f"there is no endpoint {asked.code_id}", "the same, whether or not there is one"
+
+
+async def test_a_flow_is_run_where_flows_are() -> None:
+    fakes = Fakes(stored(type="flow"))
+    passwords: Any = fakes
+    service = EndpointService(fakes, fakes, fakes, CIPHER, passwords, Ids())
+    await service.call(request(), fakes.read_body, CallMeter(fakes), flows=True)
+    assert fakes.steps[-1] == "run"

@@ -4,10 +4,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from unit.calls import ID, Fakes, request, stored
+from unit.calls import ID, OLD, Fakes, Ids, request, stored
 
 from codeactions.domain.caller import Caller, CallerKind
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.ids import AnyId, OldId
 from codeactions.domain.role import Role
 from codeactions.limits.call_meter import CallMeter
 from codeactions.services.runs import RunService
@@ -15,10 +16,10 @@ from codeactions.services.runs import RunService
 ANA = "ana@example.com"
 
 
-async def call(fakes: Fakes, caller: Caller, code_id: UUID = ID) -> None:
+async def call(fakes: Fakes, caller: Caller, code_id: AnyId = ID) -> None:
     """Ask for a run."""
     nothing: Any = None
-    service = RunService(fakes, fakes, fakes, nothing, nothing)
+    service = RunService(fakes, fakes, fakes, nothing, nothing, Ids())
     asked = request(code_id, authorization="Bearer x", x_a="1", x_b="has ca_secret")
     await service.call(caller, code_id, asked, fakes.read_body, CallMeter(fakes))
 
@@ -62,3 +63,17 @@ async def test_over_the_limit_the_body_is_not_read() -> None:
         await call(fakes, fakes.user)
     assert caught.value.code is ErrorCode.RATE_LIMITED
     assert "read body" not in fakes.steps
+
+
+async def test_an_old_id_is_counted_as_the_codes_own() -> None:
+    fakes = Fakes(stored(), Role.CONTRIBUTOR)
+    await call(fakes, fakes.user, OLD)
+    assert fakes.steps == ["find", f"count code and caller: {ID}, {ANA}", "read body", "run"]
+
+
+@pytest.mark.parametrize("code_id", [OLD, OldId("6" * 24)])
+async def test_a_stranger_cannot_tell_a_code_with_an_old_id_from_none(code_id: OldId) -> None:
+    fakes = Fakes(stored())
+    with pytest.raises(Error) as caught:
+        await call(fakes, fakes.user, code_id)
+    assert (caught.value.code, caught.value.message) == (ErrorCode.NOT_FOUND, f"there is no code {code_id}")

@@ -56,7 +56,7 @@ def test_the_page_lists_nothing_else() -> None:
 def test_every_setting_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     default = Settings.model_fields[name].default
     given = {"log_format": "json", "examples": "false", "auth_token": "x" * 16, "data_dir": "/elsewhere"}
-    given |= {"secret_key": "y" * 16, "oidc_userinfo": "true"}
+    given |= {"secret_key": "y" * 16, "oidc_userinfo": "true", "compat": "flows-code-actions"}
     value = given.get(name, str(default + 1) if isinstance(default, int | float) else "other")
     monkeypatch.setenv(variable(name), value)
     assert str(getattr(read_settings(), name)).lower() == value.lower() or float(
@@ -68,7 +68,7 @@ BAD = {
     "port": "65536", "slots": "0", "warm": "-1", "memory_mb": "1", "processes": "0", "tmp_mb": "0", "open_files": "1",
     "result_mb": "0", "log_lines": "-1", "log_characters": "79", "log_mb": "0", "body_mb": "600", "body_seconds": "0",
     "queue": "-1", "queue_seconds": "0", "requests": "0", "record_seconds": "-1", "stop_seconds": "-1",
-    "log_format": "xml", "examples": "perhaps", "auth_token": "too-short", "node": "x" * 256,
+    "log_format": "xml", "compat": "other", "examples": "perhaps", "auth_token": "too-short", "node": "x" * 256,
 }  # fmt: skip
 
 

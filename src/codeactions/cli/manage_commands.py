@@ -104,6 +104,7 @@ def list_permissions(
 ) -> None:
     """List the members of a project and their roles."""
     from codeactions.cli.manage import all_pages
+    from codeactions.domain.role import role_title
     from codeactions.services.permissions import PermissionService
 
     found = _run(
@@ -111,7 +112,8 @@ def list_permissions(
         database_url,
         lambda audited, who: all_pages(lambda page: PermissionService(audited).page(who, uuid, page)),
     )
-    _print([{"email": one.email, "role": one.role.title, "since": one.updated_at} for one in found], as_json=as_json)
+    rows = [{"email": one.email, "role": role_title(one.role), "since": one.updated_at} for one in found]
+    _print(rows, as_json=as_json)
 
 
 @permission.command("set")

@@ -1,5 +1,7 @@
 """Permissions: every rule on what a caller may do. The services call these functions."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from codeactions.domain.caller import Caller, CallerKind
@@ -31,18 +33,31 @@ LEAST_ROLE = {
 }
 
 
-def require(caller: Caller, action: Action, project_uuid: str, not_there: Error) -> None:
-    """Check that a caller may do something in a project.
+@dataclass(frozen=True, slots=True)
+class RoleRules:
+    """The role that each action needs at least."""
 
-    Raises `not_there`, the error for a thing that does not exist, if the caller has no role in the project: it may not
-    learn that the thing exists. Raises `Error` (forbidden) if its role is too low.
-    """
-    role = caller.role_in(project_uuid)
-    if role is None:
-        raise not_there
-    needed = LEAST_ROLE[action]
-    if role < needed:
-        raise forbidden(f"to {action} here you need the role {needed.title} in the project; your role is {role.title}")
+    least: Mapping[Action, Role]
+
+    def require(self, caller: Caller, action: Action, project_uuid: str | None, not_there: Error) -> None:
+        """Check that a caller may do something in a project.
+
+        Raises `not_there`, the error for a thing that does not exist, if the caller has no role in the project: it may
+        not learn that the thing exists. Raises `Error` (forbidden) if its role is too low.
+        """
+        role = caller.role_in(project_uuid)
+        if role is None:
+            raise not_there
+        needed = self.least[action]
+        if role < needed:
+            said = f"to {action} here you need the role {needed.title} in the project"
+            raise forbidden(f"{said}; your role is {role.title}")
+
+
+USUAL_RULES = RoleRules(LEAST_ROLE)
+FLOWS_RULES = RoleRules({**LEAST_ROLE, Action.CHANGE: Role.MODERATOR})
+"""As in the Go service, where only moderators write."""
+require = USUAL_RULES.require
 
 
 def require_everywhere(caller: Caller, what: str) -> None:

@@ -49,14 +49,14 @@ class Caller:
     expires_at: datetime | None = None
     address: str = ""
 
-    def role_in(self, project_uuid: str) -> Role | None:
+    def role_in(self, project_uuid: str | None) -> Role | None:
         """Return the caller's role in a project, or None if it has none.
 
         A caller without a role may not learn that the project exists.
         """
         if self.everywhere:
             return Role.MODERATOR
-        role = self.roles.get(project_uuid)
+        role = None if project_uuid is None else self.roles.get(project_uuid)
         return None if role is None else min(role, self.ceiling)
 
     @property

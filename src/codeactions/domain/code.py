@@ -8,6 +8,8 @@ from uuid import UUID
 
 from codeactions.domain.draft import UNSET, Draft, Unset
 from codeactions.domain.errors import Error, ErrorCode, invalid, not_found
+from codeactions.domain.ids import AnyId
+from codeactions.domain.moment import StoredTime
 from codeactions.domain.rules import OneOf, Text, TextRule, WholeNumber
 from codeactions.domain.text import SHORT_TEXT, require_storable, require_text
 
@@ -69,19 +71,26 @@ _Timeout = Annotated[int, WholeNumber(TIMEOUT_LEAST, TIMEOUT_MOST, " of seconds"
 class Code:
     """A code as it is stored.
 
-    timeout: in seconds. url: a note for the team; the server never calls it.
+    timeout: in seconds. url: a note for the team; the server never calls it. This server writes no None but for `url`,
+    and only what `CodeDraft` takes; other programs may have written anything (see `stored.py`).
     """
 
     id: UUID
-    name: str
-    type: str
-    source: str
-    language: str
+    name: str | None
+    type: str | None
+    source: str | None
+    language: str | None
     url: str | None
-    project_uuid: str
-    timeout: int
-    created_at: datetime
-    updated_at: datetime
+    project_uuid: str | None
+    timeout: int | None
+    created_at: StoredTime
+    updated_at: StoredTime
+
+    @property
+    def seconds(self) -> int:
+        """The time limit of a run: `timeout`, or what comes closest to it where that is none."""
+        wanted = self.timeout or 0
+        return min(wanted, TIMEOUT_MOST) if wanted > 0 else TIMEOUT_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +135,11 @@ def changed_code(code: Code, change: CodeChange, *, now: datetime) -> Code:
     return replace(code, updated_at=now, **values)
 
 
-def code_not_found(code_id: UUID) -> Error:
-    """Return the error for a code that does not exist, or that the caller may not know of."""
+def code_not_found(code_id: AnyId) -> Error:
+    """Return the error for a code that does not exist, or that the caller may not know of.
+
+    code_id: as the caller gave it: another of its ids would tell that it exists.
+    """
     return not_found(f"there is no code {code_id}")
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from codeactions.domain.draft import Draft
 from codeactions.domain.errors import Error, not_found
+from codeactions.domain.moment import StoredTime
 from codeactions.domain.project import Email
 from codeactions.domain.role import Role, RoleRule
 from codeactions.domain.rules import Text
@@ -15,14 +16,17 @@ from codeactions.domain.text import SHORT_TEXT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """A row of `user_permissions`: the one role of a user in a project."""
+    """A row of `user_permissions`: the one role of a user in a project.
+
+    role: a number that is no `Role`, or None, gives no right. This server writes neither, nor None anywhere else.
+    """
 
     id: UUID
-    project_uuid: str
-    email: str
-    role: Role
-    created_at: datetime
-    updated_at: datetime
+    project_uuid: str | None
+    email: str | None
+    role: int | None
+    created_at: StoredTime
+    updated_at: StoredTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

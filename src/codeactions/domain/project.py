@@ -8,7 +8,8 @@ from uuid import UUID
 
 from codeactions.domain.draft import UNSET, Draft, Unset
 from codeactions.domain.errors import Error, invalid, not_found
-from codeactions.domain.role import Role, RoleRule, parse_role
+from codeactions.domain.moment import StoredTime
+from codeactions.domain.role import Role, RoleRule, known_role, parse_role
 from codeactions.domain.rules import Text, TextRule
 from codeactions.domain.text import SHORT_TEXT, require_text
 
@@ -64,14 +65,19 @@ _AuthorizationList = Annotated[tuple[Authorization, ...], _Authorizations()]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A project as it is stored. Other tables refer to it by `uuid`; `id` is the key of its row."""
+    """A project as it is stored. Other tables refer to it by `uuid`; `id` is the key of its row.
+
+    authorizations: those that give a role. stored: all of them, as the table has them: another program may have written
+    anything there.
+    """
 
     id: UUID
     uuid: str
     name: str
     authorizations: tuple[Authorization, ...]
-    created_at: datetime
-    updated_at: datetime
+    created_at: StoredTime
+    updated_at: StoredTime
+    stored: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +168,13 @@ def parse_authorizations(value: Any, email: str = "email") -> tuple[Authorizatio
             raise invalid(f"authorizations names {address} twice")
         found[address] = parse_role(item.get("role"))
     return as_authorizations(found.items())
+
+
+def stored_authorizations(value: Any) -> tuple[Authorization, ...]:
+    """Return the authorizations in a stored value that give a role; what else it holds gives none."""
+    items = value if isinstance(value, list) else []
+    found = [(item.get("email"), known_role(item.get("role"))) for item in items if isinstance(item, Mapping)]
+    return as_authorizations((email, role) for email, role in found if isinstance(email, str) and role is not None)
 
 
 def as_authorizations(pairs: Iterable[tuple[str, Role]]) -> tuple[Authorization, ...]:

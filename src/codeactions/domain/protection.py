@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from codeactions.domain.errors import Error, not_found
+from codeactions.domain.ids import AnyId
 
 # Argon2id as OWASP's Password Storage Cheat Sheet has it, the variant with 19 MiB. A check takes that memory and some
 # 20 ms of a core; scrypt with 16 MiB, which that page counts as equal, takes 190 ms.
@@ -49,7 +50,7 @@ class Protection:
     updated_at: datetime
 
 
-def protection_not_found(code_id: UUID) -> Error:
+def protection_not_found(code_id: AnyId) -> Error:
     """Return the error for a code that has no protection."""
     return not_found(f"code {code_id} has no protection")
 

@@ -55,7 +55,7 @@ def start_run(
         "instance": instance,
         "queue_ms": round(queue_ms, 3),
         "language": code.language,
-        "source_sha256": hashlib.sha256(code.source.encode()).hexdigest(),
+        "source_sha256": hashlib.sha256((code.source or "").encode()).hexdigest(),
         "method": storable(call.method),
         "path": storable(call.path),
     }

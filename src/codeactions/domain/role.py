@@ -21,6 +21,9 @@ class Role(IntEnum):
         return self.name.lower()
 
 
+_NUMBERS = frozenset(int(role) for role in Role)
+
+
 @dataclass(frozen=True, slots=True)
 class RoleRule:
     """A role: in a body its number or its name, in a query parameter its number."""
@@ -53,6 +56,18 @@ def parse_role(value: Any) -> Role:
     if found is None:
         raise no_role()
     return found
+
+
+def known_role(value: object) -> Role | None:
+    """Return the role that a stored number is; None for any other, which is shown and gives no right."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return Role(value) if is_number and value in _NUMBERS else None
+
+
+def role_title(value: int | None) -> str:
+    """Return a stored role for people: its name, or the number of one that is unknown."""
+    role = known_role(value)
+    return role.title if role else f"unknown ({value})"
 
 
 def no_role() -> Error:

@@ -7,13 +7,14 @@ A terminal state never changes. migrations/000007 enforces the same rule in SQL.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from codeactions.domain.errors import Error, not_found
+from codeactions.domain.ids import AnyId
 from codeactions.domain.log import LogLine
+from codeactions.domain.moment import StoredTime
 
 
 class RunStatus(StrEnum):
@@ -114,19 +115,20 @@ class Outcome:
 class Run:
     """A run as it is stored.
 
-    result, body: text, or base64 if `extra.result_encoding` or `extra.body_encoding` says so.
+    result, body: text, or base64 if `extra.result_encoding` or `extra.body_encoding` says so. extra, params, headers:
+    objects, where this server wrote them. Other programs may have written any JSON, no code and any status.
     """
 
     id: UUID
-    code_id: UUID
-    status: RunStatus
+    code_id: UUID | None
+    status: str | None
     result: str | None
-    extra: dict[str, Any]
-    params: dict[str, Any]
+    extra: Any
+    params: Any
     body: str | None
-    headers: dict[str, Any]
-    created_at: datetime
-    updated_at: datetime
+    headers: Any
+    created_at: StoredTime
+    updated_at: StoredTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,6 @@ class FinishedRun:
     outcome: Outcome
 
 
-def run_not_found(run_id: UUID) -> Error:
+def run_not_found(run_id: AnyId) -> Error:
     """Return the error for a run that does not exist, or that the caller may not know of."""
     return not_found(f"there is no run {run_id}")

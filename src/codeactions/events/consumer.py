@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _FIRST_DELAY, _MAX_DELAY = 0.5, 30.0  # seconds before another attempt; doubled each time
 _STANDBY_DELAY = 5.0
+_MOST_TOLD = 20  # lines of the log about one message
 _ATTEMPTS = 5  # for a message that causes an unexpected error
 _log = structlog.get_logger()
 
@@ -149,10 +150,15 @@ class EventsConsumer:
     async def _apply(self, lane: _Lane, subscription: Subscription, message: "AbstractIncomingMessage") -> str | None:
         """Apply a message, however long the database is away. Return None, or the reason why it cannot be applied."""
         delay, failures = _FIRST_DELAY, 0
+        try:
+            event = lane.parse(message.body)
+        except Error as error:
+            return error.message
+        _tell_dropped(lane, event)
         while True:
             _heed_stop()
             try:
-                await self._memberships.apply(lane.parse(message.body))
+                await self._memberships.apply(event)
                 return None
             except Error as error:
                 if error.code is ErrorCode.INVALID:
@@ -167,6 +173,14 @@ class EventsConsumer:
             await self._sleep(delay)
             delay = min(2 * delay, _MAX_DELAY)
             subscription.check()
+
+
+def _tell_dropped(lane: _Lane, event: Event) -> None:
+    told = {"queue": lane.queue, "project": event.project_uuid}
+    for reason in event.dropped[:_MOST_TOLD]:
+        _log.warning("authorization_dropped", **told, reason=reason)
+    if len(event.dropped) > _MOST_TOLD:
+        _log.warning("authorizations_dropped", **told, further=len(event.dropped) - _MOST_TOLD)
 
 
 def _heed_stop() -> None:

@@ -123,17 +123,17 @@ class RecordedRuns:
         asked = time.perf_counter()
         run_id = self._new_run_id()
         try:
-            prepared = await self._builds.prepare(code.language, code.source)
+            prepared = await self._builds.prepare(code.language or "", code.source or "")
         except SourceRefused as refused:
             run = self._start(code, call, run_id, asked)
             return await self._record(code, run, self._recorder.begin(run), Outcome(error=refused.error))
         job = Job(
             id=run_id,
-            language=code.language,
+            language=code.language or "",
             source=prepared.source,
             artifact=prepared.artifact,
             call=call,
-            timeout=code.timeout,
+            timeout=code.seconds,
             output=self._limits,
             admission=self._admission,
         )
@@ -171,9 +171,10 @@ class RecordedRuns:
         except BaseException:  # there is no row to finish, whatever the reason
             self._recorder.abandon(run.id)
             raise
-        finished = finish_run(run, outcome, self._now())
+        ended = self._now()
+        finished = finish_run(run, outcome, ended)
         if not await self._recorder.finish(finished):
-            finished = finish_run(run, Outcome(error=_LOST), finished.run.updated_at)
+            finished = finish_run(run, Outcome(error=_LOST), ended)
         self._on_end(code, finished.outcome)
         return finished
 

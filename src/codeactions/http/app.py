@@ -5,7 +5,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from codeactions import __version__
-from codeactions.http import errors
+from codeactions.http import errors, flows_compat
 from codeactions.http.api import (
     audit,
     codes,
@@ -40,6 +40,8 @@ def create_app(context: ApiContext) -> ASGIApp:
     )
     api.state.context = context
     errors.install(api, context)
+    if context.options.flows_compat:
+        flows_compat.install(api)
     known = [Depends(identify), Security(scheme)]  # before a request is judged in any other way
     for module in _CLOSED:
         api.include_router(module.router, dependencies=[*known, Depends(refuse_unknown)])
@@ -49,7 +51,10 @@ def create_app(context: ApiContext) -> ASGIApp:
     api.include_router(health.router, dependencies=[Depends(refuse_unknown)])
     api.include_router(documentation.router)
     documentation.describe_endpoints(api)
-    return _with_cors(Front(context, api), context.options.cors_origins)
+    app: ASGIApp = Front(context, api)
+    if context.options.flows_compat:
+        app = flows_compat.with_error_shape(app)
+    return _with_cors(app, context.options.cors_origins)
 
 
 def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:

@@ -40,7 +40,8 @@ class HttpOptions:
 
     body_limit: bytes of a call's body. body_timeout: seconds in which a body must arrive. most_requests: in flight at
     once. endpoint_host: the host name that serves endpoints and nothing else; None: every host serves everything.
-    cors_origins: origins of pages that may call from a browser.
+    cors_origins: origins of pages that may call from a browser. flows_compat: whether to answer as the Go service does
+    (http/flows_compat.py).
     """
 
     body_limit: int = 10 * 1024 * 1024
@@ -48,6 +49,7 @@ class HttpOptions:
     most_requests: int = 2048
     endpoint_host: str | None = None
     cors_origins: tuple[str, ...] = ()
+    flows_compat: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The one shape of an error answer, and the one place where a code becomes a status."""
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.http.context import ApiContext
@@ -27,10 +29,30 @@ _STATUS = {
     ErrorCode.TIMEOUT: 504,
     ErrorCode.INTERNAL: 500,
 }
+SHAPE = "codeactions.error_shape"
+"""The key of a request's scope under which a function may be that makes another answer of an `ErrorAnswer`."""
 _RETRY_AFTER = "1"  # seconds; slots become free, and databases come back, that fast
 _CHALLENGES = {"Bearer": "Bearer", "Basic": 'Basic realm="endpoint", charset="UTF-8"'}
 _logged: TTLCache[str, bool] = TTLCache(256, 60)  # seconds; callers must not be able to fill the log
 _log = structlog.get_logger()
+
+
+class ErrorAnswer(JSONResponse):
+    """The answer for an error, in the shape that its request's scope asks for; without a wish in the usual one."""
+
+    def __init__(self, error: Error, message: str, status: int, headers: dict[str, str]) -> None:
+        content: dict[str, Any] = {"error": {"code": error.code, "message": message}, **error.details}
+        content.pop("scheme", None)
+        super().__init__(content, status, headers)
+        self.code, self.message, self.own_headers = error.code, message, headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        shape: Callable[[ErrorAnswer], JSONResponse] | None = scope.get(SHAPE)
+        if shape is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await shape(self)(scope, receive, send)
 
 
 def error_answer(
@@ -46,10 +68,7 @@ def error_answer(
     if error.code is ErrorCode.UNAUTHORIZED:
         sent.setdefault("WWW-Authenticate", _CHALLENGES[error.details.get("scheme", "Bearer")])
     sent |= refusal_headers(error)
-    message = error.message if in_full else error.public
-    content: dict[str, Any] = {"error": {"code": error.code, "message": message}, **error.details}
-    content.pop("scheme", None)
-    return JSONResponse(content, status or _STATUS[error.code], sent)
+    return ErrorAnswer(error, error.message if in_full else error.public, status or _STATUS[error.code], sent)
 
 
 def answer_for(error: Exception, request: Request, context: ApiContext) -> JSONResponse:

@@ -16,7 +16,6 @@ from codeactions.http.endpoint.handler import call_endpoint
 from codeactions.http.rate_limit_headers import put_meter, with_quota_headers
 from codeactions.limits.call_meter import CallMeter
 
-_PREFIXES = ("/endpoint/", "/action/endpoint/")
 _LIVE = "/healthz"  # load balancers ask every host
 
 
@@ -29,6 +28,8 @@ class Front:
         self._options = context.options
         self.api = api
         self._in_flight = 0
+        # By prefix of the path, whether codes of every type are run there.
+        self._prefixes = {"/endpoint/": False, "/action/endpoint/": context.options.flows_compat}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -47,7 +48,7 @@ class Front:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
-        prefix = next((prefix for prefix in _PREFIXES if path.startswith(prefix)), None)
+        prefix = next((prefix for prefix in self._prefixes if path.startswith(prefix)), None)
         host = self._options.endpoint_host
         if host is not None and (_host(scope) == host) is (prefix is None) and path != _LIVE:
             # Pages that endpoints return have an origin without the API, and the API one without such pages.
@@ -57,13 +58,14 @@ class Front:
         elif prefix is None:
             await self.api(scope, receive, send)
         else:
-            answer = await self._endpoint(Request(scope, receive, send), path.removeprefix(prefix))
+            request, flows = Request(scope, receive, send), self._prefixes[prefix]
+            answer = await self._endpoint(request, path.removeprefix(prefix), flows)
             await answer(scope, receive, send)
 
-    async def _endpoint(self, request: Request, rest: str) -> Response:
+    async def _endpoint(self, request: Request, rest: str, flows: bool) -> Response:
         code_id, slash, path = rest.partition("/")
         try:
-            return await call_endpoint(self._endpoints, self._options, request, code_id, slash + path)
+            return await call_endpoint(self._endpoints, self._options, request, code_id, slash + path, flows)
         except Exception as error:
             return errors.answer_for(error, request, self._context)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from codeactions.domain.code import Code
+from codeactions.domain.code import TYPES, Code
 from codeactions.domain.run import Outcome
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -35,7 +35,8 @@ class Metrics:
     def count_run(self, code: Code, outcome: Outcome) -> None:
         """Count a run that is on record."""
         how = "completed" if outcome.error is None else str(outcome.error.type)
-        self._runs.labels(code.language, code.type, how).inc()
+        kind = code.type if code.type in TYPES else "other"
+        self._runs.labels(code.language, kind, how).inc()
         self._durations.labels(code.language).observe(outcome.duration_ms / 1000)
 
     def count_error(self, code: str) -> None:

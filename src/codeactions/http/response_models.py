@@ -1,24 +1,28 @@
 """The JSON of answers: what each of them holds, for the OpenAPI document and for what is sent."""
 
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, field_validator
 
 from codeactions.domain.errors import ErrorCode
-from codeactions.domain.moment import text_of
+from codeactions.domain.moment import StoredTime, stored_text_of, text_of
 from codeactions.domain.run import ErrorType, Run
 
 _Item = TypeVar("_Item")
-Time = Annotated[
-    datetime,
-    PlainSerializer(text_of, when_used="json"),
-    WithJsonSchema(
-        {"type": "string", "format": "date-time", "description": "UTC, such as 2026-11-23T06:00:00.000000Z"},
-        mode="serialization",
-    ),
+_TIME = {"type": "string", "format": "date-time", "description": "UTC, such as 2026-11-23T06:00:00.000000Z"}
+_NO_TIME = {"type": "null", "description": "Only in rows that another program wrote"}
+Time = Annotated[datetime, PlainSerializer(text_of, when_used="json"), WithJsonSchema(_TIME, mode="serialization")]
+# Of rows that another program may have written.
+_StoredTime = Annotated[
+    StoredTime,
+    PlainSerializer(stored_text_of, when_used="json"),
+    WithJsonSchema({"anyOf": [_TIME, _NO_TIME]}, mode="serialization"),
+]
+_StoredObject = Annotated[
+    dict[str, Any] | Any, Field(description="An object; of a run that another program recorded, any JSON")
 ]
 
 
@@ -39,15 +43,15 @@ class CodeModel(_Model):
     """A code."""
 
     id: UUID
-    name: str
-    type: str
-    source: str
-    language: str
+    name: str | None
+    type: str | None
+    source: str | None
+    language: str | None
     url: str | None
-    project_uuid: str
-    timeout: int = Field(description="Seconds")
-    created_at: Time
-    updated_at: Time
+    project_uuid: str | None
+    timeout: int | None = Field(description="Seconds")
+    created_at: _StoredTime
+    updated_at: _StoredTime
 
 
 class ListedCodeModel(CodeModel):
@@ -69,22 +73,30 @@ class ProjectModel(_Model):
     """A project, with its users."""
 
     id: UUID
-    uuid: str
-    name: str
-    authorizations: list[AuthorizationModel]
-    created_at: Time
-    updated_at: Time
+    uuid: str | None
+    name: str | None
+    authorizations: list[AuthorizationModel] | Any = Field(
+        validation_alias="stored",
+        description="As stored. An entry of another form, or with another role than 1, 2 and 3, gives no right",
+    )
+    created_at: _StoredTime
+    updated_at: _StoredTime
+
+    @field_validator("authorizations", mode="plain")
+    @classmethod
+    def _as_it_is(cls, value: Any) -> Any:
+        return value
 
 
 class PermissionModel(_Model):
     """The role of a user in a project."""
 
     id: UUID
-    project_uuid: str
-    email: str
-    role: int
-    created_at: Time
-    updated_at: Time
+    project_uuid: str | None
+    email: str | None
+    role: int | None = Field(description="Another number than 1, 2 and 3 gives no right")
+    created_at: _StoredTime
+    updated_at: _StoredTime
 
 
 class TokenModel(_Model):
@@ -145,15 +157,15 @@ class RunModel(_Model):
     """A run as it is recorded. `extra.result_encoding` and `extra.body_encoding` say if one is base64."""
 
     id: UUID
-    code_id: UUID
-    status: str
+    code_id: UUID | None
+    status: str | None
     result: str | None
-    extra: dict[str, Any]
-    params: dict[str, Any]
+    extra: _StoredObject
+    params: _StoredObject
     body: str | None
-    headers: dict[str, Any]
-    created_at: Time
-    updated_at: Time
+    headers: _StoredObject
+    created_at: _StoredTime
+    updated_at: _StoredTime
 
 
 class ListedRunModel(RunModel):
@@ -261,14 +273,15 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def run_object(run: Run, *, traceback: bool) -> dict[str, Any]:
     """Return a run in plain JSON values; without the traceback if the caller need not be the code's author."""
-    values = asdict(run)
+    values = {field.name: getattr(run, field.name) for field in fields(run)}
     for name in ("id", "code_id"):
-        values[name] = str(values[name])
+        values[name] = None if values[name] is None else str(values[name])
     for name in ("created_at", "updated_at"):
-        values[name] = text_of(values[name])
-    error = values["extra"].get("error")
-    if error and not traceback:
-        values["extra"] = {**values["extra"], "error": {**error, "traceback": ""}}
+        values[name] = stored_text_of(values[name])
+    extra = values["extra"]
+    error = extra.get("error") if isinstance(extra, dict) else None
+    if isinstance(error, dict) and not traceback:
+        values["extra"] = {**extra, "error": {**error, "traceback": ""}}
     if not values.get("cut"):  # a run that is whole looks the same in a list and alone
         values.pop("cut", None)
     return values

@@ -2,12 +2,13 @@
 
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import platformdirs
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from codeactions.domain.access import FLOWS_RULES, USUAL_RULES, RoleRules
 from codeactions.domain.errors import invalid
 from codeactions.domain.job import Admission, OutputLimits
 from codeactions.events.config import EventsConfig
@@ -132,6 +133,9 @@ class Settings(BaseSettings):
         "authorization,cookie,proxy-authorization,x-api-key",
         description="Request headers whose values are not recorded, separated by commas",
     )
+    compat: Literal["flows-code-actions"] | None = Field(
+        None, description="Answer as the service of this name does: see [flows-code-actions.md](flows-code-actions.md)"
+    )
     log_format: str = Field(
         "auto",
         pattern="^(auto|json|text)$",
@@ -139,7 +143,7 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        *("database_url", "auth_token", "secret_key", "endpoint_host", "events_url"),
+        *("database_url", "auth_token", "secret_key", "endpoint_host", "events_url", "compat"),
         *("oidc_issuer", "oidc_audience", "oidc_jwks_url", "oidc_service_claim"),
         mode="before",
     )
@@ -213,6 +217,10 @@ class Settings(BaseSettings):
             permissions_queue=self.events_permissions_queue,
             routing_key=self.events_routing_key,
         )
+
+    def role_rules(self) -> RoleRules:
+        """Return the role that each action needs."""
+        return USUAL_RULES if self.compat is None else FLOWS_RULES
 
     def origins(self) -> tuple[str, ...]:
         """Return `cors_origins` as they are compared, without a slash at the end."""

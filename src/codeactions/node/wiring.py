@@ -20,6 +20,7 @@ from codeactions.postgres.coderuns import RunStore
 from codeactions.postgres.codes import CodeStore, CodesWithProtection, CodeWithProtection
 from codeactions.postgres.database import Database
 from codeactions.postgres.listener import CODES, PERMISSIONS, TOKENS, NotificationListener
+from codeactions.postgres.oldids import OldIds
 from codeactions.postgres.permissions import PermissionStore
 from codeactions.postgres.tokens import TokenStore
 from codeactions.services.audit import AuditService
@@ -60,7 +61,7 @@ async def build_services(
 ) -> ApiContext:
     """Build the services and start what they listen to. `stack` gets the callbacks that stop it. Raises `Error`."""
     database, recorded, checks = parts.database, parts.recorded, HealthChecks()
-    audited, cipher = AuditedDatabase(database), Cipher(secrets.key)
+    audited, cipher, ids = AuditedDatabase(database), Cipher(secrets.key), OldIds(database)
     checks["secrets"] = cipher.check
     codes: CodesWithProtection = Cache(
         CodeStore(database).get_with_protection, parse=UUID, capacity=_CODE_CACHE_BYTES, size=_code_size
@@ -100,12 +101,12 @@ async def build_services(
     return ApiContext(
         services=Services(
             audit=AuditService(audited),
-            codes=CodeService(audited, codes, parts.builds),
-            endpoints=EndpointService(recorded, codes, identities, cipher, PasswordCheck()),
+            codes=CodeService(audited, codes, parts.builds, ids, settings.role_rules()),
+            endpoints=EndpointService(recorded, codes, identities, cipher, PasswordCheck(), ids),
             permissions=PermissionService(audited, roles.forget),
             projects=ProjectService(audited, roles.forget),
-            protections=ProtectionService(audited, codes, cipher),
-            runs=RunService(recorded, codes, identities, RunStore(database), LogStore(database)),
+            protections=ProtectionService(audited, codes, cipher, ids),
+            runs=RunService(recorded, codes, identities, RunStore(database), LogStore(database), ids),
             tokens=TokenService(audited, tokens.forget),
         ),
         identities=identities,
@@ -123,8 +124,9 @@ def _options(settings: Settings) -> HttpOptions:
         most_requests=settings.requests,
         endpoint_host=settings.endpoint_host.lower() if settings.endpoint_host else None,
         cors_origins=settings.origins(),
+        flows_compat=settings.compat is not None,
     )
 
 
 def _code_size(found: CodeWithProtection) -> int:
-    return 512 + len(found.code.source)
+    return 512 + len(found.code.source or "")

@@ -67,7 +67,7 @@ async def finish_many(connection: Connection, ended: Sequence[FinishedRun]) -> s
         _SQL["finish_many"],
         {
             "id": [one.run.id for one in ended],
-            "status": [one.run.status.value for one in ended],
+            "status": [one.outcome.status.value for one in ended],
             "result": [one.run.result for one in ended],
             "extra": [json.dumps(one.added) for one in ended],
             "at": [one.run.updated_at for one in ended],
@@ -97,7 +97,7 @@ def _end_values(finished: FinishedRun) -> dict[str, Any]:
     run = finished.run
     return {
         "id": run.id,
-        "status": run.status.value,
+        "status": finished.outcome.status.value,
         "result": run.result,
         "extra": Jsonb(finished.added),
         "at": run.updated_at,
@@ -121,7 +121,7 @@ class RunStore:
         row = await self._database.fetch_one(_SQL["get"], {"id": run_id})
         if row is None:
             raise run_not_found(run_id)
-        return _run(row)
+        return Run(**row)
 
     async def page(
         self,
@@ -131,13 +131,14 @@ class RunStore:
         after: datetime | None = None,
         before: datetime | None = None,
         page: int = 1,
+        size: int = PAGE_SIZE,
     ) -> Page[ListedRun]:
-        """Read a page of a code's runs, newest first; created after and before the given times.
+        """Read a page of a code's runs, newest first; created after and before the given times. size: of a page.
 
         Together their bodies and results have at most `PAGE_BYTES` bytes: those that do not fit are cut.
         """
         values = {"code_id": code_id, "status": status, "after": after, "before": before}
-        return await self._page("page", "count", values, page)
+        return await self._page("page", "count", values, page, size)
 
     async def page_of_project(
         self,
@@ -151,12 +152,14 @@ class RunStore:
         """Read a page of the runs of all codes of a project, as `page` does of one code."""
         values = {"project_uuid": project_uuid, "status": status, "after": after, "before": before}
         counting = "count_of_project" if status is None else "count_of_project_with_status"
-        return await self._page("page_of_project", counting, values, page)
+        return await self._page("page_of_project", counting, values, page, PAGE_SIZE)
 
-    async def _page(self, statement: str, counting: str, values: dict[str, Any], page: int) -> Page[ListedRun]:
+    async def _page(
+        self, statement: str, counting: str, values: dict[str, Any], page: int, size: int
+    ) -> Page[ListedRun]:
         total = await self._database.fetch_one(_SQL[counting], values)
-        bounds = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE, "bytes": PAGE_BYTES, "beginning": BEGINNING}
-        rows = await self._database.fetch(_SQL[statement], {**values, **bounds, "reach": page * PAGE_SIZE})
+        bounds = {"limit": size, "offset": (page - 1) * size, "bytes": PAGE_BYTES, "beginning": BEGINNING}
+        rows = await self._database.fetch(_SQL[statement], {**values, **bounds, "reach": page * size})
         return Page([_listed(row) for row in rows], total["total"] if total else 0, page)
 
 
@@ -193,9 +196,5 @@ class InstanceLocks:
         return len(await cursor.fetchall())
 
 
-def _run(row: DictRow) -> Run:
-    return Run(**{**row, "status": RunStatus(row["status"])})
-
-
 def _listed(row: DictRow) -> ListedRun:
-    return ListedRun(**{**row, "status": RunStatus(row["status"]), "cut": tuple(row["cut"])})
+    return ListedRun(**{**row, "cut": tuple(row["cut"])})

@@ -11,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.masking import masked_url
-from codeactions.postgres import queries
+from codeactions.postgres import loading, queries
 
 Connection = psycopg.AsyncConnection[DictRow]
 """A connection whose rows are dictionaries, as all of this server are."""
@@ -163,7 +163,9 @@ async def connect(url: str, *, durable: bool = True) -> Connection:
 
 
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
+    loading.install(connection)
     await connection.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(_STATEMENT_TIMEOUT)))
     await connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
     # Times are compared and shown in UTC, whatever the time zone of the database server.
     await connection.execute("SET timezone = 'UTC'")
+    await connection.execute("SET datestyle = 'ISO'")

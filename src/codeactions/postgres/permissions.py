@@ -73,8 +73,8 @@ class PermissionStore:
 
 
 def _values(permission: Permission) -> dict[str, Any]:
-    return {**asdict(permission), "role": int(permission.role)}
+    return {**asdict(permission), "role": None if permission.role is None else int(permission.role)}
 
 
 def _permission(row: Mapping[str, Any]) -> Permission:
-    return Permission(**{**row, "role": Role(row["role"])})
+    return Permission(**row)

@@ -7,8 +7,7 @@ from psycopg.types.json import Jsonb
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.page import PAGE_SIZE, Page
-from codeactions.domain.project import Authorization, Project, as_authorizations, project_not_found
-from codeactions.domain.role import Role
+from codeactions.domain.project import Project, project_not_found, stored_authorizations
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
 
@@ -54,9 +53,10 @@ class ProjectStore:
         rows = await self._database.fetch(_SQL["page"], {**values, **bounds})
         return Page([_project(row) for row in rows], total["total"] if total else 0, page)
 
-    async def update(self, project: Project) -> None:
-        """Replace name and authorizations. Raises `Error` (not_found)."""
-        if await self._database.fetch_one(_SQL["update"], _values(project)) is None:
+    async def update(self, project: Project, read: Project) -> None:
+        """Replace `read`: its name and, where they differ, its authorizations. Raises `Error` (not_found)."""
+        statement = _SQL["update"] if project.authorizations != read.authorizations else _SQL["rename"]
+        if await self._database.fetch_one(statement, _values(project)) is None:
             raise project_not_found(project.uuid)
 
     async def delete(self, uuid: str) -> None:
@@ -81,8 +81,6 @@ def _values(project: Project) -> dict[str, Any]:
 
 
 def _project(row: Mapping[str, Any]) -> Project:
-    return Project(**{**row, "authorizations": _authorizations(row["authorizations"])})
-
-
-def _authorizations(stored: list[dict[str, Any]] | None) -> tuple[Authorization, ...]:
-    return as_authorizations((item["email"], Role(item["role"])) for item in stored or [])  # the Go service has NULLs
+    stored = row["authorizations"]
+    stored = [] if stored is None else stored  # the Go service has NULLs
+    return Project(**{**row, "authorizations": stored_authorizations(stored), "stored": stored})

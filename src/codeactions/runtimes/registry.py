@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codeactions.domain.errors import Error, invalid
+from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.rules import OneOf
 from codeactions.runtimes.go.language import GO
 from codeactions.runtimes.javascript.language import JAVASCRIPT
@@ -52,9 +52,15 @@ class Registry:
     problems: dict[str, Error] = field(default_factory=dict)
 
     def get(self, language: str) -> Runtime:
-        """Return the runtime of a language. Raises `Error` (busy) that says what is missing on this node."""
+        """Return the runtime of a language. Raises `Error`: busy, saying what is missing on this node; conflict.
+
+        conflict: there is no such language; another program stored the code.
+        """
         if language in self.found:
             return self.found[language]
+        if language not in LANGUAGES:
+            said = f"{language[:50]!r} is no language of this server, which has {', '.join(LANGUAGES)}"
+            raise Error(ErrorCode.CONFLICT, f"{said}: change the code's language")
         raise self.problems.get(language) or no_runtime(language, "it is not switched on", "see CODEACTIONS_LANGUAGES")
 
     def give_up(self, language: str, reason: str) -> None:

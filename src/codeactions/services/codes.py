@@ -1,19 +1,20 @@
 """Codes: make, read, change and delete them, as the caller's role allows."""
 
 from dataclasses import asdict, replace
-from uuid import UUID
 
-from codeactions.domain.access import Action, require
+from codeactions.domain.access import USUAL_RULES, Action, RoleRules
 from codeactions.domain.audit import AuditAction, AuditThing, changed_values
 from codeactions.domain.caller import Caller
 from codeactions.domain.code import Code, CodeChange, CodeDraft, changed_code, code_not_found, new_code
+from codeactions.domain.errors import not_found
+from codeactions.domain.ids import AnyId
 from codeactions.domain.project import project_not_found
 from codeactions.postgres.codes import CodeStore, CodesWithProtection, ListedCode
 from codeactions.postgres.permissions import PermissionStore
 from codeactions.postgres.projects import ProjectStore
 from codeactions.runtimes import registry
 from codeactions.services.audited import AuditedDatabase, AuditedTransaction
-from codeactions.services.collaborators import SourceCheck
+from codeactions.services.collaborators import Ids, SourceCheck
 
 _SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout")
 
@@ -21,9 +22,18 @@ _SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout")
 class CodeService:
     """Every method raises `Error` (not_found, forbidden) as the caller's role in the code's project demands."""
 
-    def __init__(self, audited: AuditedDatabase, cached: CodesWithProtection, builds: SourceCheck) -> None:
+    def __init__(
+        self,
+        audited: AuditedDatabase,
+        cached: CodesWithProtection,
+        builds: SourceCheck,
+        ids: Ids,
+        rules: RoleRules = USUAL_RULES,
+    ) -> None:
         """builds: checks sources (execution/builds.py). cached: forgets a code that has changed."""
         self._audited = audited
+        self._ids = ids
+        self._require = rules.require
         self._store = CodeStore(audited.database)
         self._cached = cached
         self._builds = builds
@@ -35,11 +45,11 @@ class CodeService:
         """
         registry.language_rule().check(draft.language, "language")
         code = new_code(draft, id=self._audited.new_id(), now=self._audited.now())
-        require(caller, Action.CHANGE, code.project_uuid, project_not_found(code.project_uuid))
+        self._require(caller, Action.CHANGE, draft.project_uuid, project_not_found(draft.project_uuid))
         if check:
-            await self._builds.check(code.language, code.source)
+            await self._builds.check(draft.language, draft.source)
         async with self._audited.transaction(caller) as transaction:
-            await self._require_still(transaction, caller, code.project_uuid)
+            await self._require_still(transaction, caller, draft.project_uuid)
             await CodeStore(transaction).create(code)
             shown = {name: getattr(code, name) for name in _SHOWN}
             await transaction.note(AuditAction.CREATE, AuditThing.CODE, code.id, code.project_uuid, **shown)
@@ -56,23 +66,24 @@ class CodeService:
             return [], 0
         return await self._store.list(project_uuid, kind, page)
 
-    async def get(self, caller: Caller, code_id: UUID) -> Code:
+    async def get(self, caller: Caller, code_id: AnyId) -> Code:
         """Read a code."""
         return await self._get(caller, Action.READ, code_id)
 
-    async def update(self, caller: Caller, code_id: UUID, change: CodeChange, *, check: bool = True) -> Code:
+    async def update(self, caller: Caller, code_id: AnyId, change: CodeChange, *, check: bool = True) -> Code:
         """Change what is given, and only that. Raises `Error` as `create` does, and conflict.
 
         Moving a code, with its history, takes it away from where it was: that needs the right to delete it there.
         """
         read = await self._get(caller, Action.CHANGE, code_id)
         code = changed_code(read, change, now=self._audited.now())
-        registry.language_rule().check(code.language, "language")
         if code.project_uuid != read.project_uuid:
-            require(caller, Action.DELETE, read.project_uuid, code_not_found(code_id))
-            require(caller, Action.CHANGE, code.project_uuid, project_not_found(code.project_uuid))
-        if check and (code.language, code.source) != (read.language, read.source):
-            await self._builds.check(code.language, code.source)
+            self._require(caller, Action.DELETE, read.project_uuid, code_not_found(code_id))
+            self._require(caller, Action.CHANGE, code.project_uuid, project_not_found(code.project_uuid or ""))
+        if (code.language, code.source) != (read.language, read.source):
+            language = registry.language_rule().check(code.language, "language")
+            if check:
+                await self._builds.check(language, code.source or "")
         before, after = asdict(read), asdict(code)
         del after["updated_at"]
         try:
@@ -80,36 +91,40 @@ class CodeService:
                 await self._require_still(transaction, caller, code.project_uuid)
                 await CodeStore(transaction).update(code, read)
                 details = changed_values(before, after, _SHOWN)
-                await transaction.note(AuditAction.UPDATE, AuditThing.CODE, code_id, code.project_uuid, **details)
+                await transaction.note(AuditAction.UPDATE, AuditThing.CODE, read.id, code.project_uuid, **details)
                 if read.project_uuid != code.project_uuid:  # the project that loses it has a line, too
-                    await transaction.note(AuditAction.UPDATE, AuditThing.CODE, code_id, read.project_uuid, **details)
+                    await transaction.note(AuditAction.UPDATE, AuditThing.CODE, read.id, read.project_uuid, **details)
         finally:
-            self._cached.forget(code_id)  # also on an error: the change may be committed and only the answer lost
+            self._cached.forget(read.id)  # also on an error: the change may be committed and only the answer lost
         return code
 
-    async def delete(self, caller: Caller, code_id: UUID) -> None:
-        """Delete a code, with its runs and their logs."""
+    async def delete(self, caller: Caller, code_id: AnyId, project_uuid: str | None = None) -> None:
+        """Delete a code, with its runs and their logs; with `project_uuid` only if it is in this project."""
         code = await self._get(caller, Action.DELETE, code_id)
+        if project_uuid is not None and project_uuid != code.project_uuid:
+            raise not_found(f"there is no code {code_id} in project {project_uuid}")
         try:
             async with self._audited.transaction(caller) as transaction:
-                await CodeStore(transaction).delete(code_id)
-                await transaction.note(AuditAction.DELETE, AuditThing.CODE, code_id, code.project_uuid, name=code.name)
+                await CodeStore(transaction).delete(code.id)
+                await transaction.note(AuditAction.DELETE, AuditThing.CODE, code.id, code.project_uuid, name=code.name)
         finally:
-            self._cached.forget(code_id)
+            self._cached.forget(code.id)
 
-    @staticmethod
-    async def _require_still(transaction: AuditedTransaction, caller: Caller, project_uuid: str) -> None:
+    async def _require_still(self, transaction: AuditedTransaction, caller: Caller, project_uuid: str | None) -> None:
         """Check the caller's role again: a build takes its time, so the project or the role may be gone by now."""
-        there = await ProjectStore(transaction).hold(project_uuid)
+        there = project_uuid is not None and await ProjectStore(transaction).hold(project_uuid)
         if caller.everywhere:
             return
         if caller.email is not None:
             caller = replace(caller, roles=await PermissionStore(transaction).roles_of(caller.email))
         elif not there:
             caller = replace(caller, roles={})
-        require(caller, Action.CHANGE, project_uuid, project_not_found(project_uuid))
+        self._require(caller, Action.CHANGE, project_uuid, project_not_found(project_uuid or ""))
 
-    async def _get(self, caller: Caller, action: Action, code_id: UUID) -> Code:
-        code = await self._store.get(code_id)
-        require(caller, action, code.project_uuid, code_not_found(code_id))
+    async def _get(self, caller: Caller, action: Action, code_id: AnyId) -> Code:
+        found = await self._ids.code(code_id)
+        if found is None:
+            raise code_not_found(code_id)
+        code = await self._store.get(found)
+        self._require(caller, action, code.project_uuid, code_not_found(code_id))
         return code

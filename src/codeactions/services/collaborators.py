@@ -6,6 +6,7 @@ from uuid import UUID
 
 from codeactions.domain.caller import Caller
 from codeactions.domain.code import Code
+from codeactions.domain.ids import AnyId
 from codeactions.domain.run import Call, FinishedRun
 from codeactions.postgres.codes import CodeWithProtection
 
@@ -28,6 +29,16 @@ class CodesById(Protocol):
 
     async def get(self, key: UUID, /) -> CodeWithProtection:
         """Return a code. Raises `Error`: not_found, busy."""
+
+
+class Ids(Protocol):
+    """Knows the ids that callers may give: `OldIds`, or a fake of a test."""
+
+    async def code(self, given: AnyId, /) -> UUID | None:
+        """Return the id of the code that a caller means; None if there is none. Raises `Error`: invalid, busy."""
+
+    async def run(self, given: AnyId, /) -> UUID | None:
+        """Return the id of the run that a caller means; None if there is none. Raises `Error`: invalid, busy."""
 
 
 class Callers(Keys, Protocol):

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping
+from uuid import UUID
 
 from codeactions.domain.access import Action, require
 from codeactions.domain.code import endpoint_not_found
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.domain.ids import parse_id
+from codeactions.domain.ids import parse_any_id
 from codeactions.domain.protection import Protection, ProtectionKind, is_signed
 from codeactions.domain.run import FinishedRun
 from codeactions.identity.cipher import Cipher
@@ -16,7 +17,7 @@ from codeactions.limits.call_meter import CallMeter
 from codeactions.limits.networks import network_of
 from codeactions.postgres.codes import CodeWithProtection
 from codeactions.services.call_request import CallRequest, build_call
-from codeactions.services.collaborators import Callers, CodesById, ReadBody, Runs
+from codeactions.services.collaborators import Callers, CodesById, Ids, ReadBody, Runs
 
 
 class EndpointService:
@@ -29,6 +30,7 @@ class EndpointService:
         callers: Callers,
         cipher: Cipher,
         passwords: PasswordCheck,
+        ids: Ids,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -41,10 +43,13 @@ class EndpointService:
         self._callers = callers
         self._cipher = cipher
         self._passwords = passwords
+        self._ids = ids
         self._clock = clock
 
-    async def call(self, request: CallRequest, read_body: ReadBody, meter: CallMeter) -> FinishedRun:
-        """Run an endpoint. A run that failed is returned as well.
+    async def call(
+        self, request: CallRequest, read_body: ReadBody, meter: CallMeter, *, flows: bool = False
+    ) -> FinishedRun:
+        """Run an endpoint; with `flows` a code of any type. A run that failed is returned as well.
 
         Raises `Error`: not_found, also for a flow and to a caller with a token for something else; rate_limited;
         unauthorized; forbidden; what `read_body` raises; invalid and too_large for the query and the headers; busy.
@@ -53,11 +58,11 @@ class EndpointService:
         limited = not self._callers.is_administrator(headers.get("authorization", ""))
         if limited:  # first: a look-up of a code that does not exist costs as much as a call
             await meter.take(caller=network_of(request.address))
-        found = await self._find(request.code_id)
+        found = await self._find(request.code_id, flows)
         code, protection = found.code, found.protection
         if limited and protection is None:
             await meter.take(code=str(code.id))
-        await self._admit(found, headers, request.address)
+        await self._admit(found, headers, request)
         body = await read_body()  # only now: a caller that is refused does not get to send a body
         self._check_signature(protection, headers, body)
         if limited and protection is not None:  # only now: a caller that is refused takes nothing from the code's limit
@@ -68,20 +73,24 @@ class EndpointService:
         )
         return await self._runs.run(code, call)
 
-    async def _find(self, text: str) -> CodeWithProtection:
+    async def _find(self, text: str, flows: bool) -> CodeWithProtection:
         try:
-            code_id = parse_id(text)
+            given = parse_any_id(text)
         except Error:
             raise endpoint_not_found(text[:64]) from None
         try:
+            code_id = given if isinstance(given, UUID) else await self._ids.code(given)
+            if code_id is None:
+                raise endpoint_not_found(given)
             found = await self._codes.get(code_id)
-        except Error as error:
-            raise endpoint_not_found(code_id) if error.code is ErrorCode.NOT_FOUND else error from None
-        if found.code.type != "endpoint":
-            raise endpoint_not_found(code_id)
+        except Error as error:  # invalid: an old id where there are none
+            unknown = error.code in (ErrorCode.NOT_FOUND, ErrorCode.INVALID)
+            raise endpoint_not_found(given) if unknown else error from None
+        if found.code.type != "endpoint" and not flows:
+            raise endpoint_not_found(given)
         return found
 
-    async def _admit(self, found: CodeWithProtection, headers: Mapping[str, str], address: str) -> None:
+    async def _admit(self, found: CodeWithProtection, headers: Mapping[str, str], request: CallRequest) -> None:
         """Check what can be checked before the body is read."""
         protection, code = found.protection, found.code
         if protection is None:
@@ -92,8 +101,8 @@ class EndpointService:
                 _presented_signature(protection, headers)
             case ProtectionKind.TOKEN:
                 refuse_cross_site_credentials(headers)
-                caller = await self._callers.identify(authorization, address)
-                require(caller, Action.RUN, code.project_uuid, endpoint_not_found(code.id))
+                caller = await self._callers.identify(authorization, request.address)
+                require(caller, Action.RUN, code.project_uuid, endpoint_not_found(parse_any_id(request.code_id)))
             case ProtectionKind.BASIC:
                 if not await self._passwords.is_right(protection, authorization):
                     message = "this endpoint needs its user name and password"

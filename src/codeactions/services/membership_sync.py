@@ -64,7 +64,7 @@ class MembershipSync:
         authorizations = _overlaid(listed, remembered.pending)
         after = replace(before, name=event.name, authorizations=authorizations)
         if after != before:
-            await projects.update(replace(after, updated_at=self._audited.now()))
+            await projects.update(replace(after, updated_at=self._audited.now()), before)
         if remembered != Remembered(snapshot=snapshot):
             await events.put(event.project_uuid, Remembered(snapshot=snapshot), self._audited.now())
         if known is None:

@@ -43,15 +43,15 @@ class PermissionService:
     async def create(self, caller: Caller, draft: PermissionDraft) -> Permission:
         """Give a user a role in a project. Raises `Error` (not_found, conflict)."""
         made = new_permission(draft, id=self._audited.new_id(), now=self._audited.now())
-        require(caller, Action.MANAGE, made.project_uuid, project_not_found(made.project_uuid))
+        require(caller, Action.MANAGE, draft.project_uuid, project_not_found(draft.project_uuid))
         async with self._audited.transaction(caller) as transaction:
             projects = ProjectStore(transaction)
             await projects.lock()
-            await projects.get(made.project_uuid)
+            await projects.get(draft.project_uuid)
             await PermissionStore(transaction).create(made)
             details = {"email": made.email, "role": made.role}
             await transaction.note(AuditAction.CREATE, AuditThing.PERMISSION, made.id, made.project_uuid, **details)
-        self._forget(made.email)
+        self._forget(draft.email)
         return made
 
     async def page(self, caller: Caller, project_uuid: str, page: int) -> Page[Permission]:
@@ -69,7 +69,7 @@ class PermissionService:
             await ProjectStore(transaction).lock()
             await ProjectStore(transaction).get(project_uuid)
             store = PermissionStore(transaction)
-            had = await store.of_user(project_uuid, made.email)
+            had = await store.of_user(project_uuid, draft.email)
             kept = next((one for one in had if one.email == made.email), None)
             await self._take_away(transaction, [one for one in had if one is not kept])
             if kept is None:
@@ -78,9 +78,9 @@ class PermissionService:
                 await transaction.note(AuditAction.CREATE, AuditThing.PERMISSION, made.id, project_uuid, **details)
             else:
                 await store.update(replace(kept, role=role, updated_at=made.updated_at))
-                details = {"email": kept.email, "role": [kept.role, role]}
-                await transaction.note(AuditAction.UPDATE, AuditThing.PERMISSION, kept.id, project_uuid, **details)
-        self._forget(made.email)
+                changed = {"email": kept.email, "role": [kept.role, role]}
+                await transaction.note(AuditAction.UPDATE, AuditThing.PERMISSION, kept.id, project_uuid, **changed)
+        self._forget(draft.email)
 
     async def remove(self, caller: Caller, project_uuid: str, email: str) -> None:
         """Take away what a user has in a project, under all spellings of the address. Raises `Error` (invalid)."""
@@ -108,7 +108,7 @@ class PermissionService:
             await PermissionStore(transaction).update(permission)
             details = {"email": read.email, "role": [read.role, permission.role]}
             await transaction.note(AuditAction.UPDATE, AuditThing.PERMISSION, read.id, read.project_uuid, **details)
-        self._forget(read.email.lower())
+        self._forget((read.email or "").lower())
         return permission
 
     async def delete(self, caller: Caller, permission_id: UUID) -> None:
@@ -118,7 +118,7 @@ class PermissionService:
             await ProjectStore(transaction).lock()
             read = await self._get(caller, Action.MANAGE, permission_id, PermissionStore(transaction))
             await self._take_away(transaction, [read])
-        self._forget(read.email.lower())
+        self._forget((read.email or "").lower())
 
     async def _take_away(self, transaction: AuditedTransaction, permissions: Iterable[Permission]) -> None:
         for one in permissions:

@@ -67,7 +67,7 @@ class ProjectService:
             store = ProjectStore(transaction)
             await store.lock()
             read = await store.get(uuid)
-            await store.update(changed_project(read, change, now=self._audited.now()))
+            await store.update(changed_project(read, change, now=self._audited.now()), read)
             project = await store.get(uuid)
             details = project_differences(read, project)
             await transaction.note(AuditAction.UPDATE, AuditThing.PROJECT, uuid, uuid, **details)

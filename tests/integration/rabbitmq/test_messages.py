@@ -91,8 +91,8 @@ async def test_what_cannot_be_read_is_put_aside_with_the_reason_and_the_next_one
         b"no": "the message must be JSON",
         b'{"uuid": "p"}': "name must be text",
         b"{}" + b" " * MOST_BYTES: f"the message must have at most {MOST_BYTES} bytes, not {MOST_BYTES + 2}",
-        b'{"uuid": "p", "name": "P", "authorizations": [{"user_email": "x", "role": 1}]}': (
-            "authorizations[0].user_email must be an address such as ana@example.com"
+        b'{"uuid": "p", "name": "P", "authorizations": {}}': (
+            "authorizations must be a list of objects with user_email and role"
         ),
     }
     fake = Fake()
@@ -113,6 +113,38 @@ async def test_what_cannot_be_read_is_put_aside_with_the_reason_and_the_next_one
     assert (dead[0].content_type, dead[0].message_id) == ("application/json", "m")
     assert (dead[-1].expiration, dead[-1].user_id, "CC" in dead[-1].headers) == (None, None, False)
     assert await taken(config, config.projects_queue) == []
+
+
+async def test_an_authorization_that_cannot_be_read_is_dropped_and_told_and_the_project_is_made(
+    config: EventsConfig, directory: MembershipSync, tables: Connection
+) -> None:
+    uuid = f"dropped {config.projects_queue}"
+    listed = [{"user_email": ANA, "role": 3}, {"user_email": BEN, "role": 5}, {"role": 1}]
+    listed += [{"user_email": "", "role": 1}] * 25
+    with capture_logs() as logs:
+        async with consuming(config, directory) as consumer:
+            message = json.dumps({"uuid": uuid, "name": "P", "authorizations": listed}).encode()
+            await send(config, config.projects_exchange, message)
+            await settled(consumer, consumed=1)
+            assert (name(tables, uuid), roles(tables, uuid)) == ("P", {ANA: 3})
+            for role in ("2", 4):  # known, though as text; unknown
+                fields = {"action": "update", "project": uuid, "user": ANA, "role": role}
+                await send(config, config.permissions_exchange, json.dumps(fields).encode())
+            await settled(consumer, consumed=3)
+            assert roles(tables, uuid) == {}
+    told = [log for log in logs if log["event"] == "authorization_dropped"]
+    assert told[0] == {
+        "event": "authorization_dropped",
+        "log_level": "warning",
+        "queue": config.projects_queue,
+        "project": uuid,
+        "reason": "authorizations[1]: role must be 1, 2 or 3",
+    }
+    assert told[1]["reason"] == "authorizations[2]: user_email must be text"
+    assert (told[-1]["queue"], told[-1]["reason"]) == (config.permissions_queue, "4 is no role here")
+    assert len(told) == 20 + 1, "a long list does not fill the log"
+    assert [log["further"] for log in logs if log["event"] == "authorizations_dropped"] == [7]
+    assert BEN not in str(told)
 
 
 async def test_a_dead_letter_that_the_broker_does_not_take_stays_where_it_was(config: EventsConfig) -> None:

@@ -9,7 +9,7 @@ from codeactions.domain.page import Page
 from codeactions.domain.text import SHORT_TEXT
 from codeactions.http.authentication import Authenticated
 from codeactions.http.dependencies import Audit
-from codeactions.http.parameters import Filter, Moment, PageNumber, require_zone
+from codeactions.http.parameters import Filter, Moment, PageNumber
 from codeactions.http.response_models import AuditModel, PageModel, errors
 from codeactions.postgres.auditlog import AuditFilter
 
@@ -34,7 +34,7 @@ async def list_audit(
         project_uuid=project_uuid,
         thing_id=thing_id,
         actor=actor,
-        after=require_zone(after, "after"),
-        before=require_zone(before, "before"),
+        after=after,
+        before=before,
     )
     return await audit.page(caller, wanted, page)

@@ -3,13 +3,15 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from codeactions.domain.code import Code, CodeChange, CodeDraft, CodeType
+from codeactions.domain.errors import invalid
 from codeactions.http.authentication import Authenticated
 from codeactions.http.dependencies import Codes
 from codeactions.http.fields import fields_of
-from codeactions.http.parameters import Id, PageNumber, ProjectUuid
+from codeactions.http.parameters import Filter, PageNumber, PathId, ProjectUuid, empty_is_absent
 from codeactions.http.response_models import CodeModel, ListedCodeModel, errors
 from codeactions.postgres.codes import ListedCode
 from codeactions.runtimes import registry
@@ -23,6 +25,21 @@ _change = fields_of(CodeChange, parameters=_PARAMETERS, takes_source=True, rules
 _Draft = Annotated[CodeDraft, Depends(_draft)]
 _Change = Annotated[CodeChange, Depends(_change)]
 _Check = Annotated[bool, Query(description="false saves the source even if its language does not take it")]
+_Type = Annotated[CodeType | None, BeforeValidator(empty_is_absent)]
+# Each is at two paths: the Go service has both. The caller's role decides, whatever the path.
+_CREATE: dict[str, Any] = {
+    "summary": "Make a code",
+    "status_code": 201,
+    "response_model": CodeModel,
+    "responses": errors(403, 404, 413),
+    "openapi_extra": _draft.openapi,
+}
+_CHANGE: dict[str, Any] = {
+    "summary": "Change a code",
+    "response_model": CodeModel,
+    "responses": errors(403, 404, 409, 413),
+    "openapi_extra": _change.openapi,
+}
 # The list is a plain array, as clients know it: what other lists say in their object is said in a header.
 _TOTAL = "X-Total-Count"
 _PAGE_OF_CODES: dict[str, Any] = {
@@ -30,14 +47,8 @@ _PAGE_OF_CODES: dict[str, Any] = {
 }
 
 
-@router.post(
-    "/code",
-    summary="Make a code",
-    status_code=201,
-    response_model=CodeModel,
-    responses=errors(403, 404, 413),
-    openapi_extra=_draft.openapi,
-)
+@router.post("/admin/code", **{**_CREATE, "name": "create_code_by_another_path", "deprecated": True})
+@router.post("/code", **_CREATE)
 async def create_code(caller: Authenticated, codes: Codes, draft: _Draft, check: _Check = True) -> Code:
     """Make a code. The body is its source, or a JSON object that holds everything.
 
@@ -58,7 +69,8 @@ async def list_codes(
     caller: Authenticated,
     codes: Codes,
     project_uuid: ProjectUuid,
-    type: CodeType | None = None,  # noqa: A002 - the parameter's public name
+    type: _Type = None,  # noqa: A002 - the parameter's public name
+    code_type: Annotated[_Type, Query(description="The same as `type`")] = None,
     page: PageNumber = 1,
 ) -> list[ListedCode]:
     """List the codes of a project, oldest first; 1,000 a page. `X-Total-Count` says how many there are.
@@ -66,31 +78,35 @@ async def list_codes(
     The sources of a page have at most 8 MiB together. If there is more, those over an equal share are cut to their
     first 1,000 characters, and `cut` says so; `/code/{code_id}` has all of a code.
     """
-    found, total = await codes.list(caller, project_uuid, type, page)
+    if type and code_type and type != code_type:
+        raise invalid("type and code_type say the same: give one of them")
+    found, total = await codes.list(caller, project_uuid, type or code_type, page)
     response.headers[_TOTAL] = str(total)
     return found
 
 
 @router.get("/code/{code_id}", summary="Read a code", response_model=CodeModel, responses=errors(403, 404))
-async def read_code(caller: Authenticated, codes: Codes, code_id: Id) -> Code:
+async def read_code(caller: Authenticated, codes: Codes, code_id: PathId) -> Code:
     """Read a code."""
     return await codes.get(caller, code_id)
 
 
-@router.patch(
-    "/code/{code_id}",
-    summary="Change a code",
-    response_model=CodeModel,
-    responses=errors(403, 404, 409, 413),
-    openapi_extra=_change.openapi,
-)
-async def change_code(caller: Authenticated, codes: Codes, code_id: Id, change: _Change, check: _Check = True) -> Code:
+@router.patch("/admin/code/{code_id}", **{**_CHANGE, "name": "change_code_by_another_path", "deprecated": True})
+@router.patch("/code/{code_id}", **_CHANGE)
+async def change_code(
+    caller: Authenticated, codes: Codes, code_id: PathId, change: _Change, check: _Check = True
+) -> Code:
     """Change what is given, and only that. A body, if there is one, is the new source, and is built first."""
     return await codes.update(caller, code_id, change, check=check)
 
 
 @router.delete("/code/{code_id}", summary="Delete a code", status_code=204, responses=errors(403, 404))
-async def delete_code(caller: Authenticated, codes: Codes, code_id: Id) -> Response:
+async def delete_code(
+    caller: Authenticated,
+    codes: Codes,
+    code_id: PathId,
+    project_uuid: Annotated[Filter, Query(description="If given, the code must be in this project")] = None,
+) -> Response:
     """Delete a code, with its runs and their logs."""
-    await codes.delete(caller, code_id)
+    await codes.delete(caller, code_id, project_uuid)
     return Response(status_code=204)

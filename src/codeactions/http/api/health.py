@@ -13,6 +13,7 @@ from codeactions import __version__
 from codeactions.domain.access import require_everywhere
 from codeactions.domain.errors import Error
 from codeactions.http.authentication import Authenticated
+from codeactions.http.context import HealthChecks
 from codeactions.http.dependencies import Context
 from codeactions.http.errors import log_what_is_not_told
 from codeactions.http.response_models import ERRORS, HealthModel, LiveModel, errors
@@ -39,12 +40,19 @@ async def health(request: Request, context: Context) -> JSONResponse:
     The administrator, with the token, also sees what tells of the host: reasons, names, addresses.
     """
     in_full = context.identities.is_administrator(request.headers.get("authorization", ""))
-    names = list(context.health_checks)
-    checks = [_check(name, context.health_checks[name], in_full=in_full) for name in names]
-    parts = dict(zip(names, await asyncio.gather(*checks), strict=True))
+    parts = await check_parts(context.health_checks, in_full=in_full)
     healthy = all(part["state"] == "ok" for part in parts.values())
     content = {"status": "ok" if healthy else "failing", "version": __version__, "parts": parts}
     return JSONResponse(content, 200 if healthy else 503)
+
+
+async def check_parts(checks: HealthChecks, *, in_full: bool) -> dict[str, dict[str, Any]]:
+    """Check every part, and return by its name `state`, `latency_ms` and the part's own details.
+
+    in_full: whether to tell what only the administrator may know.
+    """
+    found = await asyncio.gather(*(_check(name, check, in_full=in_full) for name, check in checks.items()))
+    return dict(zip(checks, found, strict=True))
 
 
 async def _check(name: str, check: Callable[[], Awaitable[dict[str, Any]]], *, in_full: bool) -> dict[str, Any]:

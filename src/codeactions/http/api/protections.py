@@ -10,7 +10,7 @@ from codeactions.domain.protection_draft import ProtectionDraft, protection_sche
 from codeactions.http.authentication import Authenticated
 from codeactions.http.dependencies import Protections
 from codeactions.http.fields import RequestFields
-from codeactions.http.parameters import Id
+from codeactions.http.parameters import PathId
 from codeactions.http.response_models import NewProtectionModel, ProtectionModel, errors
 
 router = APIRouter(tags=["protections"])
@@ -24,7 +24,7 @@ _draft = RequestFields(read_protection_draft, protection_schema(), "a protection
     response_model=ProtectionModel,
     responses=errors(404),
 )
-async def read_protection(caller: Authenticated, protections: Protections, code_id: Id) -> Protection:
+async def read_protection(caller: Authenticated, protections: Protections, code_id: PathId) -> Protection:
     """Read how an endpoint is protected; 404 when it is public."""
     return await protections.get(caller, code_id)
 
@@ -39,7 +39,7 @@ async def read_protection(caller: Authenticated, protections: Protections, code_
 async def put_protection(
     caller: Authenticated,
     protections: Protections,
-    code_id: Id,
+    code_id: PathId,
     draft: Annotated[ProtectionDraft, Depends(_draft)],
 ) -> NewProtectionModel:
     """Protect an endpoint, in place of its protection before."""
@@ -51,7 +51,7 @@ async def put_protection(
 @router.delete(
     "/code/{code_id}/protection", summary="Make an endpoint public", status_code=204, responses=errors(403, 404)
 )
-async def delete_protection(caller: Authenticated, protections: Protections, code_id: Id) -> Response:
+async def delete_protection(caller: Authenticated, protections: Protections, code_id: PathId) -> Response:
     """Make an endpoint public again."""
     await protections.delete(caller, code_id)
     return Response(status_code=204)

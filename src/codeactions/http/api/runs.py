@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
@@ -13,7 +12,7 @@ from codeactions.http.authentication import Authenticated, Recognised
 from codeactions.http.bodies import read_body
 from codeactions.http.dependencies import Meter, Options, Runs
 from codeactions.http.endpoint.handler import call_request, failure_answer
-from codeactions.http.parameters import Id, Moment, PageNumber, ProjectFilter, require_zone
+from codeactions.http.parameters import Moment, PageNumber, PathId, ProjectFilter, QueryId
 from codeactions.http.response_models import ListedRunModel, PageModel, RunAnswerModel, RunModel, errors, run_object
 
 router = APIRouter(tags=["runs"])
@@ -40,7 +39,7 @@ async def run_code(
     runs: Runs,
     meter: Meter,
     options: Options,
-    code_id: Id,
+    code_id: PathId,
     wait: _Wait = True,
 ) -> Response:
     """Run a code of either type with the request's other query parameters, headers and body."""
@@ -48,14 +47,14 @@ async def run_code(
         raise invalid("wait=false is not possible in this version: leave it out and wait for the answer")
     body = partial(read_body, request, options.body_limit, options.body_timeout)
     finished = await runs.call(caller, code_id, call_request(request, str(code_id), "/"), body, meter)
-    answer = {"code_id": str(code_id), "result": run_object(finished.run, traceback=False)}
+    answer = {"code_id": str(finished.run.code_id), "result": run_object(finished.run, traceback=False)}
     if finished.outcome.error is not None:
         return failure_answer(finished, **answer)
     return JSONResponse(answer, headers={"X-Run-Id": str(finished.run.id)})
 
 
 @router.get("/coderun/{run_id}", summary="Read a run", response_model=RunModel, responses=errors(404))
-async def read_run(caller: Authenticated, runs: Runs, run_id: Id) -> JSONResponse:
+async def read_run(caller: Authenticated, runs: Runs, run_id: PathId) -> JSONResponse:
     """Read a run, with the traceback if it raised."""
     return JSONResponse(run_object(await runs.get(caller, run_id), traceback=True))
 
@@ -64,7 +63,7 @@ async def read_run(caller: Authenticated, runs: Runs, run_id: Id) -> JSONRespons
 async def list_runs(
     caller: Authenticated,
     runs: Runs,
-    code_id: Annotated[UUID | None, Query(description="This or project_uuid is required")] = None,
+    code_id: QueryId = None,
     project_uuid: ProjectFilter = None,
     after: Moment = None,
     before: Moment = None,
@@ -76,7 +75,6 @@ async def list_runs(
     The bodies and results of a page have at most 8 MiB together. If there is more, those over an equal share are cut
     to their first 1,000 characters, and `cut` names them; `/coderun/{run_id}` has all of a run.
     """
-    after, before = require_zone(after, "after"), require_zone(before, "before")
     if code_id is not None and project_uuid is None:
         found = await runs.page(caller, code_id, status=status, after=after, before=before, page=page)
     elif project_uuid is not None and code_id is None:

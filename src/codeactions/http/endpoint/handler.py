@@ -24,11 +24,11 @@ _ISOLATION = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-
 
 
 async def call_endpoint(
-    endpoints: EndpointService, options: HttpOptions, request: Request, code_id: str, path: str
+    endpoints: EndpointService, options: HttpOptions, request: Request, code_id: str, path: str, flows: bool = False
 ) -> Response:
-    """Answer `ANY /endpoint/{code_id}[/path]` as the endpoint says. Raises `Error`; a flow is not found."""
+    """Answer `ANY /endpoint/{code_id}[/path]` as the endpoint says. Raises `Error`; without `flows` none is found."""
     body = partial(read_body, request, options.body_limit, options.body_timeout)
-    finished = await endpoints.call(call_request(request, code_id, path), body, meter_in(request.scope))
+    finished = await endpoints.call(call_request(request, code_id, path), body, meter_in(request.scope), flows=flows)
     if finished.outcome.answer is None:
         return failure_answer(finished)
     return _as_it_says(finished.outcome.answer, str(finished.run.id))

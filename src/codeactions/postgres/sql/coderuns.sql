@@ -15,9 +15,11 @@ VALUES (%(id)s, %(code_id)s, 'started', %(extra)s, %(params)s, %(body)s, %(heade
 ON CONFLICT (id) DO NOTHING
 
 -- name: finish_one
--- One run that wrote no log.
+-- One run that wrote no log. Wherever `extra` grows, another program may have made it something else than an object,
+-- to which nothing can be added.
 UPDATE coderuns
-SET status = %(status)s, result = %(result)s, extra = extra || %(extra)s, updated_at = %(at)s
+SET status = %(status)s, result = %(result)s, updated_at = %(at)s,
+    extra = CASE WHEN jsonb_typeof(extra) = 'object' THEN extra ELSE '{}' END || %(extra)s
 WHERE id = %(id)s AND status IN ('queued', 'started')
 RETURNING id
 
@@ -26,7 +28,8 @@ RETURNING id
 -- (its server was taken for dead) is left alone and not returned.
 WITH finished AS (
     UPDATE coderuns AS r
-    SET status = e.status, result = e.result, extra = r.extra || e.extra::jsonb, updated_at = e.at
+    SET status = e.status, result = e.result, updated_at = e.at,
+        extra = CASE WHEN jsonb_typeof(r.extra) = 'object' THEN r.extra ELSE '{}' END || e.extra::jsonb
     FROM unnest(%(id)s::uuid[], %(status)s::text[], %(result)s::text[], %(extra)s::text[], %(at)s::timestamptz[])
          AS e (id, status, result, extra, at)
     WHERE r.id = e.id AND r.status IN ('queued', 'started')
@@ -152,10 +155,12 @@ WHERE codes.project_uuid = %(project_uuid)s
   AND coderuns.created_at < coalesce(%(before)s::timestamptz, 'infinity')
 
 -- name: started_instances
--- The instances with unfinished runs. Rows without an instance were made by another program.
+-- The instances with unfinished runs. Rows without an instance, or with anything else under that name, were made by
+-- another program.
 SELECT DISTINCT (extra ->> 'instance')::int AS instance
 FROM coderuns
 WHERE status = 'started' AND extra ? 'instance'
+  AND CASE WHEN extra ->> 'instance' ~ '^[0-9]{1,10}$' THEN (extra ->> 'instance')::bigint < 2147483648 ELSE false END
 
 -- name: lose_instance
 UPDATE coderuns

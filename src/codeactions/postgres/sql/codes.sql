@@ -46,7 +46,7 @@ WHERE project_uuid = %(project_uuid)s AND (%(type)s::text IS NULL OR type = %(ty
 UPDATE codes
 SET name = %(name)s, type = %(type)s, source = %(source)s, language = %(language)s, url = %(url)s,
     project_uuid = %(project_uuid)s, timeout = %(timeout)s, updated_at = %(updated_at)s
-WHERE id = %(id)s AND updated_at = %(read_updated_at)s
+WHERE id = %(id)s AND updated_at IS NOT DISTINCT FROM %(read_updated_at)s
 RETURNING id
 
 -- name: delete

@@ -36,6 +36,10 @@ SET name = %(name)s, authorizations = %(authorizations)s, updated_at = %(updated
 WHERE uuid = %(uuid)s
 RETURNING id
 
+-- name: rename
+-- Authorizations that stay the same are not written: they may hold what this server would write otherwise.
+UPDATE projects SET name = %(name)s, updated_at = %(updated_at)s WHERE uuid = %(uuid)s RETURNING id
+
 -- name: count_codes
 SELECT count(*) AS total FROM codes WHERE project_uuid = %(uuid)s
 

@@ -1,0 +1,63 @@
+"""The ids that codes and runs had in the first database of the Go service, which some of its callers still send.
+
+Its tables keep them in the column `mongo_object_id`; tables that this server has made have no such column.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from cachetools import TTLCache
+
+from codeactions.domain.ids import AnyId, OldId, parse_id
+from codeactions.postgres import queries
+from codeactions.postgres.database import Statements
+
+_SQL = queries.load("oldids")
+_KEPT, _KEPT_SECONDS = 10_000, 5.0  # answers, unknown ids too: a wrong id that is sent again and again is cheap
+_LOOK_AGAIN = 60.0  # seconds after which a column that was not there is looked for again
+
+
+class OldIds:
+    """Finds codes and runs by their old ids. Every method raises `Error` (busy) while the database is away.
+
+    clock: returns seconds.
+    """
+
+    def __init__(self, database: Statements, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._found: TTLCache[tuple[str, OldId], UUID | None] = TTLCache(_KEPT, _KEPT_SECONDS, timer=clock)
+        # One look-up at a time: a table that lacks its index is read from end to end for each.
+        self._turn = asyncio.Lock()
+        self._columns: dict[str, bool] = {}
+        self._looked_at = -_LOOK_AGAIN
+
+    async def code(self, given: AnyId) -> UUID | None:
+        """Return the id of the code that a caller means; None if no code has this old id.
+
+        Raises `Error` (invalid) for an old id in a database that has none.
+        """
+        return given if isinstance(given, UUID) else await self._find("codes", given, "code_id")
+
+    async def run(self, given: AnyId) -> UUID | None:
+        """Return the id of the run that a caller means; None if no run has this old id. Raises as `code` does."""
+        return given if isinstance(given, UUID) else await self._find("coderuns", given, "run_id")
+
+    async def _find(self, table: str, old: OldId, name: str) -> UUID | None:
+        if not await self._has(table):
+            return parse_id(old, name)  # raises: it is none
+        if (table, old) not in self._found:
+            async with self._turn:
+                if (table, old) not in self._found:
+                    rows = await self._database.fetch(_SQL[table], {"old_id": str(old)})
+                    self._found[table, old] = min((row["id"] for row in rows), default=None)
+        return self._found.get((table, old))
+
+    async def _has(self, table: str) -> bool:
+        if not self._columns.get(table) and self._clock() - self._looked_at >= _LOOK_AGAIN:
+            rows = await self._database.fetch(_SQL["columns"])
+            self._columns = {row["name"]: row["there"] for row in rows}
+            self._looked_at = self._clock()
+        return self._columns[table]
