@@ -106,7 +106,7 @@ def _execute(text: str, engine: Engine, result_bytes: int) -> bytes:
         function = source.load(text)
         value = function(engine)
         if awaitable.is_awaitable(value):
-            value = awaitable.finish(value, text)
+            value = awaitable.finish(value)
         if not engine.result.is_set and value is not None:
             engine.result.set(value)
         return _result(engine, result_bytes)
