@@ -37,6 +37,7 @@ class CodeModel(_Model):
     url: str | None
     project_uuid: str
     timeout: int = Field(description="Seconds")
+    timezone: str | None = Field(description="Time zone of the runs; null is the server's CODEACTIONS_TIMEZONE")
     created_at: datetime
     updated_at: datetime
 

@@ -8,11 +8,13 @@ import platformdirs
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from codeactions.domain.code import DEFAULT_TIMEZONE
 from codeactions.domain.errors import invalid
 from codeactions.domain.job import Admission, OutputLimits
 from codeactions.events.config import EventsConfig
 from codeactions.execution.local import BUILD_ZYGOTE
 from codeactions.runtimes.registry import DEFAULT_SETTING, Registry, find
+from codeactions.runtimes.timezones import checked as checked_timezone
 from codeactions.sandbox.config import LauncherConfig, Limits, ZygoteSpec
 
 if TYPE_CHECKING:
@@ -96,6 +98,9 @@ class Settings(BaseSettings):
     node: str = Field(socket.gethostname(), min_length=1, max_length=255, description="This node's name in records")
     examples: bool = Field(True, description="Deploy the examples when the database is new")
     languages: str = Field(DEFAULT_SETTING, description="Languages that this node runs, separated by commas")
+    timezone: str = Field(
+        DEFAULT_TIMEZONE, description="Time zone of functions that have none of their own, such as America/Sao_Paulo"
+    )
     cache_dir: Path | None = Field(
         None,
         description="Folder of the runtimes' own compiled parts; by default `cache` in the data folder",
@@ -213,6 +218,10 @@ class Settings(BaseSettings):
             permissions_queue=self.events_permissions_queue,
             routing_key=self.events_routing_key,
         )
+
+    def known_timezone(self) -> str:
+        """Return `timezone` as the host's files name it. Raises `Error` (invalid) for one that is not there."""
+        return checked_timezone(self.timezone or DEFAULT_TIMEZONE, variable("timezone"))
 
     def origins(self) -> tuple[str, ...]:
         """Return `cors_origins` as they are compared, without a slash at the end."""

@@ -11,11 +11,18 @@ from codeactions.domain.project import project_not_found
 from codeactions.postgres.codes import CodeStore, CodesWithProtection, ListedCode
 from codeactions.postgres.permissions import PermissionStore
 from codeactions.postgres.projects import ProjectStore
-from codeactions.runtimes import registry
+from codeactions.runtimes import registry, timezones
 from codeactions.services.audited import AuditedDatabase, AuditedTransaction
 from codeactions.services.collaborators import SourceCheck
 
-_SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout")
+_SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout", "timezone")
+
+
+def _as_known(code: Code) -> Code:
+    """Return a code with the names of its language and its time zone as the runtimes know them. Raises `Error`."""
+    language = registry.language_rule().check(registry.name_of(code.language), "language")
+    timezone = None if code.timezone is None else timezones.checked(code.timezone, "timezone")
+    return replace(code, language=language, timezone=timezone)
 
 
 class CodeService:
@@ -33,8 +40,7 @@ class CodeService:
 
         Raises `Error`: invalid (with `error_type`, `line`, `column` for a source), too_large, busy.
         """
-        registry.language_rule().check(draft.language, "language")
-        code = new_code(draft, id=self._audited.new_id(), now=self._audited.now())
+        code = _as_known(new_code(draft, id=self._audited.new_id(), now=self._audited.now()))
         require(caller, Action.CHANGE, code.project_uuid, project_not_found(code.project_uuid))
         if check:
             await self._builds.check(code.language, code.source)
@@ -66,8 +72,7 @@ class CodeService:
         Moving a code, with its history, takes it away from where it was: that needs the right to delete it there.
         """
         read = await self._get(caller, Action.CHANGE, code_id)
-        code = changed_code(read, change, now=self._audited.now())
-        registry.language_rule().check(code.language, "language")
+        code = _as_known(changed_code(read, change, now=self._audited.now()))
         if code.project_uuid != read.project_uuid:
             require(caller, Action.DELETE, read.project_uuid, code_not_found(code_id))
             require(caller, Action.CHANGE, code.project_uuid, project_not_found(code.project_uuid))

@@ -92,6 +92,17 @@ function fail(thrown) {
   output.failure(kind, ...describe(thrown));
 }
 
+/** Sets the time zone, also of programs that the code starts: Bun's own functions give them the environment of its start. */
+function useZone(name) {
+  process.env.TZ = name;
+  const { spawn, spawnSync } = Bun;
+  const around = (start) => (first, second) => {
+    const options = (given) => ({ ...given, env: given?.env ?? process.env });
+    return Array.isArray(first) ? start(first, options(second)) : start(options(first));
+  };
+  Object.assign(Bun, { spawn: around(spawn), spawnSync: around(spawnSync) });
+}
+
 async function main() {
   capture(output);
   process.argv = ["bun", MODULE];
@@ -102,6 +113,7 @@ async function main() {
   const [job, body] = receiveJob(); // nothing before this makes a call wait
   fs.closeSync(JOB_DESCRIPTOR);
   output.limit(job.limits);
+  if (job.timezone) useZone(job.timezone); // else it is UTC
   const request = new Request(job.method, job.path, new Params(job.params), new Headers(job.headers), body);
   const engine = new Engine(request, new Log((level, text) => output.line(level, text)));
   try {

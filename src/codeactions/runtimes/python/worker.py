@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 
 from codeactions.runtimes.invalid_source import InvalidSource
 from codeactions.runtimes.job_input import receive
@@ -89,6 +90,9 @@ def run() -> NoReturn:
 def _perform(job: dict[str, Any], body: bytes) -> bytes:
     """Execute a job and return the frame that ends the run."""
     limits = job["limits"]
+    if "timezone" in job:  # else it is UTC, as in the zygote
+        os.environ["TZ"] = job["timezone"]
+        time.tzset()
     _output.set_limits(lines=limits["log_lines"], characters=limits["log_characters"], size=limits["log_bytes"])
     request = Request(job["method"], job["path"], Params(job["params"]), Headers(job["headers"]), body)
     engine = Engine(request, Log(_output.line))
