@@ -23,7 +23,7 @@ from codeactions.runtimes.protocol import (
     pack_described,
     unpack_described,
 )
-from codeactions.runtimes.python import awaitable, source
+from codeactions.runtimes.python import awaitable, network, source
 from codeactions.runtimes.python.engine import Engine, Headers, Log, Params, Request
 from codeactions.runtimes.python.output import Output, OutputLimitError, finish
 
@@ -54,6 +54,7 @@ def preload(_limits: Limits, _places: dict[str, str]) -> None:
     standard_library = os.path.dirname(os.__file__)
     sys.path[:] = [path for path in sys.path if path.startswith(standard_library)]
     sys.argv = [source.FILE]
+    network.tell_of_none()
     sys.stdout, sys.stderr = _output.stream("info"), _output.stream("error")
     # The interpreter adapts to code that runs often, and writes its findings into the functions; done here, the
     # pages they are on stay shared in every run.

@@ -88,7 +88,7 @@ func Serve[Run Action](run Run) {
 	}
 	defer func() {
 		if raised := recover(); raised != nil {
-			out.failure("exception", fmt.Sprintf("panic: %v", raised), trace(debug.Stack()))
+			out.failure("exception", fmt.Sprintf("panic: %v", raised)+note(raised), trace(debug.Stack()))
 		}
 		// runtime.Goexit, of the goroutine that Run is in.
 		out.failure("exception", "Run ended its goroutine without returning", "")
@@ -127,7 +127,7 @@ func call(run any, engine *Engine) (any, error) {
 
 func describe(err error) string {
 	if message := err.Error(); message != "" {
-		return message
+		return message + note(err)
 	}
 	return fmt.Sprintf("%T", err)
 }
