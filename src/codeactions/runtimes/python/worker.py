@@ -51,8 +51,7 @@ def preload(_limits: Limits, _places: dict[str, str]) -> None:
     """Warm the zygote up, and make it look like a plain interpreter to the code that runs in it."""
     for name in _PRELOADED:
         __import__(name)
-    standard_library = os.path.dirname(os.__file__)
-    sys.path[:] = [path for path in sys.path if path.startswith(standard_library)]
+    sys.path[:] = source.library_path()
     sys.argv = [source.FILE]
     network.tell_of_none()
     sys.stdout, sys.stderr = _output.stream("info"), _output.stream("error")
