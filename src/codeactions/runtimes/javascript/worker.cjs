@@ -92,10 +92,12 @@ function describe(thrown, causesLeft = 8) {
 
 /** Adds to an error of the network why it is one, and returns it: runs have no network. */
 function explained(thrown) {
-  if (process.pid !== 1 || !(thrown instanceof Error)) return thrown; // without walls, runs have the host's
-  const { code, message, path = "" } = thrown;
-  const isAway = NO_WAY.has(code) || (code === "ECONNREFUSED" && ELSEWHERE.test(`${message} ${path}`));
-  if (isAway && !message.includes(NO_NETWORK)) thrown.message = `${message}; ${NO_NETWORK}`;
+  if (process.pid !== 1) return thrown; // without walls, runs have the host's
+  try {
+    const { code, message, path = "" } = thrown;
+    const isAway = NO_WAY.has(code) || (code === "ECONNREFUSED" && ELSEWHERE.test(`${message} ${path}`));
+    if (isAway && !message.includes(NO_NETWORK)) thrown.message = `${message}; ${NO_NETWORK}`;
+  } catch {} // null, or an error with a mind of its own
   return thrown;
 }
 
