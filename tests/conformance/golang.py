@@ -26,6 +26,7 @@ _IMPORTS = {
         "math/big",
         "compress/gzip",
         "net/http",
+        "net",
         "net/url",
         "os",
         "os/exec",

@@ -62,6 +62,76 @@ BROKEN: dict[str, tuple[dict[str, str], dict[str, int], dict[str, str]]] = {
 }
 
 
+# By what is imported: sources, the line, and words of the message.
+IMPORTS: dict[str, tuple[dict[str, str], int, dict[str, str]]] = {
+    "a library": (
+        {
+            "python": "import json\nimport requests\n\ndef Run(engine):\n    return requests.get('x').text\n",
+            "javascript": "import fs from 'node:fs';\nimport axios from 'axios';\nexport const Run = () => axios.get('x');\n",
+            "go": 'package action; import "codeactions"\nimport "github.com/google/uuid"\n\n'
+            "func Run(*codeactions.Engine) { uuid.New() }\n",
+        },
+        2,
+        {
+            "python": "there is no library requests here; runs have Python's standard library",
+            "javascript": 'Could not resolve: "axios": there is no such package here; only what Bun itself has',
+            "go": "could not import github.com/google/uuid: only the standard library and codeactions can be imported",
+        },
+    ),
+    "a library that is not used": (
+        {
+            "python": "import os\nfrom google.cloud import storage\ndef Run(engine): pass\n",
+            "javascript": "\nimport { PubSub } from '@google-cloud/pubsub';\nexport function Run() {}\n",
+            "go": 'package action; import "codeactions"\nimport _ "github.com/google/uuid"\nfunc Run(*codeactions.Engine) {}\n',
+        },
+        2,
+        {
+            "python": "there is no library google here",
+            "javascript": 'Could not resolve: "@google-cloud/pubsub": there is no such package here',
+            "go": "could not import github.com/google/uuid: only the standard library",
+        },
+    ),
+    "another file": (
+        {
+            "python": "import os\nfrom .helper import help\ndef Run(engine): pass\n",
+            "javascript": "\nimport { help } from './helper.js';\nexport const Run = () => help();\n",
+            "go": 'package action; import "codeactions"\nimport helper "./helper"\nfunc Run(*codeactions.Engine) { helper.X() }\n',
+        },
+        2,
+        {
+            "python": "there is nothing to import from .helper: a code is one file",
+            "javascript": 'Could not resolve: "./helper.js": a code is one file',
+            "go": "could not import ./helper: only the standard library",
+        },
+    ),
+    "an address": (
+        {
+            "python": "import os\nimport https.example\ndef Run(engine): pass\n",
+            "javascript": "// see https://esm.sh/lodash\nimport _ from 'https://esm.sh/lodash';\nexport const Run = () => _.VERSION;\n",
+            "go": 'package action; import "codeactions"\nimport x "https://github.com/x/y"\nfunc Run(*codeactions.Engine) { x.X() }\n',
+        },
+        2,
+        {
+            "python": "there is no library https here",
+            "javascript": '"https://esm.sh/lodash" cannot be imported: runs have no network, and only what Bun itself has',
+            "go": "only the standard library and codeactions can be imported",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IMPORTS)
+def test_an_import_of_what_is_not_there_is_told_at_its_line(language: Language, name: str) -> None:
+    sources, line, words = IMPORTS[name]
+    said = refusal(post(language, sources[language.name]))
+    assert words[language.name] in said["error"]["message"]
+    assert (said["line"], said["column"] >= 1) == (line, True)
+    made = post(language, sources[language.name], check="false")
+    assert made.status_code == 201
+    error = language.failure(language.server.client.post(f"/endpoint/{made.json()['id']}"))
+    assert error["type"] == ("exception" if language.name == "python" else "invalid_source")
+
+
 def post(language: Language, source: str, **more: object) -> httpx.Response:
     """Deploy a source, which may be refused."""
     language.deploy(run_return(python="1", javascript="1", go="1"))  # waits until the language is ready

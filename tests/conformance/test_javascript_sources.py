@@ -1,5 +1,6 @@
 """Forms of source that are JavaScript's and TypeScript's."""
 
+import httpx
 import pytest
 from conformance.languages import Language
 
@@ -93,3 +94,59 @@ def test_the_place_of_an_error_in_typescript_is_that_of_the_source(javascript: L
     """
     error = javascript.failure(javascript.call({"javascript": source}))
     assert "at Run (action.ts:7:" in error["traceback"]
+
+
+ADDRESSES = {
+    "import x from 'https://esm.sh/x'; export const Run = () => x;": (1, 15),
+    "import 'http://esm.sh/x';\nexport function Run() {}": (1, 8),
+    '\nexport { Run } from "HTTPS://esm.sh/x.ts";': (2, 21),
+    "export async function Run() {\n  return await import('https://esm.sh/x');\n}": (2, 23),
+    "export async function Run() {\n  return await import(`https://esm.sh/x`);\n}": (2, 23),
+    "const x = require('https://esm.sh/x');\nmodule.exports.Run = () => x;": (1, 19),
+    "import type { T } from 'x';\nimport {\n  y,\n} from 'https://esm.sh/y';\nexport const Run = (e: T) => y;": (4, 8),
+}
+
+
+@pytest.mark.parametrize("source", ADDRESSES)
+def test_an_import_from_an_address_is_refused_at_its_place(javascript: Language, source: str) -> None:
+    answer = _deploy(javascript, source)
+    assert answer.status_code == 400, answer.text
+    said = answer.json()
+    assert (
+        "cannot be imported: runs have no network, and only what Bun itself has can be imported"
+        in (said["error"]["message"])
+    )
+    assert (said["line"], said["column"]) == ADDRESSES[source]
+
+
+def test_an_address_that_is_no_import_is_left_alone(javascript: Language) -> None:
+    source = "const at = 'https://esm.sh/x';\nexport const Run = (engine) => engine.params.get('no') ? import(at) : at;"
+    assert javascript.call({"javascript": source}).text == "https://esm.sh/x"
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        ("import x from 'node:nothing'; export const Run = () => x;", 400),
+        ("import x from 'bun:nothing'; export const Run = () => x;", 400),
+        ("import { DatabaseSync } from 'node:sqlite'; export const Run = () => typeof DatabaseSync;", 201),
+        ("import { Database } from 'bun:sqlite'; import ws from 'ws'; export const Run = () => [Database, ws];", 201),
+        ("export const Run = async () => { try { await import('lodash'); } catch { return 'none'; } };", 201),
+        ("import type { Request } from 'express';\nexport const Run = (engine: Request) => 1;", 201),
+    ],
+)
+def test_modules_of_bun_and_imports_that_may_fail_are_told_from_such_that_are_not_there(
+    javascript: Language, source: str, status: int
+) -> None:
+    assert _deploy(javascript, source).status_code == status
+
+
+def test_words_of_the_bundler_in_a_source_say_nothing_of_it(javascript: Language) -> None:
+    source = 'const text: string = "error: Could not resolve";\nexport const Run = (): string => text;'
+    assert javascript.call({"javascript": source}).text == "error: Could not resolve"
+
+
+def _deploy(javascript: Language, source: str) -> httpx.Response:
+    javascript.deploy({"javascript": "export function Run() {}"})  # waits until the language is ready
+    params = {"name": "x", "language": "typescript", "type": "endpoint", "project_uuid": "p"}
+    return javascript.server.client.post("/code", params=params, content=source.encode())

@@ -18,6 +18,7 @@ COLUMNS = {
         "project_uuid": NAME,
         "timeout": "integer not null 60",
         **BOTH_TIMES,
+        "timezone": "character varying(64)",
     },
     "codelibs": {"id": KEY, "name": NAME, "language": WORD, **BOTH_TIMES},
     "coderuns": {

@@ -17,10 +17,12 @@ def test_a_code_is_made_of_parameters_and_its_source_as_the_body(server: Server)
     assert answer.status_code == 201
     code = answer.json()
     assert list(code) == [
-        "id", "name", "type", "source", "language", "url", "project_uuid", "timeout", "created_at", "updated_at",
+        "id", "name", "type", "source", "language", "url", "project_uuid", "timeout", "timezone", "created_at",
+        "updated_at",
     ]  # fmt: skip
     assert {**code, "id": "", "created_at": "", "updated_at": ""} == {
-        **FIELDS, "id": "", "source": SOURCE, "url": None, "timeout": 60, "created_at": "", "updated_at": "",
+        **FIELDS, "id": "", "source": SOURCE, "url": None, "timeout": 60, "timezone": None, "created_at": "",
+        "updated_at": "",
     }  # fmt: skip
     assert UUID(code["id"]).version == 7
     assert code["created_at"] == code["updated_at"]
@@ -66,6 +68,21 @@ def test_a_source_is_kept_to_the_byte(server: Server) -> None:
     source = "\ufeff# \U0001f40d\r\n\tdef Run(engine):\r pass\n\n\x1b[0m\u2028 \u00a0"
     code_id = server.create(source, check="false")
     assert server.client.get(f"/code/{code_id}").json()["source"] == source
+
+
+OTHER_NAMES = {"typescript": "javascript", "TypeScript": "javascript", "ts": "javascript", "js": "javascript"}
+OTHER_NAMES |= {"Node": "javascript", "Python": "python", "py": "python", "golang": "go", "Go": "go", " go ": "go"}
+
+
+@pytest.mark.parametrize("given", OTHER_NAMES)
+def test_a_language_may_be_given_by_another_name_and_in_any_case(server: Server, given: str) -> None:
+    made = server.client.post("/code", params={**FIELDS, "language": given, "check": "false"}, content=b"source")
+    assert (made.status_code, made.json()["language"]) == (201, OTHER_NAMES[given])
+    code_id = server.create(SOURCE)
+    changed = server.client.patch(
+        f"/code/{code_id}", json={"language": given, "source": "x"}, params={"check": "false"}
+    )
+    assert (changed.status_code, changed.json()["language"]) == (200, OTHER_NAMES[given])
 
 
 @pytest.mark.parametrize("language", ["python", "go", "javascript"])

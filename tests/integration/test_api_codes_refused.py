@@ -29,7 +29,7 @@ WRONG = [
     ("name", "x" * 256),
     ("name", "a\x00b"),
     ("language", "ruby"),
-    ("language", "Python"),
+    ("language", "Pyhton"),
     ("language", ""),
     ("type", "job"),
     ("type", ""),
@@ -126,7 +126,7 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(server: Server, pat
     method = "PATCH" if "{id}" in path else "POST"
     message = refused(server.client.request(method, path.format(id=code_id), content=SOURCE.encode()))
     assert message.startswith("unknown parameter ")
-    assert "language, name, project_uuid, timeout, type, url" in message
+    assert "language, name, project_uuid, timeout, timezone, type, url" in message
 
 
 def test_a_source_of_one_mebibyte_is_taken_and_one_byte_more_is_not(server: Server) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import ordinary_user
 import pytest
 
-TESTS = [str(Path(__file__).parent / f"test_sandbox_{name}.py") for name in ("mounts", "zygotes", "leaks")]
+TESTS = [str(Path(__file__).parent / f"test_sandbox_{name}.py") for name in ("mounts", "zygotes", "leaks", "locks")]
 
 
 @pytest.fixture

@@ -29,7 +29,9 @@ TITLES = [
     "create_code_protections_table",
     "create_audit_log_table",
     "create_identity_events_table",
+    "add_log_level_warning",
     "add_manage_tokens",
+    "add_timezone_to_codes",
 ]
 
 

@@ -1,7 +1,9 @@
-"""How the engine knows that an async function cannot wait."""
+"""What a `Run` may return is waited for, however it came to be awaitable. The unusual kinds of it."""
 
-import opcode
-from collections.abc import AsyncIterator
+import asyncio
+import functools
+import types
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,42 +11,56 @@ import pytest
 from codeactions.runtimes.python import awaitable
 
 
-async def _plain(engine: Any) -> Any:
-    found = [number for number in range(3) if number]
-    try:
-        return {"text": f"{engine}", "found": found, "of": len(found) or None}
-    except ValueError as error:
-        raise RuntimeError("x") from error
+async def _coroutine(result: str = "x") -> str:
+    await asyncio.sleep(0)
+    return result
 
 
-async def _await(engine: Any) -> Any:
-    return await engine
+@types.coroutine
+def _generator() -> Iterator[None]:
+    yield
+    return "x"  # type: ignore[return-value]
 
 
-async def _for(engine: AsyncIterator[Any]) -> None:
-    async for _ in engine:
-        pass
+class _Callable:
+    async def __call__(self) -> str:
+        return await _coroutine()
 
 
-async def _with(engine: Any) -> None:
-    async with engine:
-        pass
+class _Awaitable:
+    def __await__(self) -> Any:
+        return _coroutine().__await__()
 
 
-async def _comprehension(engine: AsyncIterator[Any]) -> list[Any]:
-    return [one async for one in engine]
+async def _handed_on() -> Any:
+    return _coroutine()  # without await
 
 
-@pytest.mark.parametrize("function", [_await, _for, _with, _comprehension, _plain], ids=lambda one: one.__name__)
-def test_the_instruction_tells_whether_a_coroutine_can_wait(function: Any) -> None:
-    instructions = function.__code__.co_code[::2]
-    assert (awaitable.send_instruction() in instructions) == (function is not _plain)
+def _task_of_a_loop_of_its_own() -> Any:
+    return asyncio.new_event_loop().create_task(_coroutine())
 
 
-def test_the_instruction_has_the_number_of_this_python() -> None:
-    assert awaitable.send_instruction() == opcode.opmap["SEND"]
+@pytest.mark.parametrize(
+    "make",
+    [
+        _coroutine,
+        _generator,
+        functools.partial(_coroutine, "x"),
+        _Callable(),
+        _Awaitable,
+        _handed_on,
+        _task_of_a_loop_of_its_own,
+    ],
+    ids=["coroutine", "generator", "partial", "callable", "awaitable", "handed on", "task"],
+)
+def test_whatever_can_be_awaited_is_waited_for(make: Callable[[], Any]) -> None:
+    value = make()
+    assert awaitable.is_awaitable(value)
+    assert awaitable.finish(value) == "x"
 
 
-def test_without_its_number_the_instruction_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(awaitable, "_SEND", None)
-    assert awaitable.send_instruction() == opcode.opmap["SEND"]
+@pytest.mark.parametrize(
+    "value", ["x", None, (one for one in "x"), _coroutine], ids=["text", "None", "generator", "def"]
+)
+def test_anything_else_is_not(value: object) -> None:
+    assert not awaitable.is_awaitable(value)

@@ -1,6 +1,7 @@
 """Runs and their record, with an executor, a recorder and builds that do what a test says."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -74,6 +75,26 @@ async def test_a_job_has_all_that_an_execution_needs() -> None:
     assert (job.id, job.language, job.source, job.artifact) == (RUN, "python", "", "k")
     assert (job.call.body, job.timeout, job.output, job.admission) == (b"b", 60, limits, admission)
     assert bench.recorder.begun[0].extra["artifact"] == "k"
+    execution.answer()
+    await task
+
+
+@pytest.mark.parametrize(
+    ("settings", "own", "zone"),
+    [
+        ({}, None, "UTC"),
+        ({"timezone": "Asia/Tokyo"}, None, "Asia/Tokyo"),
+        ({"timezone": "Asia/Tokyo"}, "Europe/Berlin", "Europe/Berlin"),
+    ],
+    ids=["neither", "the server's", "its own"],
+)
+async def test_a_job_has_the_time_zone_of_its_code_or_else_the_servers(
+    settings: dict[str, str], own: str | None, zone: str
+) -> None:
+    bench = Bench(**settings)
+    task = bench.call(replace(CODE, timezone=own))
+    execution = await bench.started()
+    assert execution.job.timezone == zone
     execution.answer()
     await task
 

@@ -99,6 +99,26 @@ def test_arguments_that_decide(architecture: str, name: str, place: int, refused
         assert {decided(value | high) for value in allowed} == {ALLOW}
 
 
+ASK = 0x7FC00000
+F_GETLK = 5
+
+
+def test_a_question_about_locks_goes_to_the_other_filter_where_there_is_one(architecture: str) -> None:
+    number = ALLOWED[architecture]["fcntl"]
+    own, other = seccomp.program(architecture, locks_answered=True), seccomp.questions_about_locks(architecture)
+    for high in (0, 1 << 32, 0xFFFFFFFF << 32):
+        arguments = [(3, command | high, 0) for command in range(2000)]
+        asked = {command for command, given in enumerate(arguments) if decide(other, 0, number, given) == ASK}
+        refused = {
+            command
+            for command, given in enumerate(arguments)
+            if decide(own, AUDIT[architecture], number, given) != ALLOW
+        }
+        assert (asked, refused) == ({F_GETLK}, {1024, 1025, 1026, 36})
+    others = {name: decide(other, 0, call, (0, F_GETLK)) for name, call in ALLOWED[architecture].items()}
+    assert {name for name, decision in others.items() if decision != ALLOW} == {"fcntl"}
+
+
 def test_a_namespace_flag_is_refused_among_others(architecture: str) -> None:
     program, number = seccomp.program(architecture), ALLOWED[architecture]["clone"]
     for flag in CLONE_FLAGS:
@@ -152,5 +172,6 @@ def test_the_table_lists_none_of_the_calls_that_reach_outside(architecture: str)
 
 
 def test_an_architecture_without_a_table_is_refused() -> None:
-    with pytest.raises(OSError, match="riscv64"):
-        seccomp.program("riscv64")
+    for program in (seccomp.program, seccomp.questions_about_locks):
+        with pytest.raises(OSError, match="riscv64"):
+            program("riscv64")

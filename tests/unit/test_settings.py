@@ -107,3 +107,24 @@ def test_empty_is_absent_for_the_token_and_the_database(monkeypatch: pytest.Monk
 def test_masked_headers_are_a_list_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODEACTIONS_MASKED_HEADERS", " X-One,,cookie ")
     assert read_settings().masked_header_names() == {"x-one", "cookie"}
+
+
+@pytest.mark.parametrize(
+    ("given", "zone"), [("America/Sao_Paulo", "America/Sao_Paulo"), ("europe/berlin", "Europe/Berlin"), ("", "UTC")]
+)
+def test_the_time_zone_of_functions_is_one_that_there_is(
+    given: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEACTIONS_TIMEZONE", given)
+    assert read_settings().known_timezone() == zone
+
+
+def test_an_unknown_time_zone_is_named_with_the_one_that_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEACTIONS_TIMEZONE", "Sao_Paulo")
+    with pytest.raises(Error) as caught:
+        read_settings().known_timezone()
+    assert caught.value.code is ErrorCode.INVALID
+    assert caught.value.message == (
+        "CODEACTIONS_TIMEZONE must be the name of a time zone, such as America/Sao_Paulo, not 'Sao_Paulo'; "
+        "did you mean America/Sao_Paulo?"
+    )

@@ -60,6 +60,7 @@ async def _run(settings: Settings, language: str, source: str, call: Call, timeo
             artifact=prepared.artifact,
             call=call,
             timeout=timeout,
+            timezone=settings.known_timezone(),
             output=settings.output_limits(),
         )
         execution = await LocalExecutor(pool, registry, store).start(job)

@@ -18,6 +18,9 @@ TYPES: tuple[str, ...] = get_args(CodeType)
 SOURCE_LIMIT = 1024 * 1024  # bytes of UTF-8
 TIMEOUT_DEFAULT, TIMEOUT_LEAST, TIMEOUT_MOST = 60, 5, 300  # seconds
 _LONGEST_URL = 512
+DEFAULT_TIMEZONE = "UTC"
+"""The time zone of runs, unless a code or the server's setting says otherwise."""
+_LONGEST_TIMEZONE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,18 @@ class _Url(TextRule):
     def json_schema(self) -> dict[str, Any]:
         description = "http:// or https://; kept as a note. Empty takes it away"
         return {"type": "string", "maxLength": _LONGEST_URL, "description": description}
+
+
+@dataclass(frozen=True, slots=True)
+class _Timezone(TextRule):
+    """The name of a time zone; an empty one is none. Which there are, the runtimes know."""
+
+    def check(self, value: Any, name: str) -> str | None:
+        return None if value == "" else require_text(value, name, _LONGEST_TIMEZONE)
+
+    def json_schema(self) -> dict[str, Any]:
+        description = "Time zone of the runs, such as America/Sao_Paulo. Without one, or empty, it is the server's"
+        return {"type": "string", "maxLength": _LONGEST_TIMEZONE, "description": description}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,7 @@ _Language = Annotated[str, Text(50, "Name of a language")]  # which there are, t
 _SourceText = Annotated[str, _Source()]
 _ProjectUuid = Annotated[str, Text(SHORT_TEXT)]
 _UrlText = Annotated[str, _Url()]
+_TimezoneText = Annotated[str, _Timezone()]
 _Timeout = Annotated[int, WholeNumber(TIMEOUT_LEAST, TIMEOUT_MOST, " of seconds", "Seconds")]
 
 
@@ -71,8 +87,9 @@ _Timeout = Annotated[int, WholeNumber(TIMEOUT_LEAST, TIMEOUT_MOST, " of seconds"
 class Code:
     """A code as it is stored.
 
-    timeout: in seconds. url: a note for the team; the server never calls it. This server writes no None but for `url`,
-    and only what `CodeDraft` takes; other programs may have written anything (see `stored.py`).
+    timeout: in seconds. url: a note for the team; the server never calls it. timezone: of its runs' clock; None is the
+    server's. This server writes no None but for `url` and `timezone`, and only what `CodeDraft` takes; other programs
+    may have written anything.
     """
 
     id: UUID
@@ -83,6 +100,7 @@ class Code:
     url: str | None
     project_uuid: str | None
     timeout: int | None
+    timezone: str | None = None
     created_at: StoredTime
     updated_at: StoredTime
 
@@ -105,11 +123,12 @@ class CodeDraft(Draft):
     url: _UrlText | None = None
     project_uuid: _ProjectUuid
     timeout: _Timeout = TIMEOUT_DEFAULT
+    timezone: _TimezoneText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeChange(Draft):
-    """A change of a code. `url` None takes the URL away."""
+    """A change of a code. `url` None takes the URL away, `timezone` None the time zone."""
 
     noun: ClassVar[str] = "a code"
     name: _Name | Unset = UNSET
@@ -119,6 +138,7 @@ class CodeChange(Draft):
     url: _UrlText | Unset | None = UNSET
     project_uuid: _ProjectUuid | Unset = UNSET
     timeout: _Timeout | Unset = UNSET
+    timezone: _TimezoneText | Unset | None = UNSET
 
 
 def new_code(draft: CodeDraft, *, id: UUID, now: datetime) -> Code:  # noqa: A002

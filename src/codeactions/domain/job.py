@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from codeactions.domain.code import DEFAULT_TIMEZONE
 from codeactions.domain.run import Call
 
 
@@ -44,7 +45,7 @@ class Job:
 
     language: the name of the runtime. source: the text that the runtime gets; empty where it gets a built artifact.
     artifact: the key of that artifact; the executor has or fetches it. call: the request for the function; a build has
-    none. timeout: in seconds, counted from the moment that the job has its slot.
+    none. timeout: in seconds, counted from the moment that the job has its slot. timezone: of the run's clock.
     """
 
     id: UUID
@@ -54,5 +55,6 @@ class Job:
     artifact: str | None = None
     call: Call = field(default_factory=Call)
     timeout: float
+    timezone: str = DEFAULT_TIMEZONE
     output: OutputLimits = field(default_factory=OutputLimits)
     admission: Admission = field(default_factory=Admission)

@@ -7,12 +7,14 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from codeactions.domain.code import DEFAULT_TIMEZONE
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Job, JobKind
 from codeactions.domain.run import ErrorType, Outcome, RunError
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.executor import CANCELLED, Output, Usage
 from codeactions.execution.sandbox_run import SandboxRun
+from codeactions.runtimes import timezones
 from codeactions.runtimes.protocol import Kind, pack_described
 from codeactions.runtimes.registry import Registry
 from codeactions.runtimes.runtime import Form
@@ -83,6 +85,7 @@ class LocalExecutor:
     async def start(self, job: Job) -> LocalExecution:
         """Wait for a slot and start the job in it. Raises `Error` (busy)."""
         runtime = self._runtimes.get(job.language)
+        timezones.require_there(job.timezone)
         is_build = job.kind is JobKind.BUILD
         source, program = await self._input(job, runtime.form)
         try:
@@ -143,5 +146,7 @@ def _frame(job: Job, source: str) -> bytes:
     }
     if job.kind is JobKind.BUILD:
         return pack_described(Kind.JOB, {"language": job.language, **description}, source.encode())
+    if job.timezone != DEFAULT_TIMEZONE:
+        description["timezone"] = job.timezone
     description |= {"run_id": str(job.id), "source": source, "method": call.method, "path": call.path}
     return pack_described(Kind.JOB, {**description, "params": call.params, "headers": call.headers}, call.body)

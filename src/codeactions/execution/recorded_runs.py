@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
-from codeactions.domain.code import Code
+from codeactions.domain.code import DEFAULT_TIMEZONE, Code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import new_id
 from codeactions.domain.job import Admission, Job, OutputLimits
@@ -50,8 +50,8 @@ class Preparer(Protocol):
 class RecordedRuns:
     """Runs codes on an executor and records each run.
 
-    instance: the number under which this server's unfinished runs are found should it die. on_end: called with every
-    run that is over.
+    instance: the number under which this server's unfinished runs are found should it die. timezone: of codes that have
+    none of their own. on_end: called with every run that is over.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class RecordedRuns:
         instance: int,
         limits: OutputLimits | None = None,
         admission: Admission | None = None,
+        timezone: str = DEFAULT_TIMEZONE,
         masked_headers: frozenset[str] = MASKED_HEADERS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_run_id: Callable[[], UUID] = new_id,
@@ -76,6 +77,7 @@ class RecordedRuns:
         self._instance = instance
         self._limits = limits or OutputLimits()
         self._admission = admission or Admission()
+        self._timezone = timezone
         self._masked_headers = masked_headers
         self._now = now
         self._new_run_id = new_run_id
@@ -134,6 +136,7 @@ class RecordedRuns:
             artifact=prepared.artifact,
             call=call,
             timeout=code.seconds,
+            timezone=code.timezone or self._timezone,
             output=self._limits,
             admission=self._admission,
         )

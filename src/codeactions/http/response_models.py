@@ -50,6 +50,7 @@ class CodeModel(_Model):
     url: str | None
     project_uuid: str | None
     timeout: int | None = Field(description="Seconds")
+    timezone: str | None = Field(description="Time zone of the runs; null is the server's CODEACTIONS_TIMEZONE")
     created_at: _StoredTime
     updated_at: _StoredTime
 

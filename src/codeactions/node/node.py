@@ -64,6 +64,7 @@ class Node:
 
     async def _start(self) -> ApiContext:
         settings = self._settings
+        timezone = settings.known_timezone()
         # The sandbox first: on a host without one, the database must stay as it is.
         registry = await asyncio.to_thread(settings.registry)
         artifacts = ArtifactStore(settings.data_dir / "artifacts", settings.artifacts_mb * 1024 * 1024)
@@ -96,6 +97,7 @@ class Node:
             instance=instance,
             limits=settings.output_limits(),
             admission=settings.admission(),
+            timezone=timezone,
             masked_headers=settings.masked_header_names(),
             on_end=metrics.count_run,
         )

@@ -9,11 +9,13 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from codeactions.domain.access import FLOWS_RULES, USUAL_RULES, RoleRules
+from codeactions.domain.code import DEFAULT_TIMEZONE
 from codeactions.domain.errors import invalid
 from codeactions.domain.job import Admission, OutputLimits
 from codeactions.events.config import EventsConfig
 from codeactions.execution.local import BUILD_ZYGOTE
 from codeactions.runtimes.registry import DEFAULT_SETTING, Registry, find
+from codeactions.runtimes.timezones import checked as checked_timezone
 from codeactions.sandbox.config import LauncherConfig, Limits, ZygoteSpec
 
 if TYPE_CHECKING:
@@ -97,6 +99,9 @@ class Settings(BaseSettings):
     node: str = Field(socket.gethostname(), min_length=1, max_length=255, description="This node's name in records")
     examples: bool = Field(True, description="Deploy the examples when the database is new")
     languages: str = Field(DEFAULT_SETTING, description="Languages that this node runs, separated by commas")
+    timezone: str = Field(
+        DEFAULT_TIMEZONE, description="Time zone of functions that have none of their own, such as America/Sao_Paulo"
+    )
     cache_dir: Path | None = Field(
         None,
         description="Folder of the runtimes' own compiled parts; by default `cache` in the data folder",
@@ -221,6 +226,10 @@ class Settings(BaseSettings):
     def role_rules(self) -> RoleRules:
         """Return the role that each action needs."""
         return USUAL_RULES if self.compat is None else FLOWS_RULES
+
+    def known_timezone(self) -> str:
+        """Return `timezone` as the host's files name it. Raises `Error` (invalid) for one that is not there."""
+        return checked_timezone(self.timezone or DEFAULT_TIMEZONE, variable("timezone"))
 
     def origins(self) -> tuple[str, ...]:
         """Return `cors_origins` as they are compared, without a slash at the end."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:  # the command line asks for names and endings alone, and need
 class Language:
     """A language that codes can be written in.
 
-    name: as codes and settings have it. endings: of files with its sources, in lower case, with the dot.
+    name: as codes have it. aliases: other names that people may give it, in lower case.
+    endings: of files with its sources, in lower case, with the dot.
     find: returns the runtime of this node; gets the folder where runtimes keep what is compiled of themselves, and
         raises `Error` (busy) that says what is missing.
     wall_test: a source that tries to get through the sandbox's walls and returns the list of what it managed. Needed of
@@ -24,6 +25,7 @@ class Language:
     """
 
     name: str
+    aliases: tuple[str, ...] = ()
     endings: tuple[str, ...]
     find: Callable[[Path], Runtime]
     wall_test: str = ""

@@ -31,6 +31,16 @@ def language_rule() -> OneOf:
     return OneOf(names())
 
 
+def name_of(given: str) -> str:
+    """Return the name of the language that is called so, by its name or another one, in any case.
+
+    What no language is called is returned as it is, for `language_rule` to refuse.
+    """
+    word = given.strip().lower()
+    called = (language.name for language in LANGUAGES.values() if word in (language.name, *language.aliases))
+    return next(called, given)
+
+
 def endings() -> tuple[str, ...]:
     """Return every file ending that tells a language, with the dot."""
     return tuple(ending for language in LANGUAGES.values() for ending in language.endings)
@@ -77,7 +87,7 @@ def find(languages: Iterable[str], cache_dir: Path) -> Registry:
     """
     found: dict[str, Runtime] = {}
     problems: dict[str, Error] = {}
-    for name in dict.fromkeys((OWN.name, *languages)):
+    for name in dict.fromkeys((OWN.name, *map(name_of, languages))):
         if name not in LANGUAGES:
             raise invalid(f"there is no language {name!r}; there are {', '.join(LANGUAGES)}")
         try:

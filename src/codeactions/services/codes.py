@@ -1,6 +1,7 @@
 """Codes: make, read, change and delete them, as the caller's role allows."""
 
 from dataclasses import asdict, replace
+from typing import Any, TypeVar
 
 from codeactions.domain.access import USUAL_RULES, Action, RoleRules
 from codeactions.domain.audit import AuditAction, AuditThing, changed_values
@@ -12,11 +13,22 @@ from codeactions.domain.project import project_not_found
 from codeactions.postgres.codes import CodeStore, CodesWithProtection, ListedCode
 from codeactions.postgres.permissions import PermissionStore
 from codeactions.postgres.projects import ProjectStore
-from codeactions.runtimes import registry
+from codeactions.runtimes import registry, timezones
 from codeactions.services.audited import AuditedDatabase, AuditedTransaction
 from codeactions.services.collaborators import Ids, SourceCheck
 
-_SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout")
+_Given = TypeVar("_Given", CodeDraft, CodeChange)
+_SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout", "timezone")
+
+
+def _as_known(draft: _Given) -> _Given:
+    """Return it with the names of language and time zone as the runtimes know them. Raises `Error` (invalid)."""
+    known: dict[str, Any] = {}
+    if isinstance(draft.language, str):
+        known["language"] = registry.language_rule().check(registry.name_of(draft.language), "language")
+    if isinstance(draft.timezone, str):
+        known["timezone"] = timezones.checked(draft.timezone, "timezone")
+    return replace(draft, **known)
 
 
 class CodeService:
@@ -43,7 +55,7 @@ class CodeService:
 
         Raises `Error`: invalid (with `error_type`, `line`, `column` for a source), too_large, busy.
         """
-        registry.language_rule().check(draft.language, "language")
+        draft = _as_known(draft)
         code = new_code(draft, id=self._audited.new_id(), now=self._audited.now())
         self._require(caller, Action.CHANGE, draft.project_uuid, project_not_found(draft.project_uuid))
         if check:
@@ -76,7 +88,7 @@ class CodeService:
         Moving a code, with its history, takes it away from where it was: that needs the right to delete it there.
         """
         read = await self._get(caller, Action.CHANGE, code_id)
-        code = changed_code(read, change, now=self._audited.now())
+        code = changed_code(read, _as_known(change), now=self._audited.now())
         if code.project_uuid != read.project_uuid:
             self._require(caller, Action.DELETE, read.project_uuid, code_not_found(code_id))
             self._require(caller, Action.CHANGE, code.project_uuid, project_not_found(code.project_uuid or ""))

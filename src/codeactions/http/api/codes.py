@@ -18,7 +18,7 @@ from codeactions.runtimes import registry
 
 router = APIRouter(tags=["codes"])
 
-_PARAMETERS = ("name", "language", "type", "project_uuid", "timeout", "url")
+_PARAMETERS = ("name", "language", "type", "project_uuid", "timeout", "timezone", "url")
 _RULES = {"language": registry.language_rule()}
 _draft = fields_of(CodeDraft, parameters=_PARAMETERS, takes_source=True, rules=_RULES)
 _change = fields_of(CodeChange, parameters=_PARAMETERS, takes_source=True, rules=_RULES)
@@ -51,6 +51,8 @@ _PAGE_OF_CODES: dict[str, Any] = {
 @router.post("/code", **_CREATE)
 async def create_code(caller: Authenticated, codes: Codes, draft: _Draft, check: _Check = True) -> Code:
     """Make a code. The body is its source, or a JSON object that holds everything.
+
+    Languages have other names, too, such as `typescript`; the code is stored with the one that is listed.
 
     The source is built first: one that its language does not take is 400 with `error_type`, `line` and `column`.
     """

@@ -14,6 +14,7 @@ from codeactions.runtimes.invalid_source import InvalidSource
 
 _ENVIRONMENT = {"HOME": "/nonexistent", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
 _MISTAKE = re.compile(r"^action\.go:(?P<line>\d+)(?::(?P<column>\d+))?: (?P<message>.*(?:\n\t.*)*)", re.M)
+_HAS = "only the standard library and codeactions can be imported"
 _NO_RUN = "the source must have func Run(engine *codeactions.Engine) error"
 
 
@@ -54,7 +55,9 @@ def _invalid(code: int, output: str) -> InvalidSource:
     if found:
         message = " ".join(found["message"].split())
         if message.startswith("could not import "):
-            message = f"{message.partition(' (')[0]}: only the standard library and codeactions can be imported"
+            message = f"{message.partition(' (')[0]}: {_HAS}"
+        elif message.startswith("invalid import path"):  # such as an address, with its https://
+            message = f"{message}: {_HAS}"
         column = int(found["column"]) if found["column"] else None
         return InvalidSource(message, line=int(found["line"]), column=column, listing=output)
     # A mistake in the program around the action means that the action has no Run, or one of another type.

@@ -18,4 +18,4 @@ def _find(cache_dir: Path) -> Runtime:
     return find(cache_dir)
 
 
-GO = Language(name="go", endings=(".go",), find=_find)
+GO = Language(name="go", aliases=("golang",), endings=(".go",), find=_find)

@@ -18,4 +18,9 @@ def _find(cache_dir: Path) -> Runtime:
     return find(cache_dir)
 
 
-JAVASCRIPT = Language(name="javascript", endings=(".js", ".mjs", ".cjs", ".ts", ".mts"), find=_find)
+JAVASCRIPT = Language(
+    name="javascript",
+    aliases=("js", "node", "bun", "typescript", "ts"),
+    endings=(".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"),
+    find=_find,
+)

@@ -11,6 +11,9 @@ const { Output, capture } = require("./output.cjs");
 const JOB_DESCRIPTOR = 3, FRAMES_DESCRIPTOR = 4;
 // Without walls, the folder has the modules of other runs as well.
 const MODULE = process.pid === 1 ? "/tmp/action.js" : `/tmp/action-${crypto.randomUUID()}.js`;
+const NO_NETWORK = "runs have no network";
+const NO_WAY = new Set(["EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "ENOTFOUND"]);
+const ELSEWHERE = /(?<![\d.])(?!127\.|0\.)\d+\.\d+\.\d+\.\d+/; // node:net is refused where others find no way
 const OURS = /\n[^\n]*\/runtimes\/javascript\/[^\n]*/g;
 const { readSync } = fs;
 const output = new Output(FRAMES_DESCRIPTOR);
@@ -87,13 +90,43 @@ function describe(thrown, causesLeft = 8) {
   }
 }
 
+/** Adds to an error of the network why it is one, and returns it: runs have no network. */
+function explained(thrown) {
+  if (process.pid !== 1) return thrown; // without walls, runs have the host's
+  try {
+    const { code, message, path = "" } = thrown;
+    const isAway = NO_WAY.has(code) || (code === "ECONNREFUSED" && ELSEWHERE.test(`${message} ${path}`));
+    if (isAway && !message.includes(NO_NETWORK)) thrown.message = `${message}; ${NO_NETWORK}`;
+  } catch {} // null, or an error with a mind of its own
+  return thrown;
+}
+
+/** Lets `fetch` do so, whose errors are mostly caught. */
+function tellOfNoNetwork() {
+  const own = fetch;
+  const telling = { fetch: (...given) => own(...given).catch((thrown) => { throw explained(thrown); }) }.fetch;
+  globalThis.fetch = Object.assign(telling, own);
+}
+
 function fail(thrown) {
   const kind = thrown instanceof RangeError && thrown.message === "Out of memory" ? "memory" : "exception";
-  output.failure(kind, ...describe(thrown));
+  output.failure(kind, ...describe(explained(thrown)));
+}
+
+/** Sets the time zone, also of programs that the code starts: Bun's own functions give them the environment of its start. */
+function useZone(name) {
+  process.env.TZ = name;
+  const { spawn, spawnSync } = Bun;
+  const around = (start) => (first, second) => {
+    const options = (given) => ({ ...given, env: given?.env ?? process.env });
+    return Array.isArray(first) ? start(first, options(second)) : start(options(first));
+  };
+  Object.assign(Bun, { spawn: around(spawn), spawnSync: around(spawnSync) });
 }
 
 async function main() {
   capture(output);
+  tellOfNoNetwork();
   process.argv = ["bun", MODULE];
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
@@ -102,6 +135,7 @@ async function main() {
   const [job, body] = receiveJob(); // nothing before this makes a call wait
   fs.closeSync(JOB_DESCRIPTOR);
   output.limit(job.limits);
+  if (job.timezone) useZone(job.timezone); // else it is UTC
   const request = new Request(job.method, job.path, new Params(job.params), new Headers(job.headers), body);
   const engine = new Engine(request, new Log((level, text) => output.line(level, text)));
   try {

@@ -1,20 +1,24 @@
-"""How an async `Run` is finished: with an event loop, unless it certainly needs none."""
+"""How an async `Run` is finished: with an event loop as soon as something needs one.
+
+Importing asyncio costs a run 35 ms, and most async functions wait for nothing. So an awaitable is begun without a loop.
+As soon as asyncio is imported, by whatever it calls, or something waits, there is a loop, which goes on from there.
+"""
 
 from __future__ import annotations
 
+import _thread
 import sys
 import types
-
-from codeactions.runtimes.python.source import FILE
+from _contextvars import copy_context
+from collections.abc import Callable, Coroutine
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
 
-# The number of the instruction SEND, by version. `await`, `async for` and `async with` are compiled to it, so without
-# it a coroutine cannot wait for anything. In the zygote, importing `opcode` would cost every run eight page faults.
-_SEND = {(3, 11): 123, (3, 12): 123, (3, 13): 104, (3, 14): 106}.get(sys.version_info[:2])
 _ITERABLE_COROUTINE = 0x100  # inspect.CO_ITERABLE_COROUTINE, of generators that types.coroutine has marked
+# By sniffio libraries find out what loop they are in. It looks for asyncio and does not import it.
+_NEED_LOOP = ("asyncio", "sniffio")
 
 
 def is_awaitable(value: object) -> bool:
@@ -24,42 +28,135 @@ def is_awaitable(value: object) -> bool:
     return isinstance(value, types.GeneratorType) and bool(value.gi_code.co_flags & _ITERABLE_COROUTINE)
 
 
-def finish(value: Any, source: str) -> Any:
-    """Wait for an awaitable that `Run` returned, and return its result. Raises whatever it raises.
+def finish(value: Any) -> Any:
+    """Wait for an awaitable that `Run` returned, and return its result. Raises whatever it raises."""
+    if not any(name in sys.modules for name in _NEED_LOOP):
+        return _Begun(_result_of(value)).finish()
+    import asyncio
 
-    Importing asyncio costs a run 35 ms, so a coroutine that needs no event loop is finished without one.
+    # A future belongs to a loop, and can be waited for in no other.
+    with asyncio.Runner(loop_factory=value.get_loop if asyncio.isfuture(value) else None) as runner:
+        return runner.run(_result_of(value))
+
+
+async def _result_of(value: Any) -> Any:
+    while is_awaitable(value):  # what is around an async function may hand on what that returned
+        value = await value
+    return value
+
+
+class _Begun(Coroutine["Any", "Any", "Any"]):
+    """A coroutine whose first step is made without an event loop.
+
+    To the loop it looks like one that has not begun: the loop's first step gets what its own came to.
     """
-    if _needs_loop(value, source):
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._coroutine = coroutine
+        self._context = copy_context()  # what is set in it before the loop is there has to stay set
+        self._thread = _thread.get_ident()
+        self._watch = _Watch(self._start_loop)
+        self._runner: Any = None
+        self._task: Any = None
+        self._first: Callable[[], Any] | None = None
+
+    def finish(self) -> Any:
+        """Run it to its end and return its result."""
+        hooks = sys.get_asyncgen_hooks()
+        sys.meta_path.insert(0, self._watch)
+        # The loop closes generators at its end, so it has to know of each.
+        sys.set_asyncgen_hooks(self._on_generator, lambda generator: self._loop._asyncgen_finalizer_hook(generator))
+        try:
+            waits_for = self._context.run(self._coroutine.send, None)
+            self._first = lambda: waits_for
+            self._start_loop()
+        except BaseException as error:
+            if self._runner is None:
+                if isinstance(error, StopIteration):
+                    return error.value
+                raise
+            raised = error
+            self._first = lambda: _raise(raised)
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+            self._watch.stop()
+        return self._go_on()
+
+    @property
+    def _loop(self) -> Any:
+        return self._runner.get_loop()
+
+    def _start_loop(self) -> None:
+        """Make a loop and a task of this coroutine, and let both look as if they were running."""
+        self._watch.stop()
+        if self._runner is not None or _thread.get_ident() != self._thread:
+            return
         import asyncio
 
-        async def main() -> Any:
-            return await value
+        self._runner = asyncio.Runner()
+        asyncio._set_running_loop(self._loop)
+        self._task = self._loop.create_task(self, context=self._context)
+        asyncio.tasks._enter_task(self._loop, self._task)
 
-        return asyncio.run(main())
-    try:
-        value.send(None)
-    except StopIteration as stop:
-        return stop.value
-    raise RuntimeError("a coroutine without an await waits for something")
+    def _go_on(self) -> Any:
+        """Let the loop run the task to its end."""
+        import asyncio
+
+        asyncio.tasks._leave_task(self._loop, self._task)
+        asyncio._set_running_loop(None)
+        with self._runner:
+            return self._loop.run_until_complete(self._task)
+
+    def _on_generator(self, generator: Any) -> None:
+        self._start_loop()
+        self._loop._asyncgen_firstiter_hook(generator)
+
+    def send(self, value: Any) -> Any:
+        """Go on to where it waits next, with what it has waited for."""
+        first, self._first = self._first, None
+        return self._coroutine.send(value) if first is None else first()
+
+    def throw(self, *raised: Any) -> Any:
+        """Go on with an exception."""
+        self._first = None
+        return self._coroutine.throw(*raised)
+
+    def close(self) -> None:
+        """End where it waits."""
+        self._coroutine.close()
+
+    def __await__(self) -> Any:
+        raise TypeError("only a loop's task takes this")
 
 
-def _needs_loop(value: object, source: str) -> bool:
-    """Return whether an event loop has to be there.
+class _Watch:
+    """A finder of modules that finds none, but sees to it that an import that needs a loop starts one."""
 
-    A coroutine needs none if its own code waits for nothing and if nothing that it calls could ask for the running
-    loop. The second is certain enough where asyncio is not imported yet and the source, in which the coroutine is
-    defined, does not have the word.
-    """
-    if not isinstance(value, types.CoroutineType) or "asyncio" in sys.modules:
-        return True
-    code = value.cr_code
-    return code.co_filename != FILE or "asyncio" in source or send_instruction() in code.co_code[::2]
+    def __init__(self, imported: Callable[[], None]) -> None:
+        self._imported = imported
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Return what the other finders find; once it is imported, `imported` is called."""
+        if name not in _NEED_LOOP:
+            return None
+        others = [finder for finder in sys.meta_path if finder is not self]
+        spec = next((found for finder in others if (found := finder.find_spec(name, path, target))), None)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def exec_module(module: types.ModuleType) -> None:
+            execute(module)
+            self._imported()
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
 
 
-def send_instruction() -> int:
-    """Return the number of the instruction SEND in this version of Python."""
-    if _SEND is not None:
-        return _SEND
-    import opcode
-
-    return opcode.opmap["SEND"]
+def _raise(error: BaseException) -> Any:
+    raise error

@@ -19,4 +19,4 @@ def _find(_: Path) -> Runtime:
     return find()
 
 
-PYTHON = Language(name="python", endings=(".py",), find=_find, wall_test=WALL_TEST)
+PYTHON = Language(name="python", aliases=("py", "python3"), endings=(".py",), find=_find, wall_test=WALL_TEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 from collections.abc import Callable
@@ -30,6 +31,12 @@ class _Loader:
     def get_source(self, name: str) -> str:
         """Return the source of the one module there is."""
         return self._source
+
+
+def library_path() -> list[str]:
+    """Return where runs look for modules: in the standard library."""
+    standard_library = os.path.dirname(os.__file__)
+    return [path for path in sys.path if path.startswith(standard_library)]
 
 
 def compiled(source: str) -> types.CodeType:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 
 from codeactions.runtimes.invalid_source import InvalidSource
 from codeactions.runtimes.job_input import receive
@@ -22,7 +23,7 @@ from codeactions.runtimes.protocol import (
     pack_described,
     unpack_described,
 )
-from codeactions.runtimes.python import awaitable, source
+from codeactions.runtimes.python import awaitable, network, source
 from codeactions.runtimes.python.engine import Engine, Headers, Log, Params, Request
 from codeactions.runtimes.python.output import Output, OutputLimitError, finish
 
@@ -50,9 +51,9 @@ def preload(_limits: Limits, _places: dict[str, str]) -> None:
     """Warm the zygote up, and make it look like a plain interpreter to the code that runs in it."""
     for name in _PRELOADED:
         __import__(name)
-    standard_library = os.path.dirname(os.__file__)
-    sys.path[:] = [path for path in sys.path if path.startswith(standard_library)]
+    sys.path[:] = source.library_path()
     sys.argv = [source.FILE]
+    network.tell_of_none()
     sys.stdout, sys.stderr = _output.stream("info"), _output.stream("error")
     # The interpreter adapts to code that runs often, and writes its findings into the functions; done here, the
     # pages they are on stay shared in every run.
@@ -89,6 +90,9 @@ def run() -> NoReturn:
 def _perform(job: dict[str, Any], body: bytes) -> bytes:
     """Execute a job and return the frame that ends the run."""
     limits = job["limits"]
+    if "timezone" in job:  # else it is UTC, as in the zygote
+        os.environ["TZ"] = job["timezone"]
+        time.tzset()
     _output.set_limits(lines=limits["log_lines"], characters=limits["log_characters"], size=limits["log_bytes"])
     request = Request(job["method"], job["path"], Params(job["params"]), Headers(job["headers"]), body)
     engine = Engine(request, Log(_output.line))
@@ -106,7 +110,7 @@ def _execute(text: str, engine: Engine, result_bytes: int) -> bytes:
         function = source.load(text)
         value = function(engine)
         if awaitable.is_awaitable(value):
-            value = awaitable.finish(value, text)
+            value = awaitable.finish(value)
         if not engine.result.is_set and value is not None:
             engine.result.set(value)
         return _result(engine, result_bytes)

@@ -49,9 +49,10 @@ class Isolation:
     page of memory that a new process is the first to write costs it about 4 µs, more than most system calls.
     """
 
-    def __init__(self, limits: Limits, *, isolated: bool, data_bytes: int = 0) -> None:
+    def __init__(self, limits: Limits, *, isolated: bool, locks_answered: bool = False, data_bytes: int = 0) -> None:
         """isolated=False (`--insecure-no-sandbox`): a process group of its own and rlimits, no more.
 
+        locks_answered: whether something answers what runs ask about locks (lock_answers.py).
         data_bytes: what comes on top of the memory limit where only an rlimit, which counts reservations, enforces it.
         """
         self._limits = limits
@@ -59,7 +60,7 @@ class Isolation:
         self._isolated = isolated
         inodes = max(1024, limits.tmp_bytes // 4096)
         self._tmp_options = f"size={limits.tmp_bytes},nr_inodes={inodes},mode=1777".encode()
-        self._filter = syscalls.Filter(seccomp.program()) if isolated else None
+        self._filter = syscalls.Filter(seccomp.program(locks_answered=locks_answered)) if isolated else None
 
     def prepare(self) -> None:
         """Limit the zygote itself as far as its runs inherit it."""

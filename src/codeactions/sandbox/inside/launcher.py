@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from codeactions.sandbox.config import LauncherConfig
     from codeactions.sandbox.inside.isolation import Slot
+    from codeactions.sandbox.inside.lock_answers import LockAnswers
 
 _NAMING_MS = 1000  # in which a living zygote tells of a run that it was asked for
 
@@ -39,8 +40,15 @@ class Launcher:
     """The loop of the launcher process. Single-threaded; every wait is in the selector."""
 
     def __init__(
-        self, server: socket.socket, supervisor: socket.socket, config: LauncherConfig, slots: list[Slot]
+        self,
+        server: socket.socket,
+        supervisor: socket.socket,
+        config: LauncherConfig,
+        slots: list[Slot],
+        locks: LockAnswers | None = None,
     ) -> None:
+        """locks: None where nothing answers what runs ask about locks; then the question is refused."""
+        self._locks = locks
         self._server = server
         self._supervisor = supervisor
         self._config = config
@@ -63,6 +71,8 @@ class Launcher:
         self._selector.register(self._server, selectors.EVENT_READ, self._on_server)
         self._selector.register(self._supervisor, selectors.EVENT_READ, self._on_supervisor)
         self._selector.register(reader, selectors.EVENT_READ, self._on_children)
+        if self._locks is not None:
+            self._locks.wait(self._selector)
         with contextlib.suppress(channel.Closed):
             while True:
                 for key, _ in self._selector.select(self._until_next_kill()):
@@ -111,7 +121,8 @@ class Launcher:
                 if root is not None:
                     rootfs.enter(root)
                     os.close(root)
-                zygote.serve(theirs, module, self._slots, self._config.limits, places, isolated=isolated)
+                how = {"isolated": isolated, "locks_answered": self._locks is not None}
+                zygote.serve(theirs, module, self._slots, self._config.limits, places, **how)
             except OSError as error:
                 channel.send(theirs, {"failed": zygote.describe(error)})
             finally:
@@ -125,6 +136,8 @@ class Launcher:
         """Close, in a new zygote, what belongs to the launcher."""
         signal.set_wakeup_fd(-1)
         self._selector.close()
+        if self._locks is not None:
+            os.close(self._locks.listener)
         for sock in (self._server, self._supervisor, *self._wakeup, *(other.sock for other in self._zygotes.values())):
             sock.close()
 
@@ -231,7 +244,7 @@ class Launcher:
             while other.ready and other.asked and other.has_news(_NAMING_MS):
                 if not self._on_zygote(other):
                     break
-        known = {*self._pids, *(z.pid for z in self._zygotes.values())}
+        known = {*self._pids, *(z.pid for z in self._zygotes.values()), self._locks and self._locks.pid}
         for entry in os.listdir("/proc"):
             if not entry.isdigit() or int(entry) in known:
                 continue
@@ -256,6 +269,8 @@ class Launcher:
                 self._finish(pid, status)
             elif (gone := next((z for z in self._zygotes.values() if z.pid == pid), None)) is not None:
                 self._on_zygote_reaped(gone, status)
+            elif self._locks is not None and pid == self._locks.pid:
+                self._locks.wait(self._selector)
             else:
                 self._unclaimed[pid] = status
                 self._forget_unclaimable()

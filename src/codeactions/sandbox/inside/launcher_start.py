@@ -12,6 +12,7 @@ from codeactions.sandbox.config import LauncherConfig, Level
 from codeactions.sandbox.inside import cgroups, rootfs, syscalls
 from codeactions.sandbox.inside.isolation import Slot
 from codeactions.sandbox.inside.launcher import Launcher
+from codeactions.sandbox.inside.lock_answers import LockAnswers
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
@@ -126,8 +127,11 @@ def _launch(sockets: Sockets, config: LauncherConfig, tree: cgroups.CgroupTree, 
         sockets.keep_launchers()
         groups = tree.slots or [cgroups.SlotGroup() for _ in range(config.slots)]
         slots = [Slot(index, 0 if own_uid else index + 1, group) for index, group in enumerate(groups)]
+        locks = None
         if not config.insecure:
             _isolate(from_supervisor, slots, own_uid=own_uid)
+            with contextlib.suppress(OSError):  # a container's own filter may have no room for ours
+                locks = LockAnswers()
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         level = Level(
             namespaces=not config.insecure,
@@ -137,7 +141,7 @@ def _launch(sockets: Sockets, config: LauncherConfig, tree: cgroups.CgroupTree, 
             host_uids="own" if own_uid else "per slot",
         )
         channel.send(server, {"ready": level.to_object(), "cgroup_reason": tree.reason})
-        Launcher(server, from_supervisor, config, slots).serve()
+        Launcher(server, from_supervisor, config, slots, locks).serve()
     except channel.Closed:
         pass
     except OSError as error:

@@ -23,6 +23,7 @@ _ALLOW = 0x7FFF0000
 _KILL_PROCESS = 0x80000000
 _NO_SUCH_CALL = 0x00050000 | errno.ENOSYS
 _NOT_PERMITTED = 0x00050000 | errno.EPERM
+_ASK_LISTENER = 0x7FC00000
 
 _NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # struct seccomp_data
 _AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -39,7 +40,9 @@ _OTHER_TYPES = 0xC  # bits of those that are no stream, datagram or raw socket: 
 _TERMINAL_INJECTION = (0x5412, 0x541C)  # ioctl TIOCSTI, TIOCLINUX
 # fcntl F_GETLK, F_SETLEASE, F_GETLEASE, F_NOTIFY, F_OFD_GETLK: with them two runs could signal each other
 # through a read-only file both see. F_SETLK stays (SQLite needs it): on such files it can only take read locks.
-_FILE_SIGNALS = (5, 1024, 1025, 1026, 36)
+# SQLite needs F_GETLK as well, which lock_answers.py answers where the kernel hands it over.
+_F_GETLK = 5
+_FILE_SIGNALS = (1024, 1025, 1026, 36)
 
 _Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
 
@@ -82,20 +85,21 @@ def _refuse_bits(index: int, bits: int) -> list[_Instruction]:
     ]
 
 
-def _looked_at() -> dict[str, list[_Instruction]]:
+def _looked_at(*, locks_answered: bool) -> dict[str, list[_Instruction]]:
     """The calls whose arguments decide."""
     return {
         "clone": _refuse_bits(0, _NAMESPACES),
         "socket": _allow_sockets(),
         "socketpair": _allow_sockets(),
         "ioctl": _refuse_values(1, _TERMINAL_INJECTION),
-        "fcntl": _refuse_values(1, _FILE_SIGNALS),
+        "fcntl": _refuse_values(1, _FILE_SIGNALS if locks_answered else (_F_GETLK, *_FILE_SIGNALS)),
     }
 
 
-def _ranges(numbers: dict[str, int]) -> list[tuple[int, list[_Instruction]]]:
+def _ranges(numbers: dict[str, int], *, locks_answered: bool) -> list[tuple[int, list[_Instruction]]]:
     """Cut the number line into stretches that are decided alike: (first number, what to do), ascending."""
-    looked_at = {numbers[name]: steps for name, steps in _looked_at().items() if name in numbers}
+    steps_of = _looked_at(locks_answered=locks_answered)
+    looked_at = {numbers[name]: steps for name, steps in steps_of.items() if name in numbers}
     allowed = set(numbers.values())
     refuse: list[_Instruction] = [(_RETURN, 0, 0, _NO_SUCH_CALL)]
     allow: list[_Instruction] = [(_RETURN, 0, 0, _ALLOW)]
@@ -120,13 +124,13 @@ def _search_tree(stretches: list[tuple[int, list[_Instruction]]]) -> list[_Instr
 
 
 @cache
-def program(architecture: str = syscalls.ARCHITECTURE) -> bytes:
+def program(architecture: str = syscalls.ARCHITECTURE, *, locks_answered: bool = False) -> bytes:
     """Return the filter as struct sock_filter[]. Another architecture's calls (32-bit ones, x32) kill the process.
 
+    locks_answered: whether F_GETLK is left to the other filter, that of `questions_about_locks`.
     Raises `OSError` (ENOSYS) on an architecture there is no table for.
     """
-    if architecture not in ALLOWED:
-        raise OSError(errno.ENOSYS, f"no system call table for {architecture}")
+    numbers = _numbers(architecture)
     instructions: list[_Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_JUMP_EQUAL, 1, 0, _AUDIT_ARCHITECTURE[architecture]),
@@ -134,6 +138,33 @@ def program(architecture: str = syscalls.ARCHITECTURE) -> bytes:
         (_LOAD, 0, 0, _NUMBER_AT),
         (_JUMP_AT_LEAST, 0, 1, _X32),
         (_RETURN, 0, 0, _KILL_PROCESS),
-        *_search_tree(_ranges(ALLOWED[architecture])),
+        *_search_tree(_ranges(numbers, locks_answered=locks_answered)),
     ]
+    return _packed(instructions)
+
+
+def questions_about_locks(architecture: str = syscalls.ARCHITECTURE) -> bytes:
+    """Return a filter that hands fcntl F_GETLK over to its listener, and says nothing of other calls.
+
+    Raises `OSError` (ENOSYS) as `program` does.
+    """
+    return _packed(
+        [
+            (_LOAD, 0, 0, _NUMBER_AT),
+            (_JUMP_EQUAL, 0, 3, _numbers(architecture)["fcntl"]),
+            _argument_low(1),
+            (_JUMP_EQUAL, 0, 1, _F_GETLK),
+            (_RETURN, 0, 0, _ASK_LISTENER),
+            (_RETURN, 0, 0, _ALLOW),
+        ]
+    )
+
+
+def _numbers(architecture: str) -> dict[str, int]:
+    if architecture not in ALLOWED:
+        raise OSError(errno.ENOSYS, f"no system call table for {architecture}")
+    return ALLOWED[architecture]
+
+
+def _packed(instructions: list[_Instruction]) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)

@@ -45,13 +45,15 @@ PR_SET_SECCOMP = 22
 PR_SET_NO_NEW_PRIVS = 38
 PR_GET_TID_ADDRESS = 40
 SECCOMP_MODE_FILTER = 2
+_SECCOMP_SET_MODE_FILTER = 1
+_SECCOMP_FILTER_FLAG_NEW_LISTENER = 0x8
 
 ARCHITECTURE = os.uname().machine
 _NUMBERS = {
-    "x86_64": {"capset": 126, "clone": 56, "pivot_root": 155},
-    "aarch64": {"capset": 91, "clone": 220, "pivot_root": 41},
+    "x86_64": {"capset": 126, "clone": 56, "pivot_root": 155, "seccomp": 317},
+    "aarch64": {"capset": 91, "clone": 220, "pivot_root": 41, "seccomp": 277},
 }.get(ARCHITECTURE, {})
-_COMMON_NUMBERS = {"clone3": 435, "close_range": 436, "mount_setattr": 442}
+_COMMON_NUMBERS = {"clone3": 435, "close_range": 436, "pidfd_getfd": 438, "mount_setattr": 442}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # The GIL must not be given away between clone() returning in the child and PyOS_AfterFork_Child.
@@ -233,6 +235,18 @@ class Filter:
         """Put this process and all its children under the filter, for good."""
         result = _libc.prctl(PR_SET_SECCOMP, _long(SECCOMP_MODE_FILTER), self._header, _long(0), _long(0))
         _checked(result, "prctl(PR_SET_SECCOMP)")
+
+    def listen(self) -> int:
+        """Do the same, and return the descriptor by which the filter hands calls over: seccomp_unotify(2)."""
+        how = _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER
+        result = _libc.syscall(_long(_number("seccomp")), *map(_long, how), self._header)
+        return _checked(result, "seccomp(SECCOMP_SET_MODE_FILTER)")
+
+
+def get_descriptor(pidfd: int, descriptor: int) -> int:
+    """Return a descriptor of our own of what another process has open: pidfd_getfd(2)."""
+    result = _libc.syscall(_long(_number("pidfd_getfd")), _long(pidfd), _long(descriptor), _long(0))
+    return _checked(result, "pidfd_getfd")
 
 
 def bring_up(sock: int, interface: str) -> None:

@@ -26,11 +26,19 @@ if TYPE_CHECKING:
 
 
 def serve(
-    sock: socket.socket, module: str, slots: list[Slot], limits: Limits, places: dict[str, str], *, isolated: bool
+    sock: socket.socket,
+    module: str,
+    slots: list[Slot],
+    limits: Limits,
+    places: dict[str, str],
+    *,
+    isolated: bool,
+    locks_answered: bool,
 ) -> None:
     """Fork a run for each message until the launcher is gone or has no more. Does not return in a run either.
 
-    places: mount → path of the host's, for those mounts that could not be made.
+    places: mount → path of the host's, for those mounts that could not be made. isolated, locks_answered: as
+    `Isolation` takes them.
 
     Messages in: `{"slot", "run"}` with the run's ends of its four pipes, and the program that it is to become, if any.
     Messages out: first `{"ready"}`, or `{"failed"}` with the reason, and it returns. Then `{"slot", "run", "pid"}`, or
@@ -40,7 +48,10 @@ def serve(
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     _be_first_to_go()
     try:
-        runtime, prepared = _warm_up(module, limits, places, isolated=isolated)
+        runtime = importlib.import_module(module)
+        data_bytes = getattr(runtime, "DATA_BYTES", 0)
+        prepared = isolation.Isolation(limits, isolated=isolated, locks_answered=locks_answered, data_bytes=data_bytes)
+        _warm_up(runtime, prepared, limits, places)
     except BaseException as error:  # SystemExit as well: whatever it is, this zygote is of no use
         channel.send(sock, {"failed": describe(error)})
         return
@@ -75,18 +86,13 @@ def describe(error: BaseException) -> str:
     return channel.reason(f"{type(error).__name__}: {message}")
 
 
-def _warm_up(
-    module: str, limits: Limits, places: dict[str, str], *, isolated: bool
-) -> tuple[ModuleType, isolation.Isolation]:
-    """Import the module and let it preload. Raises whatever the module raises."""
-    runtime = importlib.import_module(module)
-    prepared = isolation.Isolation(limits, isolated=isolated, data_bytes=getattr(runtime, "DATA_BYTES", 0))
+def _warm_up(runtime: ModuleType, prepared: isolation.Isolation, limits: Limits, places: dict[str, str]) -> None:
+    """Limit this process as its runs will be, and let the module preload. Raises whatever the module raises."""
     prepared.prepare()
     os.nice(5)  # forking ahead must not be in the way of calls under way; inherited where there is no cpu cgroup
     runtime.preload(limits, places)
     gc.collect()
     gc.freeze()  # or the first collection in each run would copy every page of what was just imported
-    return runtime, prepared
 
 
 def _be_first_to_go() -> None:

@@ -45,6 +45,19 @@ type job struct {
 	Params  [][2]string `json:"params"`
 	Headers [][2]string `json:"headers"`
 	Limits  limits      `json:"limits"`
+	// Timezone is "" for UTC.
+	Timezone string `json:"timezone"`
+}
+
+// The job is taken before the variables of the action's package are made, which may use the clock.
+var given, body = taken()
+
+func taken() (job, []byte) {
+	given, body := receive()
+	if given.Timezone != "" {
+		os.Setenv("TZ", given.Timezone) // which time.Local looks at when it is first used
+	}
+	return given, body
 }
 
 // Action lists the types that Run may have.
@@ -56,7 +69,6 @@ type Action interface {
 func Serve[Run Action](run Run) {
 	syscall.CloseOnExec(jobDescriptor)
 	syscall.CloseOnExec(framesDescriptor)
-	given, body := receive()
 	out := newOutput(framesDescriptor, given.Limits)
 	// Always in this order: it is the order in which last lines without an end are written.
 	os.Stdout = replaced(out, "info", os.Stdout)
@@ -76,7 +88,7 @@ func Serve[Run Action](run Run) {
 	}
 	defer func() {
 		if raised := recover(); raised != nil {
-			out.failure("exception", fmt.Sprintf("panic: %v", raised), trace(debug.Stack()))
+			out.failure("exception", fmt.Sprintf("panic: %v", raised)+note(raised), trace(debug.Stack()))
 		}
 		// runtime.Goexit, of the goroutine that Run is in.
 		out.failure("exception", "Run ended its goroutine without returning", "")
@@ -115,7 +127,7 @@ func call(run any, engine *Engine) (any, error) {
 
 func describe(err error) string {
 	if message := err.Error(); message != "" {
-		return message
+		return message + note(err)
 	}
 	return fmt.Sprintf("%T", err)
 }
