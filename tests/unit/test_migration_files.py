@@ -29,6 +29,7 @@ TITLES = [
     "create_code_protections_table",
     "create_audit_log_table",
     "create_identity_events_table",
+    "add_log_level_warning",
 ]
 
 
