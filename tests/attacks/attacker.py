@@ -35,7 +35,7 @@ def name_process(name):
 RAW = """
 import json, os, struct, time
 FRAMES = 4
-JOB, LOG, RESULT, FAILURE = 1, 2, 3, 4
+JOB, LOG, RESULT, FAILURE, TEXT = 1, 2, 3, 4, 5
 
 def send(data):
     while data:

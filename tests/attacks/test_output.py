@@ -19,6 +19,9 @@ FLOODS = {
     "a child": "subprocess.run(['yes'])",
     "many children": "[subprocess.Popen(['yes']) for _ in range(8)]; time.sleep(60)",
     "frames of empty log lines": "while True: os.write(4, b'\\2\\0\\0\\0\\1\\1' * 10000)",
+    "frames of empty text": "while True: os.write(4, b'\\5\\0\\0\\0\\1\\1' * 10000)",
+    "frames of text without a line feed": "while True: os.write(4, b'\\5\\0\\0\\0\\2\\1x' * 9000)",
+    "frames of line feeds": "while True: os.write(4, (b'\\5\\0\\0\\x27\\x11\\3' + b'\\n' * 10000) * 6)",
     "an exception that hides everything else": """
     while True:
         try: print('x' * 10000)
@@ -36,9 +39,9 @@ def test_a_flood_of_output_ends_its_run(server: Server, flood: str) -> None:
 
 
 # The time of others is not the flood's to take: another run answers meanwhile.
-def test_the_server_answers_others_during_a_flood(server: Server) -> None:
-    source = "import os\ndef Run(engine):\n    while True: os.write(4, b'\\2\\0\\0\\0\\1\\1' * 10000)\n"
-    code_id = server.create(source)
+@pytest.mark.parametrize("flood", ["frames of empty log lines", "frames of text without a line feed"])
+def test_the_server_answers_others_during_a_flood(server: Server, flood: str) -> None:
+    code_id = server.create(f"import os\ndef Run(engine):\n    {FLOODS[flood]}\n")
     with ThreadPoolExecutor() as threads:
         floods = [threads.submit(server.client.post, f"/endpoint/{code_id}") for _ in range(3)]
         answers = [server.client.get("/healthz").status_code]

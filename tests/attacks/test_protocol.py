@@ -17,6 +17,7 @@ def call_raw(server: Server, *statements: str, **request: Any) -> Any:
 
 MALFORMED = {
     "an unknown kind": "send(frame(9, b''))",
+    "the next unknown kind": "send(frame(6, b''))",
     "kind 0": "send(bytes(100))",
     "a job": "send(described(JOB, {'source': 'x'}))",
     "random bytes": "send(os.urandom(100000))",
@@ -28,6 +29,10 @@ MALFORMED = {
     "a failure over its bound": "send(b'\\4' + struct.pack('!I', 65537))",
     "a log line without a level": "send(frame(LOG, b''))",
     "a log line of an unknown level": "send(frame(LOG, b'\\x07line'))",
+    "text over its bound": "send(b'\\5' + struct.pack('!I', 40000))",
+    "text without a level": "send(frame(TEXT, b''))",
+    "text of an unknown level": "send(frame(TEXT, b'\\x07text'))",
+    "text of no stream": "send(frame(TEXT, b'\\2text'))",
     "an empty result": "send(frame(RESULT, b''))",
     "a description longer than its frame": "send(frame(RESULT, b'\\xff\\xff\\xff\\xff{}'))",
     "a description that is not JSON": "send(described(RESULT, b'{\"status_code\": 200,'))",
@@ -204,10 +209,13 @@ def test_only_the_first_end_counts(server: Server) -> None:
 
 def test_lines_after_the_end_are_not_in_the_log(server: Server) -> None:
     answer = call_raw(
-        server, "send(frame(LOG, b'\\1before') + result() + frame(LOG, b'\\1after'))", "os.write(1, b'later')"
+        server,
+        "send(frame(TEXT, b'\\1beg') + frame(LOG, b'\\1before') + result())",
+        "send(frame(LOG, b'\\1after') + frame(TEXT, b'\\1un'))",
+        "os.write(1, b'later')",
     )
     success(server, answer)
-    assert ("info", "before") in server.logs(answer)
+    assert server.logs(answer)[:2] == [("info", "before"), ("info", "beg")]
     assert "after" not in [content for _, content in server.logs(answer)]
 
 

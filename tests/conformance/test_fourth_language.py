@@ -104,7 +104,7 @@ def command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("name", ["a.toy", "b.TY"])
 def test_a_file_is_run_by_its_ending(command_line: Path, name: str, capfd: pytest.CaptureFixture[str]) -> None:
     file = command_line / name
-    file.write_text("log one\nlog two\nanswer three")
+    file.write_text("log one\nprint tw\nprint o\nanswer three")
     assert run_file(file, params=[], headers=[], body="", method="POST", timeout=10) == 0
     said = capfd.readouterr()
     assert said.out.strip() == "three"

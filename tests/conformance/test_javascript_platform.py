@@ -135,12 +135,21 @@ CONSOLE: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "log": ("console.log('a', 1, null)", [("info", "a 1 null")]),
     "info": ("console.info('a')", [("info", "a")]),
     "debug": ("console.debug('a')", [("debug", "a")]),
-    "warn": ("console.warn('a')", [("error", "a")]),
+    "warn": ("console.warn('a')", [("warning", "a")]),
     "error": ("console.error('a')", [("error", "a")]),
     "nothing": ("console.log()", [("info", "")]),
     "formats": ("console.log('%s is %d%%', 'a', 5, 'b')", [("info", "a is 5% b")]),
     "objects": ("console.log({a: [1, {b: 2}]})", [("info", "{ a: [ 1, [Object ...] ] }")]),
-    "lines": ("console.error('a\\nb')", [("error", "a"), ("error", "b")]),
+    "lines": ("console.error('a\\nb')", [("error", "a\nb")]),
+    "trace": ("(function f() { console.trace('a %d', 1) })()", []),
+    "dirxml": ("console.dirxml({a: 1})", [("info", "{ a: 1 }")]),
+    "write": ("console.write('a'); console.write('b\\n', 'c')", [("info", "ab"), ("info", "c")]),
+    "an object of many lines": ("console.info({a: 'x'.repeat(50), b: 'y'.repeat(50)})", []),
+    "a warning of the process": ("process.emitWarning('a', 'Own'); await Bun.sleep(1)", [("warning", "Own: a")]),
+    "the module": (
+        "require('node:console').warn('a'); (await import('node:console')).log('b\\nc')",
+        [("warning", "a"), ("info", "b\nc")],
+    ),
     "dir": ("console.dir({a: 1})", [("info", "{ a: 1 }")]),
     "assert": ("console.assert(true, 'a'); console.assert(false, 'b')", [("error", "Assertion failed: b")]),
     "count": (
@@ -149,7 +158,7 @@ CONSOLE: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ),
     "group": (
         "console.group('a'); console.log('b\\nc'); console.groupEnd(); console.log('d')",
-        [("info", "a"), ("info", "  b"), ("info", "  c"), ("info", "d")],
+        [("info", "a"), ("info", "  b\n  c"), ("info", "d")],
     ),
     "stdout": ("process.stdout.write('a'); process.stdout.write('b\\nc\\n')", [("info", "ab"), ("info", "c")]),
     "stderr": ("process.stderr.write('a\\n')", [("error", "a")]),
@@ -167,6 +176,10 @@ def test_console_writes_to_the_log_by_its_levels(javascript: Language, name: str
     call, expected = CONSOLE[name]
     if name == "objects":
         expected = [("info", "{ a: [ 1, { b: 2 } ] }")]
+    if name == "an object of many lines":
+        expected = [("info", f"{{\n  a: '{'x' * 50}',\n  b: '{'y' * 50}'\n}}")]
+    if name == "trace":
+        expected = [("error", "Trace: a 1\n    at f (action.js:2:29)\n    at Run (action.js:2:44)")]
     if name == "a stream":
         expected = [("info", "a"), ("info", "b")]
     assert javascript.lines(run(javascript=call + ";")) == expected
@@ -183,5 +196,6 @@ def test_console_timers_and_tables_keep_their_place(javascript: Language) -> Non
     assert contents[1].startswith("a: ")
     assert contents[1].endswith("ms b")
     assert contents[2].startswith("a: ")
-    assert "c" in contents[4]
-    assert contents[-1] == "end"
+    assert "c" in contents[3]
+    assert "2" in contents[3]
+    assert contents[4:] == ["end"]

@@ -9,28 +9,35 @@ def test_lines_are_kept_by_level_and_in_order(language: Language) -> None:
         python="""
             engine.log.info("one")
             engine.log.debug("two")
-            engine.log.error("three")
+            engine.log.warning("three")
+            engine.log.warn("four")
+            engine.log.error("five")
             for number in range(60):
                 engine.log.info("%d of %s", number, "many")
         """,
         javascript="""
             engine.log.info("one");
             engine.log.debug("two");
-            engine.log.error("three");
+            engine.log.warning("three");
+            engine.log.warn("four");
+            engine.log.error("five");
             for (let number = 0; number < 60; number++) engine.log.info("%d of %s", number, "many");
         """,
         go="""
             engine.Log.Info("one")
             engine.Log.Debug("two")
-            engine.Log.Error("three")
+            engine.Log.Warning("three")
+            engine.Log.Warn("four")
+            engine.Log.Error("five")
             for number := range 60 {
                 engine.Log.Info("%d of %s", number, "many")
             }
         """,
     )
     logs = language.lines(sources)
-    assert logs[:3] == [("info", "one"), ("debug", "two"), ("error", "three")]
-    assert logs[3:] == [("info", f"{number} of many") for number in range(60)]
+    levels = [("info", "one"), ("debug", "two"), ("warning", "three"), ("warning", "four"), ("error", "five")]
+    assert logs[:5] == levels
+    assert logs[5:] == [("info", f"{number} of many") for number in range(60)]
 
 
 # By what is logged: the arguments in Python, JavaScript and Go, and the line: one for all, or one each.
@@ -68,7 +75,7 @@ def test_printing_goes_to_the_log_line_by_line(language: Language) -> None:
         javascript="""
             console.log("a", 1);
             console.log();
-            console.log("b\\nc");
+            process.stdout.write("b\\nc\\n");
             process.stdout.write("d");
             process.stdout.write("e\\n");
         """,
@@ -107,15 +114,41 @@ def test_the_languages_own_logging_ends_up_in_the_log_and_in_order(language: Lan
         """,
         go="""
             log.SetFlags(0)
-            log.Print("careful")
+            slog.Warn("careful")
             engine.Log.Info("then")
-            slog.Error("worse")
+            log.Print("worse")
         """,
     )
     logs = language.lines(sources)
-    assert [level for level, _ in logs] == ["error", "info", "error"]
+    assert [level for level, _ in logs] == ["warning", "info", "error"]
     for (_, content), word in zip(logs, ("careful", "then", "worse"), strict=True):
         assert word in content
+
+
+def test_one_message_of_a_logger_is_one_entry_however_many_lines_it_has(language: Language) -> None:
+    sources = run(
+        python="""
+            import logging
+            engine.log.info("a\\nb")
+            logging.error("a\\nb")
+            logging.error("%s", {"name": "x" * 70, "items": ["y" * 70]})
+        """,
+        javascript="""
+            engine.log.info("a\\nb");
+            console.error("a\\nb");
+            console.error({name: "x".repeat(70), items: ["y".repeat(70)]});
+        """,
+        go="""
+            engine.Log.Info("a\\nb")
+            log.SetFlags(0)
+            log.Print("a\\nb")
+            log.Printf("%v", map[string]any{"name": strings.Repeat("x", 70), "items": []string{strings.Repeat("y", 70)}})
+        """,
+    )
+    one, other, thing = language.lines(sources)
+    assert (one, other, thing[0]) == (("info", "a\nb"), ("error", "a\nb"), "error")
+    assert "x" * 70 in thing[1]
+    assert "y" * 70 in thing[1]
 
 
 def test_printed_and_logged_lines_keep_their_order(language: Language) -> None:

@@ -72,6 +72,60 @@ def test_windows_line_ends_are_line_ends(python: Language, way: str) -> None:
     assert [(level, content.removesuffix("\r")) for level, content in logs] == [("info", "a"), ("info", "b")]
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        "threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]\n"
+        "[thread.start() for thread in threads]\n[thread.join() for thread in threads]",
+        "with concurrent.futures.ThreadPoolExecutor(4) as threads: list(threads.map(work, range(4)))",
+        "[_thread.start_new_thread(work, (n,)) for n in range(4)]\nwhile len(done) < 4: pass",
+        "async def all_of_them(): await asyncio.gather(*(asyncio.to_thread(work, n) for n in range(4)))\n"
+        "asyncio.run(all_of_them())",
+    ],
+    ids=["threads", "a pool", "bare threads", "asyncio"],
+)
+def test_lines_that_threads_print_are_whole(python: Language, start: str) -> None:
+    body = "\n".join(
+        [
+            "import _thread, asyncio, concurrent.futures, threading",
+            "done = []",
+            "def work(n):",
+            "    for i in range(100): print(n, 'x' * 300, i)",
+            "    done.append(n)",
+            "print('begun ', end='')",
+            start,
+            "print('last', end='')",
+        ]
+    )
+    expected = [f"{n} {'x' * 300} {i}" for n in range(4) for i in range(100)]
+    found = [content.removeprefix("begun ") for _, content in lines(python, body)]
+    assert sorted(found) == sorted([*expected, "last"])
+
+
+def test_what_a_thread_has_flushed_is_there_when_the_run_is_ended(python: Language) -> None:
+    body = """
+        import os, threading
+        def work():
+            print("step 1 ...", end=" ", flush=True)
+            os._exit(0)
+        def Run(engine):
+            threading.Thread(target=work).start()
+            threading.Event().wait()
+    """
+    assert python.logs(python.call({"python": body})) == [("info", "step 1 ... ")]
+
+
+def test_a_stream_that_was_put_back_leads_to_the_log(python: Language) -> None:
+    body = (
+        "import io, logging\nsys.stdout = io.StringIO()\nprint('gone')\nsys.stdout = sys.__stdout__\nprint('a', end='')"
+    )
+    assert lines(python, body) == [("info", "a")]
+    assert lines(
+        python,
+        "import logging\nlogging.StreamHandler(sys.__stderr__).emit(logging.makeLogRecord({'levelno': 30, 'msg': 'a'}))",
+    ) == [("warning", "a")]
+
+
 def test_a_stream_that_was_closed_or_replaced_harms_nothing(python: Language) -> None:
     assert lines(python, "engine.log.info('a')\nsys.stdout.close()\nsys.stderr = None") == [("info", "a")]
     assert lines(python, "import io\nsys.stdout = io.StringIO()\nprint('gone')\nengine.log.info('kept')") == [

@@ -144,7 +144,7 @@ def test_a_database_of_the_go_service_takes_the_later_migrations(url: str, datab
         "d": [],
     }
     database.execute(
-        "INSERT INTO codelogs (run_id, code_id, type, content) VALUES (%s, %s, 'info', 'x')",
+        "INSERT INTO codelogs (run_id, code_id, type, content) VALUES (%s, %s, 'warning', 'x')",
         (run_id, uuid4()),
     )
     database.execute("UPDATE coderuns SET status = 'completed' WHERE id = %s", (run_id,))
@@ -153,6 +153,56 @@ def test_a_database_of_the_go_service_takes_the_later_migrations(url: str, datab
     assert migrate(url, "down", str(len(VERSIONS) - 5)) == 0
     assert rows(database) == [(5, False)]
     assert "codelogs" not in relations(database)
+
+
+# The Go tool sends a whole file as one query; ours does the same within its own transaction.
+@pytest.mark.parametrize("tool", ["ours", "one query"])
+def test_no_log_line_is_lost_when_warnings_come_and_go(tool: str, url: str, database: Connection) -> None:
+    def step(direction: str) -> None:
+        if tool == "ours":
+            assert migrate(url, direction, "1") == 0
+        else:
+            with psycopg.ClientCursor(database) as cursor:
+                cursor.execute((DIRECTORY / f"000014_add_log_level_warning.{direction}.sql").read_bytes())
+
+    def line(level: str) -> None:
+        database.execute(
+            "INSERT INTO codelogs (run_id, code_id, type, content) VALUES (%s, %s, %s, %s)", (*ids, level, level)
+        )
+
+    def kept() -> list[tuple[str, str]]:
+        return database.execute("SELECT content, type FROM codelogs ORDER BY content").fetchall()
+
+    assert migrate(url, "goto", "13") == 0
+    code_id, run_id = uuid4(), uuid4()
+    database.execute(
+        "INSERT INTO codes (id, name, type, source, language, project_uuid) VALUES (%s, '', 'flow', '', 'go', '')",
+        (code_id,),
+    )
+    database.execute("INSERT INTO coderuns (id, code_id, status) VALUES (%s, %s, 'completed')", (run_id, code_id))
+    ids = (run_id, code_id)
+    line("error")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        line("warning")
+    step("up")
+    line("info")
+    line("warning")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        line("notice")
+    assert kept() == [("error", "error"), ("info", "info"), ("warning", "warning")]
+    step("down")
+    assert kept() == [("error", "error"), ("info", "info"), ("warning", "error")]
+    with pytest.raises(psycopg.errors.CheckViolation):
+        line("warning")
+    step("up")
+    line("warning")
+
+
+def test_the_wider_rule_of_log_levels_reads_no_line(url: str, database: Connection) -> None:
+    """A large table would be locked meanwhile. What the narrower rule has let in need not be read again."""
+    upgrade(url)
+    rule = "SELECT convalidated FROM pg_constraint WHERE conname = 'codelogs_type_check'"
+    assert database.execute(rule).fetchone() == (False,)
 
 
 class TestState:

@@ -109,9 +109,9 @@ class TestRules:
     def test_codelogs(self, tables: Connection) -> None:
         insert = "INSERT INTO codelogs (run_id, code_id, type, content) VALUES (%s, gen_random_uuid(), %s, '')"
         run_id = coderun(tables, "started")
-        for kind in ("debug", "info", "error"):
+        for kind in ("debug", "info", "warning", "error"):
             self.check(tables, None, insert, (run_id, kind))
-        self.check(tables, "codelogs_type_check", insert, (run_id, "warning"))
+        self.check(tables, "codelogs_type_check", insert, (run_id, "notice"))
         self.check(tables, "codelogs_run_id_fkey", insert, (uuid4(), "info"))
 
     def test_deleting_a_code_takes_its_runs_and_their_logs_along(self, tables: Connection) -> None:

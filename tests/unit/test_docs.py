@@ -9,6 +9,7 @@ from codeactions.domain.errors import ErrorCode
 from codeactions.domain.run import ErrorType
 from codeactions.examples import examples
 from codeactions.node.settings import Settings, variable
+from codeactions.runtimes.protocol import LOG_LEVELS
 from codeactions.runtimes.python import worker
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,7 @@ def test_the_closed_sets_are_told_in_full() -> None:
     functions, api = (ROOT / "docs/functions.md").read_text(), (ROOT / "docs/api.md").read_text()
     assert [kind for kind in ErrorType if kind != ErrorType.INTERNAL and f"`{kind}`" not in functions] == []
     assert [code for code in ErrorCode if f"`{code}`" not in api] == []
+    assert [level for level in LOG_LEVELS if f"`{level}`" not in functions] == []
 
 
 def test_the_modules_that_cost_nothing_are_named() -> None:

@@ -17,7 +17,7 @@ from codeactions.runtimes.protocol import (
     unpack_described,
 )
 
-BOUNDS = {Kind.LOG: 100, Kind.RESULT: 1000, Kind.FAILURE: 500}
+BOUNDS = {Kind.LOG: 100, Kind.TEXT: 101, Kind.RESULT: 1000, Kind.FAILURE: 500}
 frames = some.lists(
     some.one_of(*(some.tuples(some.just(kind), some.binary(max_size=bound)) for kind, bound in BOUNDS.items())),
     max_size=10,
@@ -59,7 +59,7 @@ def test_a_frame_at_its_bound_is_taken_and_one_over_it_refused_by_its_header(kin
             list(Reader(BOUNDS).feed(HEADER.pack(kind, length)))
 
 
-@pytest.mark.parametrize("number", [0, Kind.JOB, 5, 128, 255])
+@pytest.mark.parametrize("number", [0, Kind.JOB, 6, 128, 255])
 def test_a_kind_that_may_not_come_is_malformed(number: int) -> None:
     with pytest.raises(Malformed, match=str(number)):
         list(Reader(BOUNDS).feed(HEADER.pack(number, 0)))

@@ -18,8 +18,9 @@ EXPECTED = {
     "log frame": Kind.LOG,
     "result frame": Kind.RESULT,
     "failure frame": Kind.FAILURE,
+    "text frame": Kind.TEXT,
     "meta limit": protocol.META_LIMIT,
-    "longest partial": protocol.LONGEST_PARTIAL,
+    "piece bytes": protocol.PIECE_BYTES,
     "most headers": protocol.MOST_HEADERS,
     "name limit": protocol.NAME_LIMIT,
     "value limit": protocol.VALUE_LIMIT,
@@ -29,6 +30,7 @@ IN_JAVASCRIPT = {
     "log frame": "LOG",
     "result frame": "RESULT",
     "failure frame": "FAILURE",
+    "text frame": "TEXT",
 }
 
 

@@ -22,6 +22,7 @@ from codeactions.sandbox.server.pool import SandboxPool
 
 _PREPARING_SECONDS = 600.0
 _ENDING_SECONDS = 10.0
+_UNDER = "\n" + " " * 8  # the further lines of a log line stand below its first
 
 
 def run_file(file: Path, *, params: list[str], headers: list[str], body: str, method: str, timeout: int) -> int:
@@ -107,7 +108,7 @@ def _split(text: str, separator: str, option: str, form: str) -> tuple[str, str]
 
 def _print(outcome: Outcome) -> int:
     for line in outcome.logs:
-        print(f"{line.level:5} {line.content}", file=sys.stderr)
+        print(f"{line.level:7} {line.content}".replace("\n", _UNDER), file=sys.stderr)
     if outcome.logs_dropped:
         print(f"… {outcome.logs_dropped} further log lines were dropped", file=sys.stderr)
     memory = f", {outcome.memory_peak / 1048576:.1f} MB" if outcome.memory_peak else ""

@@ -1,12 +1,13 @@
-"""The log of one execution: lines from the engine and raw output, kept within the limits."""
+"""The log of one execution: lines from the engine, printed text and raw output, kept within the limits."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 from codeactions.domain.job import OutputLimits
 from codeactions.domain.log import LogLine
+from codeactions.runtimes.protocol import LOG_LEVELS, Kind, Malformed
 
-_FRAME_COST = 128  # bytes that a line from the engine counts for beside its text: a flood of empty ones is work as well
+_FRAME_COST = 128  # bytes that a frame counts for beside its text: a flood of empty ones is work as well
 
 
 class LogCollector:
@@ -16,8 +17,11 @@ class LogCollector:
         self._limits = limits
         self._now = now
         self._bytes = 0
-        # Level → the beginning of a line whose end has not come yet; standard output's is kept before the other.
-        self._unfinished = {"info": b"", "error": b""}
+        # Level → the beginning of a line whose end has not come yet. What the engine prints and what comes through the
+        # pipes are lines of their own: which of the two comes first is left to chance. At the end they are kept in this
+        # order, standard output's before the other.
+        self._printed = {"info": bytearray(), "error": bytearray()}
+        self._raw = {"info": bytearray(), "error": bytearray()}
         self.lines: list[LogLine] = []
         self.dropped = 0
 
@@ -29,24 +33,26 @@ class LogCollector:
         """Whether more came than `log_bytes`."""
         return self._bytes > self._limits.log_bytes
 
-    def add_line(self, level: str, content: bytes) -> None:
-        """Take one line that the engine sent."""
+    def add_frame(self, kind: Kind, payload: bytes) -> None:
+        """Take a LOG or TEXT frame of the engine: an entry, line feeds in it or not, or printed text, cut anywhere.
+
+        Raises `Malformed`.
+        """
+        if not payload or payload[0] >= len(LOG_LEVELS):
+            raise Malformed("a log line of no known level")
+        level, content = LOG_LEVELS[payload[0]], payload[1:]
         self._bytes += _FRAME_COST + len(content)
-        self._keep(level, content)
+        if kind == Kind.LOG:
+            self._keep(level, content)
+        elif level in self._printed:
+            self._join(level, self._printed[level], content)
+        else:
+            raise Malformed(f"printed text of level {level}")
 
     def add_output(self, level: str, data: bytes) -> None:
         """Take raw output, cut anywhere: of standard output with level info, of standard error with level error."""
         self._bytes += len(data)
-        data = self._unfinished[level] + data
-        if len(self.lines) < self._limits.log_lines:
-            *lines, rest = data.split(b"\n")
-        else:  # none is kept any more, so they need not be cut out
-            lines, rest = [], data[data.rfind(b"\n") + 1 :]
-            self.dropped += data.count(b"\n")
-        # Of a line without end its head is enough: what is cut away would not be kept either.
-        self._unfinished[level] = rest[: 4 * self._limits.log_characters + 4]
-        for line in lines:
-            self._keep(level, line)
+        self._join(level, self._raw[level], data)
 
     def add_held_back(self, count: object) -> None:
         """Count lines that the engine did not send because they were over the limit.
@@ -57,11 +63,29 @@ class LogCollector:
             self.dropped += count
 
     def finish(self) -> None:
-        """Keep the last lines of raw output that came without a line feed."""
-        for level, rest in self._unfinished.items():
-            if rest:
-                self._keep(level, rest)
-                self._unfinished[level] = b""
+        """Keep the last lines, those that came without a line feed."""
+        for begun in (self._printed, self._raw):
+            for level, rest in begun.items():
+                if rest:
+                    self._keep(level, bytes(rest))
+                    rest.clear()
+
+    def _join(self, level: str, begun: bytearray, data: bytes) -> None:
+        """Put text behind the line that has begun, and keep the lines that it completes."""
+        if len(self.lines) < self._limits.log_lines:
+            *lines, rest = data.split(b"\n")
+            if lines:
+                lines[0] = bytes(begun) + lines[0]
+                begun.clear()
+            for line in lines:
+                self._keep(level, line)
+        else:  # none is kept any more, so they need not be cut out
+            rest = data[data.rfind(b"\n") + 1 :]
+            self.dropped += data.count(b"\n")
+            if len(rest) < len(data):
+                begun.clear()
+        # Of a line without end its head is enough: what is cut away would not be kept either.
+        begun += rest[: max(0, 4 * self._limits.log_characters + 4 - len(begun))]
 
     def _keep(self, level: str, content: bytes) -> None:
         if len(self.lines) >= self._limits.log_lines:

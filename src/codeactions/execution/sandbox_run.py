@@ -19,13 +19,14 @@ from codeactions.domain.run import Answer, ErrorType, Outcome, RunError
 from codeactions.execution.executor import Output
 from codeactions.execution.log_collector import LogCollector
 from codeactions.execution.response_policy import read_answer
-from codeactions.runtimes.protocol import LOG_LEVELS, META_LIMIT, TEXT_LIMIT, Kind, Malformed, Reader, unpack_described
+from codeactions.runtimes.protocol import META_LIMIT, TEXT_LIMIT, Kind, Malformed, Reader, unpack_described
 from codeactions.runtimes.runtime import Explain
 from codeactions.sandbox.server.sandbox import Ended, Sandbox
 
 _READ_SIZE = 64 * 1024
 _EXIT_GRACE = 0.02  # seconds from a run's answer to its exit
 _END_GRACE = 0.25  # seconds between a run's pipe closing and the kernel's word of how it ended
+_OF_THE_LOG = (Kind.LOG, Kind.TEXT)
 _FROM_RUNS = {name: ErrorType(name) for name in ("exception", "invalid_source", "memory", "output_limit")}
 
 
@@ -44,9 +45,11 @@ class SandboxRun:
         self._explain = explain
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[Answer | RunError] = self._loop.create_future()
+        line = 1 + 4 * (limits.log_characters + 1)
         self._reader = Reader(
             {
-                Kind.LOG: 1 + 4 * (limits.log_characters + 1),
+                Kind.LOG: line,
+                Kind.TEXT: line + 1,  # with its line feed
                 Kind.RESULT: limits.result_bytes + META_LIMIT,
                 Kind.FAILURE: META_LIMIT,
             }
@@ -79,8 +82,14 @@ class SandboxRun:
         if self._unsent:
             self._loop.add_writer(sandbox.job, self._send)
 
-    def end(self, end: Answer | RunError) -> None:
+    def end(self, end: RunError) -> None:
         """End the run, from outside with an error; nothing happens when it has ended already."""
+        if not self._end.done():
+            self._take_rest()
+            self._settle(end)
+
+    def _settle(self, end: Answer | RunError) -> None:
+        """Decide how the run ends; the first decision counts."""
         if not self._end.done():
             self._end.set_result(end)
 
@@ -119,6 +128,7 @@ class SandboxRun:
         """Let go of the sandbox and tell the outcome."""
         sandbox = self._sandbox
         alarm.cancel()
+        self._logs.finish()
         self._detach()
         outcome = Outcome(duration_ms=(time.perf_counter() - self._began) * 1000, logs=self._logs.lines)
         outcome.logs_dropped = self._logs.dropped
@@ -163,13 +173,12 @@ class SandboxRun:
                     return
                 self._on_frame(kind, payload)
         except Malformed as error:
-            self.end(RunError(ErrorType.KILLED, f"the run broke its protocol: {error}"))
+            self._flush_pipes()
+            self._settle(RunError(ErrorType.KILLED, f"the run broke its protocol: {error}"))
 
     def _on_frame(self, kind: Kind, payload: bytes) -> None:
-        if kind == Kind.LOG:
-            if not payload or payload[0] >= len(LOG_LEVELS):
-                raise Malformed("a log line of no known level")
-            self._logs.add_line(LOG_LEVELS[payload[0]], payload[1:])
+        if kind in _OF_THE_LOG:
+            self._logs.add_frame(kind, payload)
             self._on_log()
             return
         self._flush_pipes()
@@ -179,10 +188,10 @@ class SandboxRun:
             if len(answer.body) > self._limits.result_bytes:
                 raise Malformed("a result over the limit")
             self._logs.add_held_back(meta.get("held_back"))
-            self.end(answer)
+            self._settle(answer)
         else:
             self._logs.add_held_back(meta.get("held_back"))
-            self.end(_read_failure(meta))
+            self._settle(_read_failure(meta))
 
     def _on_output(self, pipe: int) -> None:
         """Take raw output: of other programs, or of libraries that write past the language's own streams."""
@@ -197,6 +206,15 @@ class SandboxRun:
         self._logs.add_output(self._output_levels[pipe], data)
         self._on_log()
 
+    def _take_rest(self) -> None:
+        """Take what the run has already written to its log, and the last lines without a line feed."""
+        with contextlib.suppress(Malformed, BlockingIOError):
+            for kind, payload in self._reader.feed(os.read(self._sandbox.frames, _READ_SIZE)):
+                if kind not in _OF_THE_LOG:
+                    break
+                self._on_frame(kind, payload)
+        self._flush_pipes()
+
     def _flush_pipes(self) -> None:
         """Take what is left in the pipes, as much as one read gives, and the last lines without a line feed."""
         for pipe in list(self._open_pipes):
@@ -205,7 +223,7 @@ class SandboxRun:
 
     def _on_log(self) -> None:
         if self._logs.over_limit:
-            self.end(RunError(ErrorType.OUTPUT_LIMIT, "the run wrote more to its log than may be read"))
+            self._settle(RunError(ErrorType.OUTPUT_LIMIT, "the run wrote more to its log than may be read"))
         self._tell()
 
     def _tell(self) -> None:
@@ -236,7 +254,7 @@ class SandboxRun:
                     if self._end.done():
                         return
         self._flush_pipes()
-        self.end(self._crash(ended.result()) or _death(ended.result()))
+        self._settle(self._crash(ended.result()) or _death(ended.result()))
 
     def _crash(self, ended: Ended) -> RunError | None:
         """Return what the language's own runtime said when it ended the process; None if it said nothing."""

@@ -183,7 +183,7 @@ class LogModel(_Model):
     id: UUID
     run_id: UUID
     code_id: UUID
-    type: str
+    type: str = Field(description="The level: `debug`, `info`, `warning` or `error`")
     content: str
     created_at: Time
 

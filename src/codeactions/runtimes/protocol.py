@@ -1,8 +1,11 @@
 """The protocol between the server and a run, over the run's pipes.
 
 One frame is a kind (1 byte), a length (4 bytes, big endian) and that many bytes. The server sends one JOB. The run
-sends LOG frames, and ends with one RESULT or one FAILURE. The server treats every byte that comes from a run as
-hostile: each kind has a bound, and anything else ends the run.
+sends LOG and TEXT frames, and ends with one RESULT or one FAILURE. The server treats every byte that comes from a run
+as hostile: each kind has a bound, and anything else ends the run.
+
+A LOG is a whole entry of the log. A TEXT is printed text, cut anywhere: the server joins the pieces, and each line of
+them is an entry. So the beginning of a line is already there when a run is killed in the middle of it.
 
 runtimes/python/worker.py is the other side for Python. The engines in other languages repeat these constants;
 tests/unit/test_protocol_constants.py compares them.
@@ -26,10 +29,10 @@ __all__ = [
     "HEADER",
     "JOB_FD",
     "LOG_LEVELS",
-    "LONGEST_PARTIAL",
     "META_LIMIT",
     "MOST_HEADERS",
     "NAME_LIMIT",
+    "PIECE_BYTES",
     "PROGRAM_FD",
     "TEXT_LIMIT",
     "VALUE_LIMIT",
@@ -43,14 +46,19 @@ __all__ = [
 
 HEADER = struct.Struct("!BI")
 _PART = struct.Struct("!I")
-LOG_LEVELS = ("debug", "info", "error")
-"""The first byte of a LOG frame is an index into these."""
+LOG_LEVELS = ("debug", "info", "warning", "error")
+"""The first byte of a LOG or TEXT frame is an index into these. A TEXT is info (standard output) or error."""
 META_LIMIT = 64 * 1024
 """Bytes of a RESULT's description, or of a whole FAILURE."""
 TEXT_LIMIT = META_LIMIT // 40
 """Characters of a FAILURE's message, and of either end of its traceback: JSON turns each into up to 12 bytes."""
-LONGEST_PARTIAL = 400_004
-"""Bytes that an engine keeps of a line without an end. No setting keeps more of a line."""
+PIECE_BYTES = 512
+"""Bytes of a piece of a line that an engine always sends at once.
+
+A smaller one is sent at once as well, until log_bytes / 1024 of them were sent; then it is held back until it has grown
+or its line ends. Each frame is work for the server, which counts it as 128 bytes, and a run that prints letter by
+letter must not come to its limit by that.
+"""
 MOST_HEADERS = 100
 """Headers of a RESULT."""
 NAME_LIMIT = 256
@@ -66,6 +74,7 @@ class Kind(IntEnum):
     LOG = 2
     RESULT = 3
     FAILURE = 4
+    TEXT = 5
 
 
 class Malformed(Exception):

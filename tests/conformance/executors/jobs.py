@@ -23,6 +23,15 @@ def Run(engine):
     while True:
         time.sleep(1)
 """
+BEGUN = """
+import time
+def Run(engine):
+    print("step 1 done")
+    print("step 2 ... ", end="")
+    engine.log.info("at work")
+    while True:
+        time.sleep(1)
+"""
 
 
 async def outcome_of(site: Site, source: str, **changes: Any) -> Outcome:
@@ -30,9 +39,9 @@ async def outcome_of(site: Site, source: str, **changes: Any) -> Outcome:
         return await (await site.executor.start(job(source, **changes))).outcome()
 
 
-async def at_work(site: Site) -> Execution:
-    """An execution without end that has begun its code."""
-    execution = await site.executor.start(job(ENDLESS))
+async def at_work(site: Site, source: str = ENDLESS) -> Execution:
+    """An execution without end that has begun its code, and written something to the log."""
+    execution = await site.executor.start(job(source))
     events = execution.events()
     async with aclosing(cast("Any", events)):
         event = await anext(events)

@@ -2,14 +2,16 @@
 
 import asyncio
 from pathlib import Path
+from typing import cast
 
 import pytest
-from conformance.executors.jobs import ENDLESS, HELLO, at_work, error_of, outcome_of
+from conformance.executors.jobs import BEGUN, ENDLESS, HELLO, at_work, error_of, outcome_of
 from conformance.executors.sites import SLOTS, Site, job
 from harness import until
 
 from codeactions.domain.errors import Error
 from codeactions.domain.job import OutputLimits
+from codeactions.domain.log import LogLine
 from codeactions.domain.run import Call, ErrorType, RunError
 
 SILENT_PROGRAM = Path("/bin/true").read_bytes()
@@ -41,6 +43,17 @@ async def test_an_execution_ends_with_the_cancelled_wait_for_its_outcome(site: S
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await until(lambda: site.busy() == 0)
+
+
+async def test_a_line_without_its_end_is_told_when_the_execution_ends(site: Site) -> None:
+    execution = await at_work(site, BEGUN)
+    told = []
+    async for event in execution.events():
+        told.append(cast("LogLine", event).content)
+        if told[-1] == "at work":
+            execution.cancel()
+    assert told == ["step 1 done", "at work", "step 2 ... "]
+    assert [line.content for line in (await execution.outcome()).logs] == told
 
 
 async def test_a_closed_executor_starts_nothing_and_lets_go_on_what_runs(site: Site) -> None:

@@ -1,4 +1,5 @@
-"""A fourth language, which lives in the tests alone. A source has a command a line: `log TEXT` or `answer TEXT`.
+"""A fourth language, which lives in the tests alone. A source has a command a line: `log TEXT`, `print TEXT` or
+`answer TEXT`.
 
 Which commands there are is prepared in a file that builds have mounted. A build makes JSON of a source.
 """
@@ -53,7 +54,7 @@ class Commands:
     async def _prepare(self, say: Callable[[str], None]) -> None:
         if self._gate is not None:
             await self._gate.wait()
-        self._file.write_text("log\nanswer\n")
+        self._file.write_text("log\nprint\nanswer\n")
         self._file.chmod(0o644)
         say("toy is prepared")
         self._done.set()

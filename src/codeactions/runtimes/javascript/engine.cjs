@@ -66,6 +66,10 @@ class Log {
 
   info(...values) { this.#write("info", format(values)); }
 
+  warning(...values) { this.#write("warning", format(values)); }
+
+  warn(...values) { this.#write("warning", format(values)); }
+
   error(...values) { this.#write("error", format(values)); }
 }
 

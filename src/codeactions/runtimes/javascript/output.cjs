@@ -5,13 +5,15 @@ const fs = require("node:fs");
 const { format } = require("./engine.cjs");
 
 // codeactions/runtimes/protocol.py has the protocol.
-const LOG = 2, RESULT = 3, FAILURE = 4;
-const LEVELS = { debug: 0, info: 1, error: 2 };
+const LOG = 2, RESULT = 3, FAILURE = 4, TEXT = 5;
+const LEVELS = { debug: 0, info: 1, warning: 2, error: 3 };
 const META_LIMIT = 64 * 1024;
 // Characters of a failure's message, and of either end of its trace: JSON turns each into up to 6 bytes, and one that is
 // two of them into 12.
 const TEXT_LIMIT = Math.floor(META_LIMIT / 40);
-const LONGEST_PARTIAL = 400_004; // of a line without an end; no setting keeps more of a line
+const PIECE_BYTES = 512; // of a piece of a line that is always sent at once
+const LINE_FEED = 10, NOTHING = Buffer.alloc(0);
+const OURS = /\n[^\n]*\/runtimes\/javascript\/[^\n]*/g;
 // Taken now, because a code may replace them.
 const { writeSync } = fs;
 const { exit } = process;
@@ -25,7 +27,10 @@ class Output {
   #lines = 0;
   #characters = 0;
   #left = 0;
-  #partial = { info: "", error: "" };
+  #smallPieces = 0; // that may still be sent
+  // By level, the line that has begun. kept: what is not sent yet; room: bytes that may still be sent, -1 if none of it
+  // is, null if none has begun.
+  #begun = { info: { kept: NOTHING, room: null }, error: { kept: NOTHING, room: null } };
   #resultBytes = 0;
   heldBack = 0;
 
@@ -35,32 +40,53 @@ class Output {
     this.#lines = limits.log_lines;
     this.#characters = limits.log_characters;
     this.#left = limits.log_bytes;
+    this.#smallPieces = Math.floor(limits.log_bytes / (2 * PIECE_BYTES));
     this.#resultBytes = limits.result_bytes;
   }
 
-  /** Sends a log line, or holds it back when enough are sent. */
+  /** Sends an entry of the log, line feeds in it or not, or holds it back when enough are sent. */
   line(level, text) {
     this.#spend(text.length + 1);
-    if (this.#lines <= 0) {
-      this.heldBack++; // told with the run's end
-      return;
-    }
-    this.#lines--;
+    if (!this.#takesLine()) return;
     const most = this.#characters + 1;
     const kept = text.length <= most ? text : Array.from(text.slice(0, 2 * most)).slice(0, most).join("");
     this.#send(LOG, Buffer.from([LEVELS[level]]), bytes(kept));
   }
 
-  /** Takes text that need not be whole lines. */
-  print(level, text) {
-    const lines = (this.#partial[level] + text).split("\n");
-    let partial = lines.pop();
-    for (const line of lines) this.line(level, line);
-    if (partial.length > LONGEST_PARTIAL) {
-      this.#spend(partial.length - LONGEST_PARTIAL);
-      partial = partial.slice(0, LONGEST_PARTIAL);
+  /** Sends printed bytes, cut anywhere, as they come: what is printed before a crash or a kill is in the log. */
+  print(level, data) {
+    for (let from = 0; from < data.length; ) {
+      const end = data.indexOf(LINE_FEED, from);
+      this.#take(level, data.subarray(from, end < 0 ? data.length : end), end >= 0);
+      from = end < 0 ? data.length : end + 1;
     }
-    this.#partial[level] = partial;
+  }
+
+  #take(level, piece, isEnd) {
+    this.#spend(piece.length + (isEnd ? 1 : 0));
+    const line = this.#begun[level];
+    line.room ??= this.#takesLine() ? 4 * (this.#characters + 1) : -1;
+    if (line.room >= 0) {
+      const fitting = piece.subarray(0, line.room);
+      line.room -= fitting.length;
+      line.kept = Buffer.concat([line.kept, fitting]); // a copy: the code may write into its own
+      if (isEnd || this.#isSent(line.kept.length)) {
+        this.#send(TEXT, Buffer.from([LEVELS[level]]), line.kept, Buffer.alloc(isEnd ? 1 : 0, LINE_FEED));
+        line.kept = NOTHING;
+      }
+    }
+    if (isEnd) line.room = null;
+  }
+
+  /** Tells whether a piece of a line is sent at once. After many small ones, only larger ones are. */
+  #isSent(size) {
+    return size >= PIECE_BYTES || (size > 0 && this.#smallPieces-- > 0);
+  }
+
+  #takesLine() {
+    if (this.#lines > 0) return this.#lines-- > 0;
+    this.heldBack++; // told with the run's end
+    return false;
   }
 
   /** Ends the run with its answer. */
@@ -91,12 +117,9 @@ class Output {
     exit(0);
   }
 
+  /** Ends the lines that were printed without a line feed. */
   #finish() {
-    for (const level of ["info", "error"]) {
-      const rest = this.#partial[level];
-      this.#partial[level] = "";
-      if (rest) this.line(level, rest);
-    }
+    for (const level in this.#begun) if (this.#begun[level].room !== null) this.#take(level, NOTHING, true);
   }
 
   #spend(size) {
@@ -121,16 +144,22 @@ function sized(meta) {
 
 /** Makes console, process.stdout and process.stderr write to the log, in order with the engine's own lines. */
 function capture(output) {
-  const levels = { log: "info", info: "info", debug: "debug", trace: "error", warn: "error", error: "error" };
+  const levels = { log: "info", info: "info", dirxml: "info", debug: "debug", warn: "warning", error: "error" };
   let indent = "";
-  const print = (level, text) => {
-    for (const line of text.split("\n")) output.line(level, indent + line);
-  };
+  // One entry a call, however many lines it has.
+  const print = (level, text) => output.line(level, indent + text.replaceAll("\n", `\n${indent}`));
   for (const [name, level] of Object.entries(levels)) console[name] = (...values) => print(level, format(values));
   // Bun's own methods would write past the log, and the lines would be read some time later.
   const counts = new Map(), timers = new Map();
   const passed = (label) => `${label}: ${(now() - (timers.get(label) ?? now())).toFixed(2)}ms`;
   Object.assign(console, {
+    trace(...values) {
+      const trace = {};
+      Error.captureStackTrace(trace, console.trace);
+      const head = values.length ? `Trace: ${format(values)}` : "Trace";
+      print("error", head + withoutOurs(trace.stack).replace(/^.*/, ""));
+    },
+    write: (...pieces) => pieces.forEach((piece) => output.print("info", Buffer.from(piece))),
     dir: (value, options) => print("info", require("node:util").inspect(value, options)),
     table: (...values) => print("info", Bun.inspect.table(...values).trimEnd()),
     assert: (held, ...values) => held || print("error", `Assertion failed${values.length ? `: ${format(values)}` : ""}`),
@@ -152,8 +181,11 @@ function capture(output) {
     groupEnd() { indent = indent.slice(2); },
   });
   console.groupCollapsed = console.group;
+  process.removeAllListeners("warning"); // Bun's own, which prints it
+  process.on("warning", ({ name, message, code, detail }) => {
+    output.line("warning", `${code ? `[${code}] ` : ""}${name}: ${message}${detail ? `\n${detail}` : ""}`);
+  });
   for (const [name, level] of [["stdout", "info"], ["stderr", "error"]]) {
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     let stream;
     process[name] = null; // or Bun would first make its own stream, only to have it replaced: 5 ms
     // Made when it is asked for: node:stream takes a millisecond to load.
@@ -163,8 +195,7 @@ function capture(output) {
         stream ??= new (require("node:stream").Writable)({
           decodeStrings: false,
           write(chunk, encoding, done) {
-            // A character may come in two pieces.
-            output.print(level, decoder.decode(typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk, { stream: true }));
+            output.print(level, typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk);
             done();
           },
         });
@@ -174,4 +205,7 @@ function capture(output) {
   }
 }
 
-module.exports = { Output, capture };
+/** Leaves the frames of the engine out of a stack. */
+function withoutOurs(stack) { return `\n${stack}`.replace(OURS, "").slice(1).replaceAll("/tmp/action", "action"); }
+
+module.exports = { Output, capture, withoutOurs };

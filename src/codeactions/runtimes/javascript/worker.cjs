@@ -6,7 +6,7 @@
 
 const fs = require("node:fs");
 const { Engine, Headers, Log, Params, Request } = require("./engine.cjs");
-const { Output, capture } = require("./output.cjs");
+const { Output, capture, withoutOurs } = require("./output.cjs");
 
 const JOB_DESCRIPTOR = 3, FRAMES_DESCRIPTOR = 4;
 // Without walls, the folder has the modules of other runs as well.
@@ -14,7 +14,6 @@ const MODULE = process.pid === 1 ? "/tmp/action.js" : `/tmp/action-${crypto.rand
 const NO_NETWORK = "runs have no network";
 const NO_WAY = new Set(["EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "ENOTFOUND"]);
 const ELSEWHERE = /(?<![\d.])(?!127\.|0\.)\d+\.\d+\.\d+\.\d+/; // node:net is refused where others find no way
-const OURS = /\n[^\n]*\/runtimes\/javascript\/[^\n]*/g;
 const { readSync } = fs;
 const output = new Output(FRAMES_DESCRIPTOR);
 
@@ -80,7 +79,7 @@ function describe(thrown, causesLeft = 8) {
   try {
     if (!(thrown instanceof Error)) return [`thrown: ${typeof thrown === "string" ? thrown : Bun.inspect(thrown)}`, ""];
     const message = thrown.message ? `${thrown.name}: ${thrown.message}` : String(thrown.name);
-    const stack = `\n${thrown.stack ?? message}`.replace(OURS, "").slice(1).replaceAll("/tmp/action", "action");
+    const stack = withoutOurs(thrown.stack ?? message);
     // An AggregateError has several.
     const causes = [...(thrown.cause === undefined ? [] : [thrown.cause]), ...(Array.isArray(thrown.errors) ? thrown.errors : [])].slice(0, causesLeft);
     const told = causes.map((cause) => `\nCaused by: ${(describe(cause, causesLeft - causes.length)[1] || describe(cause, 0)[0]).trimEnd()}`);

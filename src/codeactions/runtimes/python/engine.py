@@ -90,6 +90,12 @@ class Log:
         """Write at level info."""
         self._line("info", message, args)
 
+    def warning(self, message: object, *args: object) -> None:
+        """Write at level warning."""
+        self._line("warning", message, args)
+
+    warn = warning
+
     def error(self, message: object, *args: object) -> None:
         """Write at level error."""
         self._line("error", message, args)

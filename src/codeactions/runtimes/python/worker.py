@@ -23,9 +23,9 @@ from codeactions.runtimes.protocol import (
     pack_described,
     unpack_described,
 )
-from codeactions.runtimes.python import awaitable, network, source
+from codeactions.runtimes.python import awaitable, network, source, standard_logging
 from codeactions.runtimes.python.engine import Engine, Headers, Log, Params, Request
-from codeactions.runtimes.python.output import Output, OutputLimitError, finish
+from codeactions.runtimes.python.output import Output, OutputLimitError, flush
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
@@ -54,10 +54,14 @@ def preload(_limits: Limits, _places: dict[str, str]) -> None:
     sys.path[:] = source.library_path()
     sys.argv = [source.FILE]
     network.tell_of_none()
-    sys.stdout, sys.stderr = _output.stream("info"), _output.stream("error")
+    # Some codes put the second ones back in the place of the first.
+    sys.stdout = sys.__stdout__ = _output.stream("info")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _output.stream("error")  # type: ignore[misc]
     # The interpreter adapts to code that runs often, and writes its findings into the functions; done here, the
     # pages they are on stay shared in every run.
     _rehearse(_REHEARSALS)
+    standard_logging.install(_output)
+    _output.expect_threads()
 
 
 def _rehearse(times: int) -> None:
@@ -98,8 +102,9 @@ def _perform(job: dict[str, Any], body: bytes) -> bytes:
     engine = Engine(request, Log(_output.line))
     try:
         end = _execute(job["source"], engine, limits["result_bytes"])
-        finish(sys.stdout)
-        finish(sys.stderr)
+        flush(sys.stdout)  # a code may have put a stream of its own before ours
+        flush(sys.stderr)
+        _output.finish()
         return end
     except OutputLimitError as error:
         return _failure("output_limit", str(error))

@@ -17,15 +17,16 @@ const (
 	logFrame     = 2
 	resultFrame  = 3
 	failureFrame = 4
+	textFrame    = 5
 	metaLimit    = 64 * 1024
 	// Characters of a failure's message, and of either end of its trace: JSON turns each into up to 12 bytes.
 	textLimit = metaLimit / 40
-	// Bytes kept of a line without an end; no setting keeps more of a line.
-	longestPartial = 400_004
-	readSize       = 64 * 1024
+	// Bytes of a piece of a line that is always sent at once.
+	pieceBytes = 512
+	readSize   = 64 * 1024
 )
 
-var levels = map[string]byte{"debug": 0, "info": 1, "error": 2}
+var levels = map[string]byte{"debug": 0, "info": 1, "warning": 2, "error": 3}
 
 type limits struct {
 	ResultBytes   int `json:"result_bytes"`
@@ -42,20 +43,23 @@ type output struct {
 	limits   limits
 	left     int // bytes
 	lines    int
+	small    int // pieces of lines that may still be sent however small they are
 	heldBack int
 	printed  []*stream
 }
 
 type stream struct {
 	level   string
+	begun   bool     // whether a line has begun, of which something was read
+	room    int      // bytes of it that may still be sent; -1 if none of it is
 	before  *os.File // held, or the collector would close it, and a crash writes to it
 	waiting *os.File // held, or the collector would close it, and its number would become another file's
 	reading int
-	partial []byte
+	partial []byte // read, and neither sent nor thrown away
 }
 
 func newOutput(frames int, bounds limits) *output {
-	return &output{frames: frames, limits: bounds, left: bounds.LogBytes, lines: bounds.LogLines}
+	return &output{frames: frames, limits: bounds, left: bounds.LogBytes, lines: bounds.LogLines, small: bounds.LogBytes / (2 * pieceBytes)}
 }
 
 // capture returns a file to take another's place. The lines that are written to it become log lines.
@@ -119,15 +123,48 @@ func (out *output) empty(captured *stream) int {
 			if !found {
 				break
 			}
-			frame := out.logLine(captured.level, string(line))
+			frame := out.text(captured, line, true)
 			captured.partial = rest
 			out.put(frame)
 		}
-		if len(captured.partial) > longestPartial {
-			out.spend(len(captured.partial) - longestPartial)
-			captured.partial = captured.partial[:longestPartial]
+		// The beginning of a line is sent as well: the program may be killed before its end.
+		if size := len(captured.partial); size >= pieceBytes || size > 0 && out.small > 0 {
+			if size < pieceBytes {
+				out.small--
+			}
+			frame := out.text(captured, captured.partial, false)
+			captured.partial = captured.partial[size:]
+			out.put(frame)
 		}
 	}
+}
+
+// text returns the frame of a piece of a printed line, with its line feed if it is the last; nothing, if none of it is
+// sent.
+func (out *output) text(captured *stream, piece []byte, last bool) []byte {
+	size := len(piece)
+	if last {
+		size++
+	}
+	out.spend(size)
+	if !captured.begun {
+		captured.begun, captured.room = true, -1
+		if out.takesLine() {
+			captured.room = 4 * (out.limits.LogCharacters + 1)
+		}
+	}
+	sent := captured.room >= 0
+	piece = piece[:max(0, min(len(piece), captured.room))]
+	captured.room -= len(piece)
+	if last {
+		captured.begun = false
+		if sent {
+			return frame(textFrame, []byte{levels[captured.level]}, piece, []byte("\n"))
+		}
+	} else if len(piece) > 0 {
+		return frame(textFrame, []byte{levels[captured.level]}, piece)
+	}
+	return nil
 }
 
 // line sends a line of the log, after the lines that were printed before it.
@@ -146,15 +183,22 @@ func (out *output) emptyAll() {
 
 func (out *output) write(level, content string) { out.put(out.logLine(level, content)) }
 
-// logLine returns the frame of a line; nothing, if the line is held back.
+// logLine returns the frame of an entry, line feeds in it or not; nothing, if it is held back.
 func (out *output) logLine(level, content string) []byte {
 	out.spend(len(content) + 1)
-	if out.lines <= 0 {
-		out.heldBack++ // told with the run's end
+	if !out.takesLine() {
 		return nil
 	}
-	out.lines--
 	return frame(logFrame, []byte{levels[level]}, []byte(cut(content, out.limits.LogCharacters+1)))
+}
+
+func (out *output) takesLine() bool {
+	if out.lines <= 0 {
+		out.heldBack++ // told with the run's end
+		return false
+	}
+	out.lines--
+	return true
 }
 
 func (out *output) spend(size int) {
@@ -168,9 +212,10 @@ func (out *output) spend(size int) {
 func (out *output) finish() {
 	out.emptyAll()
 	for _, captured := range out.printed {
-		if len(captured.partial) > 0 {
-			out.write(captured.level, string(captured.partial))
+		if captured.begun || len(captured.partial) > 0 {
+			frame := out.text(captured, captured.partial, true)
 			captured.partial = nil
+			out.put(frame)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"math"
 	"os"
 	"runtime/debug"
@@ -27,6 +26,12 @@ func (log *Log) Debug(message any, arguments ...any) { log.line("debug", message
 
 // Info writes at level info.
 func (log *Log) Info(message any, arguments ...any) { log.line("info", message, arguments) }
+
+// Warning writes at level warning.
+func (log *Log) Warning(message any, arguments ...any) { log.line("warning", message, arguments) }
+
+// Warn is Warning by the name that it has in log/slog.
+func (log *Log) Warn(message any, arguments ...any) { log.line("warning", message, arguments) }
 
 // Error writes at level error.
 func (log *Log) Error(message any, arguments ...any) { log.line("error", message, arguments) }
@@ -70,10 +75,11 @@ func Serve[Run Action](run Run) {
 	syscall.CloseOnExec(jobDescriptor)
 	syscall.CloseOnExec(framesDescriptor)
 	out := newOutput(framesDescriptor, given.Limits)
+	stderr := os.Stderr
 	// Always in this order: it is the order in which last lines without an end are written.
 	os.Stdout = replaced(out, "info", os.Stdout)
 	os.Stderr = replaced(out, "error", os.Stderr)
-	log.SetOutput(os.Stderr) // it still has the earlier one
+	standardLogging(out, stderr)
 	atExit(out.rescue)
 	atCrash(out.printed)
 	// Endless recursion has an error of its own, as long as there is memory left to report it.
