@@ -99,8 +99,11 @@ def told(server: Server) -> dict[str, str]:
 
 def leaks(server: Server, answers: dict[str, str]) -> list[str]:
     """The answers that name what is the operator's alone."""
-    hidden = ("CODEACTIONS_", "DATABASE_URL", "secret-host", "localhost", "-password", "the-key-after",
-              str(server.data_dir), str(server.temporary_dir), "Traceback", ".py", "psycopg", "/socket", "postgres", "SELECT ")  # fmt: skip
+    hidden = (
+        *("CODEACTIONS_", "DATABASE_URL", "secret-host", "localhost", "-password", "the-key-after"),
+        *(str(server.data_dir), str(server.temporary_dir)),
+        *("Traceback", ".py", "psycopg", "/socket", "postgres", "SELECT "),
+    )
     return [
         f"{where}\n{text}"
         for where, text in answers.items()
