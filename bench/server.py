@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from bench.database import embedded_url
 from bench.processes import ROOT, BenchError, Child, environment, wait_until
 
-# Go's compiled standard library, which takes half a minute to make. All servers of the bench and the tests share it.
+# Go's compiled standard library, which takes a minute or two to make. All servers of the bench and the tests share it.
 CACHE = ROOT / ".cache"
 _LANGUAGE_SECONDS = 300.0
 _NO_LIMITS = {"rate_code": "0", "rate_caller": "0"}

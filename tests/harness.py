@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 TOKEN = "test-token-test-token-test-token"
-# Shared by all servers of all sessions: compiling Go's standard library takes half a minute.
+# Shared by all servers of all sessions: compiling Go's standard library takes a minute or two.
 CACHE = Path(__file__).parents[1] / ".cache"
 _SERVING = re.compile(r"serving on (http://\S+)")
 

@@ -40,9 +40,9 @@ async def node(folder: Path, database_url: str, said: list[str]) -> AsyncIterato
 
 
 async def state(context: ApiContext) -> dict[str, Any]:
-    """What /health says of the language."""
+    """What /health says of the language to the administrator."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(context)), base_url="http://test") as client:
-        answer = await client.get("/health")
+        answer = await client.get("/health", headers={"Authorization": f"Token {TOKEN}"})
     return dict(answer.json()["parts"]["languages"]["toy"])
 
 

@@ -47,7 +47,7 @@ def test_at_an_even_pace_the_estimate_is_right_all_along(pace: float) -> None:
     rest = sum(WORK.values()) + 1_000_000
     for number, name in enumerate(names):
         if number >= 10:
-            assert progress.seconds_left == pytest.approx(rest / pace, rel=0.15, abs=2)
+            assert progress.seconds_left == pytest.approx(rest / pace, rel=0.02, abs=1)
         compile_until(progress, clock, [name], pace)
         rest -= WORK[name]
     assert 0.95 < progress.fraction < 1

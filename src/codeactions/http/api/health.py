@@ -80,6 +80,8 @@ def _public(details: dict[str, Any]) -> dict[str, Any]:
             found[name] = _public(value)
         elif isinstance(value, int | float) or name in _PUBLIC_TEXTS:
             found[name] = value
+        elif name == "reason":
+            found[name] = "only the administrator is told why"
     return found
 
 

@@ -54,10 +54,12 @@ class Progress:
         """The seconds that the rest takes at the pace of the last half minute; None while that is not known."""
         if not self._before:
             return None
-        at, done = self._before[0]
-        gained = self._done - done
-        if gained < _LEAST * self._total and self._clock() - at < _WINDOW:
+        (at, done), (last_at, last_done) = self._before[0], self._before[-1]
+        if last_at <= at or last_done <= done or (last_done - done < _LEAST * self._total and last_at - at < _WINDOW):
             return None
-        if gained <= 0:
-            return None
-        return max(1, math.ceil((self._clock() - at) * (self._total - self._done) / gained))
+        # Of the package that is being compiled, as much is done as at this pace; it may take longer than it should.
+        now = self._clock()
+        pace = (last_done - done) / (last_at - at)
+        current = min(self._weights.get(self._current, 0), pace * (now - last_at))
+        left = (self._total - last_done - current) * (now - at) / (last_done - done + current)
+        return max(1, math.ceil(left))
