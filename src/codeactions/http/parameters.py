@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Path, Query, Request
-from pydantic import AfterValidator, BeforeValidator, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import AfterValidator, BeforeValidator, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator
 
 from codeactions.domain.errors import invalid
 from codeactions.domain.ids import as_old_id
@@ -51,6 +51,7 @@ Moment = Annotated[
     datetime | None,
     BeforeValidator(_prepared),
     AfterValidator(_in_utc),
+    WithJsonSchema({"anyOf": [*({"type": "string", "format": kind} for kind in ("date-time", "date")), {"const": ""}]}),
     Query(description="A time such as 2026-11-23T06:00:00Z, or a day; in UTC if no zone is named"),
 ]
 Id = Annotated[UUID, Path(description="A UUID")]
@@ -59,6 +60,7 @@ _AnyId = Annotated[UUID, WrapValidator(_old_or_uuid)]
 _AN_ID = "A UUID; in a database of flows-code-actions also the 24 digits of an old id"
 PathId = Annotated[_AnyId, Path(description=_AN_ID)]
 """The id of a code or a run."""
+RequiredId = Annotated[_AnyId, Query(description=_AN_ID)]
 QueryId = Annotated[_AnyId | None, BeforeValidator(empty_is_absent), Query(description=_AN_ID)]
 
 

@@ -12,7 +12,7 @@ from codeactions.http.authentication import Authenticated, Recognised
 from codeactions.http.bodies import read_body
 from codeactions.http.dependencies import Meter, Options, Runs
 from codeactions.http.endpoint.handler import call_request, failure_answer
-from codeactions.http.parameters import Moment, PageNumber, PathId, QueryId
+from codeactions.http.parameters import Moment, PageNumber, PathId, RequiredId
 from codeactions.http.response_models import ListedRunModel, PageModel, RunAnswerModel, RunModel, errors, run_object
 
 router = APIRouter(tags=["runs"])
@@ -63,7 +63,7 @@ async def read_run(caller: Authenticated, runs: Runs, run_id: PathId) -> JSONRes
 async def list_runs(
     caller: Authenticated,
     runs: Runs,
-    code_id: QueryId,
+    code_id: RequiredId,
     after: Moment = None,
     before: Moment = None,
     status: RunStatus | None = None,
@@ -74,8 +74,6 @@ async def list_runs(
     The bodies and results of a page have at most 8 MiB together. If there is more, those over an equal share are cut
     to their first 1,000 characters, and `cut` names them; `/coderun/{run_id}` has all of a run.
     """
-    if code_id is None:
-        raise invalid("give code_id")
     found = await runs.page(
         caller,
         code_id,
