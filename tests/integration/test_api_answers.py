@@ -76,6 +76,9 @@ def answers(server: Server) -> Iterator[tuple[str, httpx.Response]]:
     made = client.post("/code", json=fields)
     yield "/code", made
     code_id = made.json()["id"]
+    made = client.post("/admin/code", json=fields)
+    yield "/admin/code", made
+    yield "/admin/code/{code_id}", client.patch(f"/admin/code/{made.json()['id']}", params={"timeout": 9})
     yield "/code", client.get("/code", params={"project_uuid": project})
     yield "/code/{code_id}", client.get(f"/code/{code_id}")
     yield "/code/{code_id}", client.patch(f"/code/{code_id}", params={"timeout": 9})

@@ -26,7 +26,9 @@ log_id = {{ dictionary = "logs", probability = 0.5 }}
 # Which fields are needed depends on the parameters and the body together, which OpenAPI cannot say; nor can it
 # tell that a text is more than white space, or begins with http://.
 [[operations]]
-include-name = ["POST /code", "PATCH /code/{{code_id}}"]
+include-name = [
+    "POST /code", "PATCH /code/{{code_id}}", "POST /admin/code", "PATCH /admin/code/{{code_id}}",
+]
 checks.positive_data_acceptance.expected-statuses = [200, 201, 400, 404]
 
 # The same where fields come as parameters or in the body, where one kind needs other fields than the next, and with
@@ -38,9 +40,10 @@ include-name = [
 ]
 checks.positive_data_acceptance.expected-statuses = [200, 201, 400, 404, 409]
 
-# Of code_id, project_uuid and, for lines, run_id, one is needed: OpenAPI knows no such rule for parameters.
+# Of code_id, project_uuid and, for lines, run_id, one is needed, and type or code_type: OpenAPI knows no such rules for
+# parameters.
 [[operations]]
-include-path = ["/coderun", "/codelog"]
+include-name = ["GET /coderun", "GET /codelog", "GET /code"]
 checks.positive_data_acceptance.expected-statuses = [200, 400]
 
 # Every method runs an endpoint, also those that the document spares its reader.

@@ -34,7 +34,7 @@ def parse_any_id(text: str, name: str = "id") -> AnyId:
 
 def as_old_id(text: str) -> OldId | None:
     """Return the old id that a text is; None if it is none."""
-    return OldId(text.lower()) if _OLD_ID.fullmatch(text) else None
+    return OldId(text.lower()) if len(text) == 24 and _OLD_ID.fullmatch(text) else None
 
 
 def parse_id(text: str, name: str = "id") -> UUID:

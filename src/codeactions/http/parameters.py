@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Path, Query, Request
-from pydantic import AfterValidator, BeforeValidator, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import AfterValidator, BeforeValidator, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator
 
 from codeactions.domain.errors import invalid
 from codeactions.domain.ids import as_old_id
@@ -54,6 +54,7 @@ Moment = Annotated[
     datetime | None,
     BeforeValidator(_prepared),
     AfterValidator(_in_utc),
+    WithJsonSchema({"anyOf": [*({"type": "string", "format": kind} for kind in ("date-time", "date")), {"const": ""}]}),
     Query(description="A time such as 2026-11-23T06:00:00Z, or a day; in UTC if no zone is named"),
 ]
 Id = Annotated[UUID, Path(description="A UUID")]
