@@ -8,7 +8,7 @@ from codeactions.domain.run import Answer
 from codeactions.runtimes.protocol import MOST_HEADERS, NAME_LIMIT, VALUE_LIMIT, Malformed
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]" + f"{{1,{NAME_LIMIT}}}")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]" + f"{{0,{VALUE_LIMIT}}}")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\ud7ff\ue000-\U0010ffff]" + f"{{0,{VALUE_LIMIT}}}")
 # Headers that a run may not set. Framing and connection headers are the HTTP server's. A cookie would be set for the
 # API's host as well, since endpoints share it; NEL, Report-To and the like hold for the whole host too. Date and Server
 # are the server's own. X-Run-Id must be true. A first X-Content-Type-Options would undo the server's. X-Sendfile, and

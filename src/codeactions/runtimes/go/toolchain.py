@@ -46,7 +46,7 @@ class Toolchain:
         """
         found: list[str] = []
         await self._go(work, ["list", *_FLAGS, "-export", "-f", _LISTING, "std"], os.sep, found.append)
-        await self._go(work, ["list", *_FLAGS, "-export", "-f", _LISTING, "."], str(ENGINE), found.append)
+        await self._go(work, ["list", *_FLAGS, "-export", "-f", _LISTING, "./..."], str(ENGINE), found.append)
         return [line.split() for line in found]
 
     def _environment(self, work: Path) -> dict[str, str]:

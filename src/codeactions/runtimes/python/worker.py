@@ -22,8 +22,8 @@ from codeactions.runtimes.protocol import (
     pack_described,
     unpack_described,
 )
-from codeactions.runtimes.python import awaitable, source
-from codeactions.runtimes.python.engine import Engine, Headers, Log, Params, Request
+from codeactions.runtimes.python import awaitable, form, source
+from codeactions.runtimes.python.engine import Engine, Log, Request
 from codeactions.runtimes.python.output import Output, OutputLimitError, finish
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
@@ -46,8 +46,9 @@ def Run(engine):
 _output = Output(FRAMES_FD)
 
 
-def preload(_limits: Limits, _places: dict[str, str]) -> None:
+def preload(_limits: Limits, places: dict[str, str]) -> None:
     """Warm the zygote up, and make it look like a plain interpreter to the code that runs in it."""
+    form.keep_places(places)
     for name in _PRELOADED:
         __import__(name)
     standard_library = os.path.dirname(os.__file__)
@@ -68,6 +69,7 @@ def _rehearse(times: int) -> None:
     sys.stdout, sys.stderr = _output.stream("info"), _output.stream("error")
     limits = {"result_bytes": 1000, "log_lines": 9, "log_characters": 99, "log_bytes": 9999}
     job: dict[str, Any] = {"source": _REHEARSED, "method": "GET", "path": "/", "limits": limits}
+    job |= {"raw_path": "/", "raw_query": "name=x"}
     job |= {"params": [["name", "x"]], "headers": [["x", "y"]]}
     for _ in range(times):
         _output.send(_perform(*unpack_described(pack_described(Kind.JOB, job, b"")[HEADER.size :])))
@@ -90,8 +92,7 @@ def _perform(job: dict[str, Any], body: bytes) -> bytes:
     """Execute a job and return the frame that ends the run."""
     limits = job["limits"]
     _output.set_limits(lines=limits["log_lines"], characters=limits["log_characters"], size=limits["log_bytes"])
-    request = Request(job["method"], job["path"], Params(job["params"]), Headers(job["headers"]), body)
-    engine = Engine(request, Log(_output.line))
+    engine = Engine(Request(job, body), Log(_output.line))
     try:
         end = _execute(job["source"], engine, limits["result_bytes"])
         finish(sys.stdout)
