@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from recording import CODE, NOW
 
 from codeactions.domain.log import LogLine
