@@ -70,9 +70,7 @@ def test_a_header_name_is_a_token(name: str) -> None:
         read_answer({**GOOD, "headers": [[name, "x"]]}, b"")
 
 
-@pytest.mark.parametrize(
-    "value", ["a\r\nb", "a\nb", "a\rb", "a\n", "\0", "\x1b[0m", "\x7f", "\ud800", "x" * 8193]
-)
+@pytest.mark.parametrize("value", ["a\r\nb", "a\nb", "a\rb", "a\n", "\0", "\x1b[0m", "\x7f", "\ud800", "x" * 8193])
 def test_a_header_value_is_one_line_of_text(value: str) -> None:
     with pytest.raises(Malformed, match="header"):
         read_answer({**GOOD, "headers": [["X", value]]}, b"")

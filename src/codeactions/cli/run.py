@@ -36,7 +36,7 @@ def run_file(file: Path, *, params: list[str], headers: list[str], body: str, me
     request_headers = tuple(_split(header, ":", "--header", "'Name: value'") for header in headers)
     content = _read_body(body)
     types = [value for name, value in request_headers if name.lower() == "content-type"]
-    text, charset = decode_body(content, types[0]) if types else (None, None)
+    text, charset = decode_body(content, types[0]) if types and content else (None, None)
     call = Call(
         method=method.upper(),
         params=tuple(query),

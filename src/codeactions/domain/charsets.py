@@ -64,9 +64,11 @@ _BOMS = {
 def decode_body(body: bytes, content_type: str) -> tuple[str | None, str | None]:
     """Return a body as text, and the codec: by the charset that its content type names, or by the BOM of JSON.
 
-    Returns (None, None) if it is plain UTF-8, or of a charset that is not known: the engines read that by themselves.
-    JSON that is UTF-8 is read as that, whatever charset is named: the standard of JSON has no other.
+    body: at least one byte. Returns (None, None) if it is plain UTF-8, or of a charset that is not known: the engines
+    read that by themselves. JSON that is UTF-8 is read as that, whatever charset is named: JSON has no other.
     """
+    if 0 < body[0] < 0x80 and ";" not in content_type:
+        return None, None  # as nearly all bodies are: no BOM, no charset
     kind = content_type.partition(";")[0].strip().lower()
     is_json = kind.endswith(("/json", "+json"))
     codec = next((codec for bom, codec in _BOMS.items() if body.startswith(bom)), None) if is_json else None

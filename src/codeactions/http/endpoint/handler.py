@@ -43,13 +43,20 @@ def call_request(request: Request, code_id: str, path: str, raw_path: str) -> Ca
         path=path,
         raw_path=raw_path,
         query=request.scope["query_string"].decode("latin-1"),
-        headers=tuple((name.decode("latin-1"), _header_text(value)) for name, value in request.scope["headers"]),
+        headers=_header_texts(request.scope["headers"]),
         address=address_of(request),
     )
 
 
-def _header_text(value: bytes) -> str:
-    """Return a header's value as it was meant: UTF-8, as nearly all clients send it today, else Latin-1."""
+def _header_texts(headers: list[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    """Return headers as they were meant: UTF-8, as nearly all clients send it today, else Latin-1."""
+    try:
+        return tuple([(name.decode(), value.decode()) for name, value in headers])
+    except UnicodeDecodeError:
+        return tuple([(name.decode("latin-1"), _either(value)) for name, value in headers])
+
+
+def _either(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -58,8 +65,10 @@ def _header_text(value: bytes) -> str:
 
 def _raw_path(request: Request, code_id: str, path: str) -> str:
     """Return what follows the code's id in the URL as it was sent: `%2F` and `/` are two things there."""
-    sent: str = request.scope.get("raw_path", b"").decode("latin-1")
-    rest = sent.partition(f"/endpoint/{code_id}")[2]
+    sent: bytes = request.scope.get("raw_path", b"%")
+    if b"%" not in sent:
+        return path
+    rest = sent.decode("latin-1").partition(f"/endpoint/{code_id}")[2]
     # The id itself may have been sent percent-encoded, or be followed by a slash that was.
     return rest if rest.startswith("/") or not path else quote(path)
 

@@ -19,7 +19,7 @@ _BY_NAME: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("datetime", "time"): lambda value: value.isoformat(),
     ("datetime", "timedelta"): lambda value: value.total_seconds(),
     ("datetime", "tzinfo"): str,
-    ("decimal", "Decimal"): lambda value: str(value) if value.is_finite() else float(value),  # which is refused
+    ("decimal", "Decimal"): lambda value: str(value) if value.is_finite() else _no_number(value),
     ("fractions", "Fraction"): str,
     ("uuid", "UUID"): str,
     ("ipaddress", "_IPAddressBase"): str,
@@ -62,6 +62,11 @@ def _plain(value: Any) -> Any:
     if hasattr(kind, "__fspath__"):
         return value.__fspath__()
     return _container(value, kind)
+
+
+def _no_number(value: Any) -> float:
+    """Return a decimal that is not finite as a float, which is refused with its place."""
+    return float("nan" if value.is_nan() else value)
 
 
 def _text_of(content: bytes) -> str:

@@ -1,7 +1,7 @@
 // Package web makes a request of net/http out of an action's call, with all that such a request can do: ParseForm,
 // ParseMultipartForm, FormFile, Cookie, BasicAuth, or a handler.
 //
-// It is a package of its own, since net/http makes a program three times as large.
+// It is a package of its own, since net/http makes a program nearly twice as large.
 package web
 
 import (
