@@ -8,7 +8,7 @@ _STATUS = {
     "javascript": "statusCode must be a whole number from 200 to 599",
     "go": "the status code must be a whole number from 200 to 599",
 }
-_TYPE = "must be text without line breaks, at most 8192 characters"
+_TYPE = "must be text without line breaks, at most 8192 bytes"
 
 
 def status(python: str, javascript: str, go: str | None = None) -> tuple[dict[str, str], object]:
@@ -61,6 +61,7 @@ MISUSES = {
     "header value with CRLF": header("X-A", r"a\r\nX-B: b", f"X-A {_TYPE}"),
     "header value with LF": header("X-A", r"a\nb", f"X-A {_TYPE}"),
     "header value with NUL": header("X-A", r"a\x00b", f"X-A {_TYPE}"),
+    "header value too long in UTF-8": header("X-A", "ü" * 4097, f"X-A {_TYPE}"),
     "header value too long": header("X-A", "a" * 9000, f"X-A {_TYPE}"),
     "header name with a colon": header("X:A", "a", "X:A"),
     "header name with CRLF": header(r"X\r\nA", "a", "is no header name"),

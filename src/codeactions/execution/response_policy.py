@@ -8,7 +8,7 @@ from codeactions.domain.run import Answer
 from codeactions.runtimes.protocol import MOST_HEADERS, NAME_LIMIT, VALUE_LIMIT, Malformed
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]" + f"{{1,{NAME_LIMIT}}}")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\ud7ff\ue000-\U0010ffff]" + f"{{0,{VALUE_LIMIT}}}")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]" + f"{{0,{VALUE_LIMIT}}}")
 # Headers that a run may not set. Framing and connection headers are the HTTP server's. A cookie would be set for the
 # API's host as well, since endpoints share it; NEL, Report-To and the like hold for the whole host too. Date and Server
 # are the server's own. X-Run-Id must be true. A first X-Content-Type-Options would undo the server's. X-Sendfile, and
@@ -64,8 +64,16 @@ def read_answer(meta: dict[str, Any], body: bytes) -> Answer:
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
             raise Malformed("a header name or value is not valid in HTTP")
         if _may_set(name.lower(), value):
-            kept.append((name, value))
-    return Answer(body, status, content_type, tuple(kept))
+            kept.append((name, _text(value)))
+    return Answer(body, status, _text(content_type), tuple(kept))
+
+
+def _text(value: str) -> str:
+    """Return what a value's bytes mean, each of which is a character of it: UTF-8, or else Latin-1."""
+    try:
+        return value if value.isascii() else value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _may_set(name: str, value: str) -> bool:

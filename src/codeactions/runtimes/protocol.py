@@ -57,7 +57,7 @@ MOST_HEADERS = 100
 NAME_LIMIT = 256
 """Characters of a header's name."""
 VALUE_LIMIT = 8192
-"""Characters of a header's value, and of a content type."""
+"""Bytes of a header's value, and of a content type. In a RESULT each byte, of UTF-8, is one character."""
 SHORT_TYPES = {
     "text": "text/plain; charset=utf-8",
     "txt": "text/plain; charset=utf-8",

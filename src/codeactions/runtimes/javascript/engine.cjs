@@ -7,7 +7,7 @@ const { toJson } = require("./values.cjs");
 
 // The server refuses what is over these limits (runtimes/protocol.py); told here, the code learns of it by an exception.
 const MOST_HEADERS = 100, NAME_LIMIT = 256, VALUE_LIMIT = 8192;
-const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/, VALUE = /^[\t\x20-\x7e\x80-\ud7ff\ue000-\u{10ffff}]*$/u;
+const ASCII = /^[\x00-\x7f]*$/, TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/, VALUE = /^[\t\x20-\x7e\x80-\ud7ff\ue000-\u{10ffff}]*$/u;
 
 /** Query parameters, in order. Of a repeated one the first value counts; `all()` returns every value. */
 class Params {
@@ -99,7 +99,7 @@ class Result {
     }
     if (contentType !== null && !isHeaderValue(contentType)) {
       throw new TypeError(
-        `contentType must be text without line breaks, at most ${VALUE_LIMIT} characters, not ${shown(contentType)}`
+        `contentType must be text without line breaks, at most ${VALUE_LIMIT} bytes, not ${shown(contentType)}`
       );
     }
     const pairs = headerPairs(headers);
@@ -109,7 +109,7 @@ class Result {
     this.statusCode = statusCode;
     this.headers = pairs;
     this.body = body;
-    this.contentType = full ?? natural;
+    this.contentType = full === null ? natural : bytesOf(full);
   }
 }
 
@@ -131,14 +131,19 @@ function headerPairs(headers) {
     const text = typeof value === "number" ? String(value) : value;
     if (!isHeaderValue(text)) {
       throw new TypeError(
-        `the value of header ${name} must be text without line breaks, at most ${VALUE_LIMIT} characters, not ${shown(value)}`
+        `the value of header ${name} must be text without line breaks, at most ${VALUE_LIMIT} bytes, not ${shown(value)}`
       );
     }
-    return [name, text];
+    return [name, bytesOf(text)];
   });
 }
 
-function isHeaderValue(text) { return typeof text === "string" && text.length <= VALUE_LIMIT && VALUE.test(text); }
+function isHeaderValue(text) {
+  return typeof text === "string" && text.length <= VALUE_LIMIT && Buffer.byteLength(text) <= VALUE_LIMIT && VALUE.test(text);
+}
+
+/** Returns a header's value with a character for each of its bytes, as the protocol has it. */
+function bytesOf(text) { return ASCII.test(text) ? text : Buffer.from(text).toString("latin1"); }
 
 function shown(value) {
   const text = typeof value === "string" ? JSON.stringify(value) : Bun.inspect(value);

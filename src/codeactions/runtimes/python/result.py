@@ -42,7 +42,7 @@ class Result:
             raise ValueError(f"status_code must be a whole number from 200 to 599, not {_shown(status_code)}")
         if content_type is not None and not _is_header_value(content_type):
             raise ValueError(
-                f"content_type must be text without line breaks, at most {VALUE_LIMIT} characters, "
+                f"content_type must be text without line breaks, at most {VALUE_LIMIT} bytes, "
                 f"not {_shown(content_type)}"
             )
         pairs = _header_pairs(headers or {})
@@ -96,7 +96,7 @@ def _header_pairs(headers: Mapping[str, Any]) -> list[tuple[str, str]]:
         if not _is_header_value(text):
             raise ValueError(
                 f"the value of header {name} must be text without line breaks, "
-                f"at most {VALUE_LIMIT} characters, not {_shown(value)}"
+                f"at most {VALUE_LIMIT} bytes, not {_shown(value)}"
             )
         pairs.append((name, text))
     return pairs
@@ -114,8 +114,8 @@ def _is_token(name: object) -> bool:
 def _is_header_value(text: object) -> bool:
     return (
         isinstance(text, str)
-        and len(text) <= VALUE_LIMIT
-        and all(c == "\t" or (" " <= c <= "\ud7ff" and c != "\x7f") or c >= "\ue000" for c in text)
+        and all(c == "\t" or (" " <= c <= "\ud7ff" and c != "\x7f") or c >= "\ue000" for c in text[: VALUE_LIMIT + 1])
+        and len(text if text.isascii() else text[: VALUE_LIMIT + 1].encode()) <= VALUE_LIMIT
     )
 
 

@@ -127,14 +127,19 @@ def _result(engine: Engine, limit: int) -> bytes:
         raise OutputLimitError(f"the result has {len(result.body)} bytes; the limit is {limit}")
     meta = {
         "status_code": result.status_code,
-        "content_type": result.content_type,
-        "headers": result.headers,
+        "content_type": _bytes_of(result.content_type),
+        "headers": [(name, _bytes_of(value)) for name, value in result.headers],
         "held_back": _output.held_back,
     }
     frame = pack_described(Kind.RESULT, meta, result.body)
     if len(frame) - len(result.body) > META_LIMIT:
         raise OutputLimitError(f"the result's headers are over {META_LIMIT} bytes")
     return frame
+
+
+def _bytes_of(value: str) -> str:
+    """Return a header's value with a character for each of its bytes, as the protocol has it."""
+    return value if value.isascii() else value.encode().decode("latin-1")
 
 
 def _failure(kind: str, message: str, trace: str = "", **place: int | None) -> bytes:

@@ -66,7 +66,7 @@ func (result *Result) Set(value any, given ...Option) error {
 		return fmt.Errorf("the status code must be a whole number from 200 to 599, not %d", wanted.statusCode)
 	}
 	if wanted.hasType && !isHeaderValue(wanted.contentType) {
-		return fmt.Errorf("the content type must be text without line breaks, at most %d characters, not %s",
+		return fmt.Errorf("the content type must be text without line breaks, at most %d bytes, not %s",
 			valueLimit, shown(wanted.contentType))
 	}
 	headers, err := headerPairs(wanted.headers)
@@ -83,7 +83,7 @@ func (result *Result) Set(value any, given ...Option) error {
 		}
 	}
 	result.isSet = true
-	result.answer = answer{wanted.statusCode, contentType, headers, body}
+	result.answer = answer{wanted.statusCode, bytesOf(contentType), headers, body}
 	return nil
 }
 
@@ -108,10 +108,10 @@ func headerPairs(headers map[string]string) ([][2]string, error) {
 			return nil, fmt.Errorf("%s is no header name", shown(name))
 		}
 		if !isHeaderValue(headers[name]) {
-			return nil, fmt.Errorf("the value of header %s must be text without line breaks, at most %d characters, not %s",
+			return nil, fmt.Errorf("the value of header %s must be text without line breaks, at most %d bytes, not %s",
 				name, valueLimit, shown(headers[name]))
 		}
-		pairs = append(pairs, [2]string{name, headers[name]})
+		pairs = append(pairs, [2]string{name, bytesOf(headers[name])})
 	}
 	return pairs, nil
 }
@@ -130,14 +130,21 @@ func isToken(name string) bool {
 }
 
 func isHeaderValue(value string) bool {
-	count := 0
 	for _, letter := range value {
-		count++
-		if count > valueLimit || letter != '\t' && (letter < ' ' || letter == 0x7f) {
+		if letter != '\t' && (letter < ' ' || letter == 0x7f) {
 			return false
 		}
 	}
-	return utf8.ValidString(value)
+	return len(value) <= valueLimit && utf8.ValidString(value)
+}
+
+// bytesOf returns a header's value with a character for each of its bytes, as the protocol has it.
+func bytesOf(value string) string {
+	letters := make([]rune, len(value))
+	for number := range len(value) {
+		letters[number] = rune(value[number])
+	}
+	return string(letters)
 }
 
 func shown(value string) string {
