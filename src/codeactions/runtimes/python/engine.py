@@ -44,8 +44,11 @@ class Request:
     """The HTTP request that the run answers.
 
     path: what follows the code's id in the URL; raw_path: the same as it was sent, percent-encoded. raw_query: the
-    query string as it was sent. content: the body's bytes.
+    query string as it was sent. content: the body's bytes. log: the engine's, which codes of an earlier service look for
+    here as well.
     """
+
+    log: Log
 
     def __init__(self, job: dict[str, Any], body: bytes) -> None:
         """job, body: as the server has sent them."""
@@ -80,7 +83,7 @@ class Engine:
     def __init__(self, request: Request, log: Log) -> None:
         self.request = request
         self.log = log
-        request.log = log  # type: ignore[attr-defined] # codes of an earlier service look for it there as well
+        request.log = log
         self.result = Result()
 
     @property
