@@ -44,8 +44,8 @@ class Request:
     """The HTTP request that the run answers.
 
     path: what follows the code's id in the URL; raw_path: the same as it was sent, percent-encoded. raw_query: the
-    query string as it was sent. content: the body's bytes. log: the engine's, which codes of an earlier service look for
-    here as well.
+    query string as it was sent. content: the body's bytes. log: the engine's; codes of an earlier service look for it
+    here, too.
     """
 
     log: Log
