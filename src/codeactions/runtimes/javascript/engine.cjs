@@ -168,9 +168,9 @@ class Request {
     /** What follows the code's id in the URL. */
     this.path = job.path;
     /** The same as it was sent, percent-encoded. */
-    this.rawPath = job.raw_path;
+    this.rawPath = job.raw_path ?? job.path;
     /** The query string as it was sent. */
-    this.rawQuery = job.raw_query;
+    this.rawQuery = job.raw_query ?? "";
     this.params = new Params(job.params);
     this.header = new Headers(job.headers);
     this.headers = this.header;

@@ -55,8 +55,8 @@ class Request:
         size = job.get("content_bytes")
         self.method: str = job["method"]
         self.path: str = job["path"]
-        self.raw_path: str = job["raw_path"]
-        self.raw_query: str = job["raw_query"]
+        self.raw_path: str = job.get("raw_path", self.path)
+        self.raw_query: str = job.get("raw_query", "")
         self.params = Params(job["params"])
         self.header = Headers(job["headers"])
         self.headers = self.header
