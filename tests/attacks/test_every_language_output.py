@@ -103,7 +103,10 @@ RESULTS = Toolbox(
             "javascript": "let x = []; for (let i = 0; i < 1e6; i++) x = [x]; return x;",
             "go": "var x any; for range 1000000 { x = []any{x} }; return x, nil",
         },
-        "no JSON": {"javascript": "return { x: 10n };", "go": 'return map[string]any{"x": make(chan int)}, nil'},
+        "no JSON": {
+            "javascript": "return { x: [Symbol(), NaN] };",
+            "go": 'return map[string]any{"x": make(chan int)}, nil',
+        },
         "split headers": {
             "javascript": "engine.result.set('', { headers: { 'X-Evil': 'a\\r\\nSet-Cookie: b' } });",
             "go": 'return nil, engine.Result.Set("", codeactions.Headers(map[string]string{"X-Evil": "a\\r\\nSet-Cookie: b"}))',

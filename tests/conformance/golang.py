@@ -46,6 +46,9 @@ _IMPORTS = {
         "unicode/utf8",
         "unsafe",
         "net/http/httptest",
+        "codeactions/web",
+        "io/fs",
+        "mime/multipart",
     )
 } | {"rand": "crypto/rand", "chance": "math/rand/v2"}
 _USE = re.compile(r"(?<![\w.\"])([a-z]\w*)\.[A-Z]")

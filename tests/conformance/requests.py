@@ -15,6 +15,8 @@ ECHO = run(
             "body": engine.body,
             "method": engine.request.method,
             "path": engine.request.path,
+            "raw_path": engine.request.raw_path,
+            "raw_query": engine.request.raw_query,
         }
     """,
     javascript="""
@@ -24,6 +26,8 @@ ECHO = run(
             body: engine.body,
             method: engine.request.method,
             path: engine.request.path,
+            raw_path: engine.request.rawPath,
+            raw_query: engine.request.rawQuery,
         };
     """,
     go="""
@@ -37,6 +41,7 @@ ECHO = run(
         return map[string]any{
             "params": params, "headers": headers, "body": engine.Body,
             "method": engine.Request.Method, "path": engine.Request.Path,
+            "raw_path": engine.Request.RawPath, "raw_query": engine.Request.RawQuery,
         }, nil
     """,
 )

@@ -48,9 +48,21 @@ def test_headers_can_be_set(language: Language) -> None:
         })""",
     )
     answer = language.call(sources)
-    assert answer.headers["x-thing"].encode("latin-1") == "café".encode("latin-1")
+    assert dict(answer.headers.raw)[b"x-thing"] == "café".encode()
     assert (answer.headers["cache-control"], answer.headers["x-number"]) == ("no-store", "5")
     assert language.record(answer)["extra"]["headers"]["X-Thing"] == "café"
+
+
+def test_header_values_go_out_as_they_came_in(language: Language) -> None:
+    sources = run_set(
+        python='"x", headers={"X-Thing": engine.header.get("X-Thing")}',
+        javascript='"x", {headers: {"X-Thing": engine.header.get("X-Thing")}}',
+        go='"x", codeactions.Headers(map[string]string{"X-Thing": engine.Header.Get("X-Thing")})',
+    )
+    sent = "Grüße 日本 🐍".encode()
+    answer = language.call(sources, headers=[(b"X-Thing", sent)])
+    assert dict(answer.headers.raw)[b"x-thing"] == sent
+    assert language.record(answer)["extra"]["headers"]["X-Thing"] == sent.decode()
 
 
 def test_headers_that_are_the_servers_own_stay_the_servers(language: Language) -> None:

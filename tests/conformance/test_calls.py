@@ -36,6 +36,29 @@ def test_a_further_path_reaches_the_code(language: Language, prefix: str, path: 
     assert answer.json()["path"] == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "decoded", "raw"),
+    [
+        (b"/a%2Fb", "/a/b", "/a%2Fb"),
+        (b"/a/b", "/a/b", "/a/b"),
+        (b"/a%20b/%C3%BC%25", "/a b/ü%", "/a%20b/%C3%BC%25"),
+        (b"//a//%2e%2e/", "//a//../", "//a//%2e%2e/"),
+        (b"", "/", "/"),
+        (b"%2Fa", "/a", "/a"),  # a path begins with a slash, however it was sent
+    ],
+)
+@pytest.mark.parametrize("prefix", [b"/endpoint", b"/action/endpoint"])
+def test_the_path_is_there_as_it_was_sent(
+    language: Language, prefix: bytes, path: bytes, decoded: str, raw: str
+) -> None:
+    target = prefix + b"/" + language.deploy(ECHO).encode() + path
+    answer = language.server.client.get("/", extensions={"target": target + b"?a=%2F&b=1+2"})
+    assert (answer.json()["path"], answer.json()["raw_path"]) == (decoded, raw)
+    assert answer.json()["raw_query"] == "a=%2F&b=1+2"
+    extra = language.record(answer)["extra"]
+    assert (extra["path"], extra.get("raw_path", extra["path"])) == (decoded, raw)
+
+
 def test_the_request_object_offers_everything_too(language: Language) -> None:
     sources = run_return(
         python="""[
@@ -61,3 +84,4 @@ def test_a_run_of_the_authenticated_kind_sees_its_call_but_not_the_wait_paramete
     assert (seen["params"], seen["body"], seen["method"], seen["path"]) == ({"a": "1"}, "body", "POST", "/")
     assert seen["headers"]["x-a"] == "2"
     assert "authorization" not in seen["headers"]
+    assert (seen["raw_path"], seen["raw_query"]) == ("/", "a=1")

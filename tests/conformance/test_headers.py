@@ -1,5 +1,8 @@
 """Request headers, as a code gets to know them."""
 
+import json
+
+import pytest
 from conformance.languages import Language, run_return
 from conformance.requests import ECHO, raw_call
 
@@ -39,6 +42,21 @@ def test_a_repeated_header_has_all_its_values(language: Language) -> None:
     assert (status, content) == (200, ["1", ["1", "2"]])
 
 
-def test_header_values_are_latin_1(language: Language) -> None:
-    _, content = raw_call(language, ECHO, b"", b"X-Thing: caf\xe9\r\n")
-    assert content["headers"]["x-thing"] == "café"
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        ("Grüße".encode(), "Grüße"),
+        ("日本 🐍".encode(), "日本 🐍"),
+        (b"caf\xe9", "café"),  # Latin-1, which is no UTF-8
+        (b"plain", "plain"),
+        (b"", ""),
+    ],
+)
+def test_header_values_are_utf_8_or_else_latin_1(language: Language, sent: bytes, text: str) -> None:
+    code_id = language.deploy(ECHO)
+    answer = language.server.client.get(f"/endpoint/{code_id}", headers=[(b"X-Thing", sent), (b"Cookie", sent)])
+    assert answer.json()["headers"]["x-thing"] == answer.json()["headers"]["cookie"] == text
+    assert language.record(answer)["headers"]["x-thing"] == text
+    flow = language.deploy(ECHO, type="flow")
+    answer = language.server.client.post(f"/run/{flow}", headers=[(b"X-Thing", sent)])
+    assert json.loads(answer.json()["result"]["result"])["headers"]["x-thing"] == text

@@ -52,16 +52,16 @@ def test_a_response_that_was_read_already_is_an_exception(javascript: Language) 
 def test_values_are_json_as_javascript_has_it(javascript: Language) -> None:
     body = """
         return {
-            date: new Date(0), none: undefined, nan: NaN, list: [undefined],
-            own: {toJSON() { return "own"; }}, map: new Map([[1, 2]]),
+            date: new Date(0), none: undefined, symbol: Symbol("s"), list: [undefined], minus: -0,
+            own: {toJSON() { return "own"; }}, class: new (class { a = 1; method() {} })(),
         };
     """
     assert javascript.call(run(javascript=body)).json() == {
         "date": "1970-01-01T00:00:00.000Z",
-        "nan": None,
         "list": [None],
+        "minus": 0,
         "own": "own",
-        "map": {},
+        "class": {"a": 1},
     }
 
 

@@ -8,7 +8,7 @@ _STATUS = {
     "javascript": "statusCode must be a whole number from 200 to 599",
     "go": "the status code must be a whole number from 200 to 599",
 }
-_TYPE = "must be Latin-1 text without line breaks, at most 8192 characters"
+_TYPE = "must be text without line breaks, at most 8192 bytes"
 
 
 def status(python: str, javascript: str, go: str | None = None) -> tuple[dict[str, str], object]:
@@ -48,12 +48,20 @@ MISUSES = {
     "content type a list": content_type("['json']", "['json']"),
     "content type bytes": content_type("b'json'", "new Uint8Array(4)"),
     "content type with a line break": content_type(r"'a/b\r\nX: y'", r"'a/b\r\nX: y'", r'"a/b\r\nX: y"'),
-    "content type that is no Latin-1": content_type("'a/\u4e00'", "'a/\u4e00'", '"a/\u4e00"'),
+    "content type with half a character": content_type(r"'a/\ud800'", r"'a/\ud800'", r'"a/\xed"'),
+    "content type of one word that means nothing": (
+        {
+            "python": "'x', content_type='pfd'",
+            "javascript": "'x', {contentType: 'pfd'}",
+            "go": '"x", codeactions.ContentType("pfd")',
+        },
+        "and the short names text, txt, html, json",
+    ),
     "content type too long": content_type("'a' * 9000", "'a'.repeat(9000)", 'strings.Repeat("a", 9000)'),
     "header value with CRLF": header("X-A", r"a\r\nX-B: b", f"X-A {_TYPE}"),
     "header value with LF": header("X-A", r"a\nb", f"X-A {_TYPE}"),
     "header value with NUL": header("X-A", r"a\x00b", f"X-A {_TYPE}"),
-    "header value no Latin-1": header("X-A", "\u4e00", f"X-A {_TYPE}"),
+    "header value too long in UTF-8": header("X-A", "ü" * 4097, f"X-A {_TYPE}"),
     "header value too long": header("X-A", "a" * 9000, f"X-A {_TYPE}"),
     "header name with a colon": header("X:A", "a", "X:A"),
     "header name with CRLF": header(r"X\r\nA", "a", "is no header name"),
@@ -75,9 +83,12 @@ MISUSES = {
     "options of the wrong kind": ({"python": "'x', 200, 'json', {}, 1", "javascript": "'x', 201"}, ""),
     "value still to come": (
         {"python": "(x for x in 'ab')", "javascript": "Promise.resolve(1)", "go": "make(chan int)"},
-        {"python": "generator", "javascript": "await it first", "go": "chan int"},
+        {"python": "result is a generator", "javascript": "await it first", "go": "result is a chan int"},
     ),
-    "no value": ({"python": "", "javascript": "() => 1"}, ""),
+    "a function": (
+        {"python": "print", "javascript": "() => 1", "go": "func() {}"},
+        {"python": "call it first", "javascript": "call it first", "go": "result is a func()"},
+    ),
 }
 
 
@@ -114,7 +125,7 @@ def test_a_result_that_cannot_be_sent_is_a_clear_error_in_the_code(language: Lan
     [(level, line)] = language.logs(answer)
     assert level == "error"
     assert (message[language.name] if isinstance(message, dict) else str(message)) in line
-    assert len(line) < 500
+    assert len(line) < 600
     assert (answer.status_code, answer.text) == (200, "before"), "a refused result must leave the one before alone"
 
 

@@ -19,7 +19,10 @@ EXAMPLES = [
 def test_an_example_runs(server: Server, page: str, mark: str, source: str) -> None:
     server.wait_for_language(LANGUAGES[mark])
     code_id = server.create(source, language=LANGUAGES[mark])
-    answer = server.client.post(f"/endpoint/{code_id}", params={"name": "you"}, content="a body")
+    if "photo" in source:
+        answer = server.client.post(f"/endpoint/{code_id}", data={"name": "you"}, files={"photo": ("a.png", b"x")})
+    else:
+        answer = server.client.post(f"/endpoint/{code_id}", params={"name": "you"}, content="a body")
     assert answer.status_code == 200, server.record(answer)
     assert answer.json()["hello"] == "you"
     assert server.logs(answer)

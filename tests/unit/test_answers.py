@@ -78,6 +78,16 @@ def test_a_header_value_is_one_line_of_latin_1(value: str) -> None:
         read_answer({**GOOD, "headers": [["X", value]]}, b"")
 
 
+@pytest.mark.parametrize("value", ["", "a\tb", "Gr\u00fc\u00dfe", "\u65e5\u672c \U0001f40d", "x" * 8192])
+def test_a_header_value_may_be_any_text_byte_by_byte(value: str) -> None:
+    sent = value.encode().decode("latin-1")
+    assert read_answer({**GOOD, "headers": [["X", sent]]}, b"").headers == (("X", value),)
+
+
+def test_a_header_value_that_is_no_utf_8_is_latin_1() -> None:
+    assert read_answer({**GOOD, "headers": [["X", "caf\u00e9"]]}, b"").headers == (("X", "caf\u00e9"),)
+
+
 SERVERS_OWN = [
     *("connection", "content-length", "content-type", "date", "keep-alive", "server", "te", "trailer", "upgrade"),
     *("transfer-encoding", "set-cookie", "set-cookie2", "x-run-id", "x-content-type-options", "x-sendfile"),

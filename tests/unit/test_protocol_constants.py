@@ -83,6 +83,23 @@ def test_levels_have_the_same_numbers(source: str, pattern: str) -> None:
     assert found == {level: value for value, level in enumerate(protocol.LOG_LEVELS)}
 
 
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [("javascript/types.cjs", r'^  "?([\w-]+)"?: "(.*)",$'), ("go/engine/types.go", r'^\t\{"([\w-]+)", "(.*)"\},$')],
+    ids=["javascript", "go"],
+)
+def test_short_content_types_mean_the_same(path: str, pattern: str) -> None:
+    found = re.findall(pattern, (RUNTIMES / path).read_text(), re.MULTILINE)
+    assert found == list(protocol.SHORT_TYPES.items())
+
+
+def test_every_short_type_of_text_has_its_charset() -> None:
+    without = [name for name, full in protocol.SHORT_TYPES.items() if full.startswith("text/") and ";" not in full]
+    assert without == []
+    charsets = {full.partition("; charset=")[2] for full in protocol.SHORT_TYPES.values()}
+    assert charsets == {"", "utf-8"}
+
+
 def test_a_frames_head_is_five_bytes_everywhere() -> None:
     assert protocol.HEADER.size == 5
     assert "Buffer.alloc(5)" in JAVASCRIPT

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from recording import CODE, NOW
 
 from codeactions.domain.log import LogLine
@@ -91,3 +92,21 @@ def test_an_error_is_recorded_with_its_type_message_and_traceback() -> None:
 def test_an_empty_answer_is_an_empty_text_and_no_result_is_none() -> None:
     assert finished(Outcome(answer=Answer(b""))).run.result == ""
     assert finished(Outcome(error=RunError(ErrorType.KILLED, "x"))).run.result is None
+
+
+def test_a_body_of_another_charset_is_recorded_as_the_text_that_it_is() -> None:
+    run = started(Call(body=b"\xfc", text="ü", charset="cp1252"))
+    assert (run.body, run.extra["body_charset"]) == ("ü", "cp1252")
+    assert "body_encoding" not in run.extra
+
+
+@pytest.mark.parametrize("text", ["a\ufffd", "a\x00"])
+def test_a_body_that_no_text_can_stand_for_is_recorded_as_bytes(text: str) -> None:
+    run = started(Call(body=b"\xfc\xff", text=text, charset="utf-16"))
+    assert (run.body, run.extra["body_encoding"]) == ("/P8=", "base64")
+    assert "body_charset" not in run.extra
+
+
+def test_the_raw_path_is_recorded_where_it_tells_more() -> None:
+    assert started(Call(path="/a/b", raw_path="/a%2Fb")).extra["raw_path"] == "/a%2Fb"
+    assert "raw_path" not in started(Call(path="/a/b", raw_path="/a/b")).extra

@@ -3,10 +3,12 @@
 import asyncio
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
 
 import uvloop
 
 from codeactions.cli.logging import say
+from codeactions.domain.charsets import decode_body
 from codeactions.domain.code import SOURCE_LIMIT
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.ids import new_id
@@ -31,11 +33,19 @@ def run_file(file: Path, *, params: list[str], headers: list[str], body: str, me
     source, language = _read_source(file), language_of_ending(file.suffix)
     if language is None:
         raise invalid(f"{file}: the language is told by the ending, which must be one of {', '.join(endings())}")
+    query = [_split(param, "=", "--param", "name=value") for param in params]
+    request_headers = tuple(_split(header, ":", "--header", "'Name: value'") for header in headers)
+    content = _read_body(body)
+    types = [value for name, value in request_headers if name.lower() == "content-type"]
+    text, charset = decode_body(content, types[0]) if types and content else (None, None)
     call = Call(
         method=method.upper(),
-        params=tuple(_split(param, "=", "--param", "name=value") for param in params),
-        headers=tuple(_split(header, ":", "--header", "'Name: value'") for header in headers),
-        body=_read_body(body),
+        params=tuple(query),
+        headers=request_headers,
+        body=content,
+        raw_query=urlencode(query, errors="replace"),
+        text=text,
+        charset=charset,
     )
     outcome = uvloop.run(_run(settings, language, source, call, timeout))
     return _print(outcome)

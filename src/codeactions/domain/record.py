@@ -47,9 +47,10 @@ def start_run(
 ) -> Run:
     """Make the row of a run that starts.
 
-    Its `extra` identifies the version of the source by a hash, and what was built from the source by `artifact`.
+    Its `extra` identifies the version of the source by a hash, and what was built from the source by `artifact`. It has
+    the raw path only if that differs from the path.
     """
-    body, body_encoding = bytes_to_text(call.body)
+    body, body_encoding, body_charset = _body_of(call)
     extra: dict[str, Any] = {
         "node": node,
         "instance": instance,
@@ -59,10 +60,14 @@ def start_run(
         "method": storable(call.method),
         "path": storable(call.path),
     }
+    if call.raw_path and call.raw_path != call.path:
+        extra["raw_path"] = storable(call.raw_path)
     if artifact:
         extra["artifact"] = artifact
     if body_encoding:
         extra["body_encoding"] = body_encoding
+    if body_charset:
+        extra["body_charset"] = body_charset
     return Run(
         id=id,
         code_id=code.id,
@@ -75,6 +80,16 @@ def start_run(
         created_at=at,
         updated_at=at,
     )
+
+
+def _body_of(call: Call) -> tuple[str, str | None, str | None]:
+    """Return what the record keeps of a call's body: a text, its encoding and its charset.
+
+    The text is the one that the code got, if nothing was lost when it was decoded and PostgreSQL can store it.
+    """
+    if call.text is not None and "\ufffd" not in call.text and "\x00" not in call.text:
+        return call.text, None, call.charset
+    return *bytes_to_text(call.body), None
 
 
 def finish_run(started: Run, outcome: Outcome, at: datetime) -> FinishedRun:

@@ -58,13 +58,21 @@ class RunError:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The HTTP request that a run answers, as plain data."""
+    """The HTTP request that a run answers, as plain data.
+
+    raw_path, raw_query: as they were sent, percent-encoded; a raw path of "" is the path itself. text, charset: the
+    body as text, and what it was decoded by, where that is not plain UTF-8; both are None for nearly all calls.
+    """
 
     method: str = "POST"
     path: str = "/"
     params: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    raw_path: str = ""
+    raw_query: str = ""
+    text: str | None = None
+    charset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +123,9 @@ class Outcome:
 class Run:
     """A run as it is stored.
 
-    result, body: text, or base64 if `extra.result_encoding` or `extra.body_encoding` says so. extra, params, headers:
-    objects, where this server wrote them. Other programs may have written any JSON, no code and any status.
+    result, body: text, or base64 if `extra.result_encoding` or `extra.body_encoding` says so. `extra.body_charset` says
+    what the body was decoded by, if not plain UTF-8. extra, params, headers: objects, where this server wrote them.
+    Other programs may have written any JSON, no code and any status.
     """
 
     id: UUID

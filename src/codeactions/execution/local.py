@@ -149,4 +149,10 @@ def _frame(job: Job, source: str) -> bytes:
     if job.timezone != DEFAULT_TIMEZONE:
         description["timezone"] = job.timezone
     description |= {"run_id": str(job.id), "source": source, "method": call.method, "path": call.path}
-    return pack_described(Kind.JOB, {**description, "params": call.params, "headers": call.headers}, call.body)
+    description |= {"raw_path": call.raw_path or call.path, "raw_query": call.raw_query}
+    description |= {"params": call.params, "headers": call.headers}
+    if call.text is None:
+        return pack_described(Kind.JOB, description, call.body)
+    # What only the server can decode, for every language, follows the body.
+    description["content_bytes"] = len(call.body)
+    return pack_described(Kind.JOB, description, call.body + call.text.encode())

@@ -64,8 +64,16 @@ def read_answer(meta: dict[str, Any], body: bytes) -> Answer:
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
             raise Malformed("a header name or value is not valid in HTTP")
         if _may_set(name.lower(), value):
-            kept.append((name, value))
-    return Answer(body, status, content_type, tuple(kept))
+            kept.append((name, _text(value)))
+    return Answer(body, status, _text(content_type), tuple(kept))
+
+
+def _text(value: str) -> str:
+    """Return what a value's bytes mean, each of which is a character of it: UTF-8, or else Latin-1."""
+    try:
+        return value if value.isascii() else value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _may_set(name: str, value: str) -> bool:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
+from codeactions.domain.charsets import decode_body
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.run import Call
 from codeactions.services.collaborators import Keys
@@ -16,13 +17,15 @@ _MOST_HEADER_BYTES = 64 * 1024
 class CallRequest:
     """The facts of an HTTP request that asks for a run.
 
-    code_id: as the URL has it. path: what follows it there. query: the query string as it was sent. headers: with
-    names in small letters; a repeated one is there repeatedly. address: where the request comes from.
+    code_id: as the URL has it. path: what follows it there; raw_path: the same as it was sent. query: the query string
+    as it was sent. headers: with names in small letters; a repeated one is there repeatedly. address: where the request
+    comes from.
     """
 
     code_id: str
     method: str
     path: str
+    raw_path: str = ""
     query: str
     headers: tuple[tuple[str, str], ...]
     address: str
@@ -47,16 +50,20 @@ def build_call(
     had to show a key (not `public`). `without` names query parameters that are the route's own. `signature` names the
     header that let the call in, and would let others in.
     """
-    if sum(len(name) + len(value) for name, value in request.headers) > _MOST_HEADER_BYTES:
+    if _is_over(_MOST_HEADER_BYTES, request.headers):
         raise Error(ErrorCode.TOO_LARGE, f"the headers must have at most {_MOST_HEADER_BYTES} bytes")
     try:
         params = parse_qsl(request.query, keep_blank_values=True, errors="replace", max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         raise invalid(f"there may be at most {_MOST_PARAMETERS} query parameters") from None
     unseen = signature.lower() if signature else ""
+    content_type = next((value for name, value in request.headers if name == "content-type"), "")
+    text, charset = decode_body(body, content_type) if body else (None, None)
     return Call(
         method=request.method,
-        path=request.path if request.path.startswith("/") else f"/{request.path}",
+        path=_rooted(request.path),
+        raw_path=_rooted(request.raw_path),
+        raw_query=_query_without(without, request.query),
         params=tuple(pair for pair in params if pair[0] not in without),
         headers=tuple(
             (name, value)
@@ -66,4 +73,23 @@ def build_call(
             and (name != "authorization" or (public and not keys.is_credential(value)))
         ),
         body=body,
+        text=text,
+        charset=charset,
     )
+
+
+def _is_over(most: int, headers: tuple[tuple[str, str], ...]) -> bool:
+    """Return whether headers have more bytes than `most`. A character has at most four, so few are counted at all."""
+    characters = sum([len(name) + len(value) for name, value in headers])
+    return 4 * characters > most and sum([len(name) + len(value.encode()) for name, value in headers]) > most
+
+
+def _rooted(path: str) -> str:
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _query_without(names: frozenset[str], query: str) -> str:
+    """Return the query string without the parameters of these names."""
+    if not names or not query:
+        return query
+    return "&".join(one for one in query.split("&") if unquote_plus(one.partition("=")[0]) not in names)

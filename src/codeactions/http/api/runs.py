@@ -46,7 +46,7 @@ async def run_code(
     if not wait:
         raise invalid("wait=false is not possible in this version: leave it out and wait for the answer")
     body = partial(read_body, request, options.body_limit, options.body_timeout)
-    finished = await runs.call(caller, code_id, call_request(request, str(code_id), "/"), body, meter)
+    finished = await runs.call(caller, code_id, call_request(request, str(code_id), "/", "/"), body, meter)
     answer = {"code_id": str(finished.run.code_id), "result": run_object(finished.run, traceback=False)}
     if finished.outcome.error is not None:
         return failure_answer(finished, **answer)

@@ -2,6 +2,7 @@
 
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,22 +29,49 @@ async def call_endpoint(
 ) -> Response:
     """Answer `ANY /endpoint/{code_id}[/path]` as the endpoint says. Raises `Error`; without `flows` none is found."""
     body = partial(read_body, request, options.body_limit, options.body_timeout)
-    finished = await endpoints.call(call_request(request, code_id, path), body, meter_in(request.scope), flows=flows)
+    called = call_request(request, code_id, path, _raw_path(request, code_id, path))
+    finished = await endpoints.call(called, body, meter_in(request.scope), flows=flows)
     if finished.outcome.answer is None:
         return failure_answer(finished)
     return _as_it_says(finished.outcome.answer, str(finished.run.id))
 
 
-def call_request(request: Request, code_id: str, path: str) -> CallRequest:
+def call_request(request: Request, code_id: str, path: str, raw_path: str) -> CallRequest:
     """Return the facts of a request that asks for a run."""
     return CallRequest(
         code_id=code_id,
         method=request.method,
         path=path,
+        raw_path=raw_path,
         query=request.scope["query_string"].decode("latin-1"),
-        headers=tuple(request.headers.items()),
+        headers=_header_texts(request.scope["headers"]),
         address=address_of(request),
     )
+
+
+def _header_texts(headers: list[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    """Return headers as they were meant: UTF-8, as nearly all clients send it today, else Latin-1."""
+    try:
+        return tuple([(name.decode(), value.decode()) for name, value in headers])
+    except UnicodeDecodeError:
+        return tuple([(name.decode("latin-1"), _either(value)) for name, value in headers])
+
+
+def _either(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _raw_path(request: Request, code_id: str, path: str) -> str:
+    """Return what follows the code's id in the URL as it was sent: `%2F` and `/` are two things there."""
+    sent: bytes = request.scope.get("raw_path", b"%")
+    if b"%" not in sent:
+        return path
+    rest = sent.decode("latin-1").partition(f"/endpoint/{code_id}")[2]
+    # The id itself may have been sent percent-encoded, or be followed by a slash that was.
+    return rest if rest.startswith("/") or not path else quote(path)
 
 
 def failure_answer(finished: FinishedRun, **details: Any) -> Response:
@@ -60,10 +88,10 @@ def failure_answer(finished: FinishedRun, **details: Any) -> Response:
 def _as_it_says(answer: Answer, run_id: str) -> Response:
     body = b"" if answer.status_code in _WITHOUT_BODY else answer.body
     response = Response(body, answer.status_code)
-    headers = [(b"content-type", answer.content_type.encode("latin-1"))]
+    headers = [(b"content-type", answer.content_type.encode())]
     if answer.status_code not in _WITHOUT_BODY:
         headers.append((b"content-length", str(len(body)).encode()))
-    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    headers += [(name.encode(), value.encode()) for name, value in answer.headers]
     headers += [
         (b"content-security-policy", _ISOLATION.encode()),
         (b"x-content-type-options", b"nosniff"),

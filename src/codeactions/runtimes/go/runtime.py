@@ -64,6 +64,6 @@ def find(cache_dir: Path) -> Runtime:
 def _own_hash() -> str:
     """Return a hash of the engine's source and of how programs are built: both are in every program."""
     found = hashlib.sha256(inspect.getsource(build).encode() + inspect.getsource(paths).encode())
-    for file in sorted(ENGINE.iterdir()):
+    for file in sorted(path for path in ENGINE.rglob("*") if path.is_file()):
         found.update(file.read_bytes())
     return found.hexdigest()[:12]

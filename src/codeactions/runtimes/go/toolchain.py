@@ -49,7 +49,7 @@ class Toolchain:
         """
         found: list[str] = []
         await self._go(work, ["list", *_FLAGS, "-export", "-f", _LISTING, "std"], os.sep, found.append, effort)
-        await self._go(work, ["list", *_FLAGS, "-export", "-f", _LISTING, "."], str(ENGINE), found.append, effort)
+        await self._go(work, ["list", *_FLAGS, "-export", "-f", _LISTING, "./..."], str(ENGINE), found.append, effort)
         return [line.split() for line in found]
 
     def _environment(self, work: Path, effort: str) -> dict[str, str]:

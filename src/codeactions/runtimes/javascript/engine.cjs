@@ -1,11 +1,13 @@
 // The engine: the argument that `Run` of a JavaScript code gets. Runs inside the walls, in Bun.
 "use strict";
 
-const SHORT_TYPES = { text: "text/plain; charset=utf-8", html: "text/html; charset=utf-8", json: "application/json" };
-const OCTETS = "application/octet-stream";
+const { rawRequest, readForm } = require("./form.cjs");
+const { SHORT_TYPES, fullType } = require("./types.cjs");
+const { toJson } = require("./values.cjs");
+
 // The server refuses what is over these limits (runtimes/protocol.py); told here, the code learns of it by an exception.
 const MOST_HEADERS = 100, NAME_LIMIT = 256, VALUE_LIMIT = 8192;
-const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/, VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const ASCII = /^[\x00-\x7f]*$/, TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/, VALUE = /^[\t\x20-\x7e\x80-\ud7ff\ue000-\u{10ffff}]*$/u;
 
 /** Query parameters, in order. Of a repeated one the first value counts; `all()` returns every value. */
 class Params {
@@ -37,6 +39,9 @@ class Params {
   items() { return [...this.#first]; }
 
   entries() { return this.items().values(); }
+
+  /** Returns every [name, value], a repeated name repeatedly. */
+  pairs() { return this.#pairs; }
 
   keys() { return [...this.#first.keys()]; }
 
@@ -82,11 +87,12 @@ class Result {
   body = new Uint8Array(0);
 
   /**
-   * A string is text, bytes (a typed array, an ArrayBuffer) are an octet stream, anything else is JSON, unless
-   * `contentType` says otherwise: `text`, `html`, `json` or any MIME type. With `json` strings are encoded too; with
-   * `application/json` a string goes out as it is. Throws when something cannot be sent.
+   * A string goes out as it is, and so do bytes (a typed array, an ArrayBuffer); anything else goes out as JSON.
+   * `contentType` only says what it is called: a short name such as `text`, `json`, `html` or `pdf`, or any MIME type.
+   * Without it, a string is text, bytes are an octet stream. Throws when something cannot be sent.
    */
   set(value, options = {}) {
+    if (arguments.length === 0) value = "";
     if (options === null || typeof options !== "object") throw new TypeError(`options must be an object, not ${shown(options)}`);
     const { statusCode = 200, contentType = null, headers = {}, ...unknown } = options;
     for (const name of Object.keys(unknown)) {
@@ -97,32 +103,27 @@ class Result {
     }
     if (contentType !== null && !isHeaderValue(contentType)) {
       throw new TypeError(
-        `contentType must be Latin-1 text without line breaks, at most ${VALUE_LIMIT} characters, not ${shown(contentType)}`
+        `contentType must be text without line breaks, at most ${VALUE_LIMIT} bytes, not ${shown(contentType)}`
       );
     }
     const pairs = headerPairs(headers);
-    const [body, natural] = encode(value, contentType);
+    const full = contentType ? fullType(contentType) : null;
+    const [body, natural] = encode(value);
     this.isSet = true;
     this.statusCode = statusCode;
     this.headers = pairs;
     this.body = body;
-    this.contentType = contentType ? (Object.hasOwn(SHORT_TYPES, contentType) ? SHORT_TYPES[contentType] : contentType) : natural;
+    this.contentType = full === null ? natural : bytesOf(full);
   }
 }
 
-function encode(value, contentType) {
-  // JSON would silently make {} of either.
-  if (value instanceof Promise) throw new TypeError("the value is a Promise; await it first");
+function encode(value) {
+  if (typeof value === "string") return [Buffer.from(value), SHORT_TYPES.text];
+  if (ArrayBuffer.isView(value)) return [Buffer.from(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)), SHORT_TYPES.binary];
+  if (value instanceof ArrayBuffer) return [Buffer.from(new Uint8Array(value)), SHORT_TYPES.binary];
+  // JSON would silently make {} of it.
   if (value instanceof Response) throw new TypeError("the value is a Response; return it from Run");
-  if (contentType !== "json") {
-    if (typeof value === "string") return [Buffer.from(value), SHORT_TYPES.text];
-    if (ArrayBuffer.isView(value)) return [Buffer.from(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)), OCTETS];
-    if (value instanceof ArrayBuffer) return [Buffer.from(new Uint8Array(value)), OCTETS];
-    if (contentType === "text" || contentType === "html") return [Buffer.from(String(value)), SHORT_TYPES.text];
-  }
-  const text = JSON.stringify(value === undefined ? null : value);
-  if (text === undefined) throw new TypeError(`${shown(value)} cannot be sent as JSON`);
-  return [Buffer.from(text), SHORT_TYPES.json];
+  return [Buffer.from(toJson(value)), SHORT_TYPES.json];
 }
 
 function headerPairs(headers) {
@@ -134,14 +135,19 @@ function headerPairs(headers) {
     const text = typeof value === "number" ? String(value) : value;
     if (!isHeaderValue(text)) {
       throw new TypeError(
-        `the value of header ${name} must be Latin-1 text without line breaks, at most ${VALUE_LIMIT} characters, not ${shown(value)}`
+        `the value of header ${name} must be text without line breaks, at most ${VALUE_LIMIT} bytes, not ${shown(value)}`
       );
     }
-    return [name, text];
+    return [name, bytesOf(text)];
   });
 }
 
-function isHeaderValue(text) { return typeof text === "string" && text.length <= VALUE_LIMIT && VALUE.test(text); }
+function isHeaderValue(text) {
+  return typeof text === "string" && text.length <= VALUE_LIMIT && Buffer.byteLength(text) <= VALUE_LIMIT && VALUE.test(text);
+}
+
+/** Returns a header's value with a character for each of its bytes, as the protocol has it. */
+function bytesOf(text) { return ASCII.test(text) ? text : Buffer.from(text).toString("latin1"); }
 
 function shown(value) {
   const text = typeof value === "string" ? JSON.stringify(value) : Bun.inspect(value);
@@ -156,21 +162,38 @@ function format(values) {
 
 /** The HTTP request that the run answers. */
 class Request {
-  constructor(method, path, params, header, content) {
-    this.method = method;
-    this.path = path;
-    this.params = params;
-    this.header = header;
-    this.headers = header;
+  #text;
+  #raw;
+
+  /** job, body: as the server has sent them. */
+  constructor(job, body) {
+    const size = job.content_bytes ?? body.length;
+    this.method = job.method;
+    /** What follows the code's id in the URL. */
+    this.path = job.path;
+    /** The same as it was sent, percent-encoded. */
+    this.rawPath = job.raw_path ?? job.path;
+    /** The query string as it was sent. */
+    this.rawQuery = job.raw_query ?? "";
+    this.params = new Params(job.params);
+    this.header = new Headers(job.headers);
+    this.headers = this.header;
     /** The body's bytes. */
-    this.content = content;
+    this.content = body.subarray(0, size);
+    this.#text = job.content_bytes === undefined ? this.content : body.subarray(size);
   }
 
-  /** The body as text; bytes that are not UTF-8 become U+FFFD. */
-  get body() { return this.content.toString("utf8"); }
+  /** The body as text, by its charset or as UTF-8; bytes that are none become U+FFFD. */
+  get body() { return this.#text.toString("utf8"); }
 
   /** Reads the body as JSON. */
-  json() { return JSON.parse(this.body); }
+  json() { return JSON.parse(this.body.replace(/^\ufeff/, "")); }
+
+  /** Reads the body as a form, urlencoded or multipart, and returns a FormData. Throws for anything else. */
+  form() { return readForm(this.content, this.header.get("Content-Type")); }
+
+  /** The request as the web has it. Its URL has the path that follows the code's id. */
+  get raw() { return (this.#raw ??= rawRequest(this)); }
 }
 
 /** All that a code needs to know of its call, and the means to answer. */

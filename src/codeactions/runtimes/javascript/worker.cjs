@@ -5,7 +5,7 @@
 "use strict";
 
 const fs = require("node:fs");
-const { Engine, Headers, Log, Params, Request } = require("./engine.cjs");
+const { Engine, Log, Request } = require("./engine.cjs");
 const { Output, capture, withoutOurs } = require("./output.cjs");
 
 const JOB_DESCRIPTOR = 3, FRAMES_DESCRIPTOR = 4;
@@ -135,8 +135,7 @@ async function main() {
   fs.closeSync(JOB_DESCRIPTOR);
   output.limit(job.limits);
   if (job.timezone) useZone(job.timezone); // else it is UTC
-  const request = new Request(job.method, job.path, new Params(job.params), new Headers(job.headers), body);
-  const engine = new Engine(request, new Log((level, text) => output.line(level, text)));
+  const engine = new Engine(new Request(job, body), new Log((level, text) => output.line(level, text)));
   try {
     const run = await load(job.source);
     // Called by the promise and not from here, so that the user's stacks have no frame of the engine.

@@ -1,79 +1,20 @@
 """The engine: the argument that `Run` of a Python code gets.
 
-Imported in the zygote and used inside runs; needs the standard library alone, and result.py.
+Imported in the zygote and used inside runs; needs the standard library alone, and params, form and result.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 
+from codeactions.runtimes.python.form import Form, read_form
+from codeactions.runtimes.python.params import Headers, Params
 from codeactions.runtimes.python.result import Result
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
-
-
-class Params:
-    """Query parameters, in order. Of a repeated one the first value counts; `all()` returns every value."""
-
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self._pairs = [(key, value) for key, value in pairs]
-        self._first: dict[str, str] = {}
-        for key, value in self._pairs:
-            self._first.setdefault(self._fold(key), value)
-
-    @staticmethod
-    def _fold(key: str) -> str:
-        return key
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return the first value of `key`, or `default`."""
-        return self._first.get(self._fold(key), default)
-
-    def all(self, key: str) -> list[str]:
-        """Return every value of `key`, in order."""
-        return [value for name, value in self._pairs if self._fold(name) == self._fold(key)]
-
-    def items(self) -> list[tuple[str, str]]:
-        """Return (name, first value) of every parameter."""
-        return list(self._first.items())
-
-    def keys(self) -> list[str]:
-        """Return every name, once."""
-        return list(self._first)
-
-    def values(self) -> list[str]:
-        """Return the first value of every name."""
-        return list(self._first.values())
-
-    def __getitem__(self, key: str) -> str:
-        return self._first[self._fold(key)]
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._fold(key) in self._first
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._first)
-
-    def __len__(self) -> int:
-        return len(self._first)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._first!r})"
-
-
-class Headers(Params):
-    """Request headers. Names are looked up in any case; an absent header is the empty string."""
-
-    @staticmethod
-    def _fold(key: str) -> str:
-        return key.lower()
-
-    def get(self, key: str, default: Any = "") -> Any:
-        """Return the first value of the header, or `default`."""
-        return super().get(key, default)
 
 
 class Log:
@@ -82,23 +23,23 @@ class Log:
     def __init__(self, write: Callable[[str, str], None]) -> None:
         self._write = write
 
-    def debug(self, message: object, *args: object) -> None:
+    def debug(self, content: object = "", *args: object) -> None:
         """Write at level debug."""
-        self._line("debug", message, args)
+        self._line("debug", content, args)
 
-    def info(self, message: object, *args: object) -> None:
+    def info(self, content: object = "", *args: object) -> None:
         """Write at level info."""
-        self._line("info", message, args)
+        self._line("info", content, args)
 
-    def warning(self, message: object, *args: object) -> None:
+    def warning(self, content: object = "", *args: object) -> None:
         """Write at level warning."""
-        self._line("warning", message, args)
+        self._line("warning", content, args)
 
     warn = warning
 
-    def error(self, message: object, *args: object) -> None:
+    def error(self, content: object = "", *args: object) -> None:
         """Write at level error."""
-        self._line("error", message, args)
+        self._line("error", content, args)
 
     def _line(self, level: str, message: object, args: tuple[object, ...]) -> None:
         text = str(message)
@@ -106,24 +47,40 @@ class Log:
 
 
 class Request:
-    """The HTTP request that the run answers."""
+    """The HTTP request that the run answers.
 
-    def __init__(self, method: str, path: str, params: Params, header: Headers, content: bytes) -> None:
-        self.method = method
-        self.path = path
-        self.params = params
-        self.header = header
-        self.headers = header
-        self.content = content
+    path: what follows the code's id in the URL; raw_path: the same as it was sent, percent-encoded. raw_query: the
+    query string as it was sent. content: the body's bytes. log: the engine's; codes of an earlier service look for it
+    here, too.
+    """
+
+    log: Log
+
+    def __init__(self, job: dict[str, Any], body: bytes) -> None:
+        """job, body: as the server has sent them."""
+        size = job.get("content_bytes")
+        self.method: str = job["method"]
+        self.path: str = job["path"]
+        self.raw_path: str = job.get("raw_path", self.path)
+        self.raw_query: str = job.get("raw_query", "")
+        self.params = Params(job["params"])
+        self.header = Headers(job["headers"])
+        self.headers = self.header
+        self.content = body if size is None else body[:size]
+        self._text = None if size is None else body[size:]
 
     @property
     def body(self) -> str:
-        """The body as text; bytes that are not UTF-8 become U+FFFD."""
-        return self.content.decode("utf-8", "replace")
+        """The body as text, by its charset or as UTF-8; bytes that are none become U+FFFD."""
+        return self.content.decode("utf-8", "replace") if self._text is None else self._text.decode()
 
     def json(self) -> Any:
         """Read the body as JSON. Raises `ValueError`."""
-        return json.loads(self.content)
+        return json.loads(self.content if self._text is None else self._text)
+
+    def form(self) -> Form:
+        """Read the body as a form, urlencoded or multipart. Raises `ValueError` for anything else."""
+        return read_form(self.content, self.header.get("Content-Type"))
 
 
 class Engine:
@@ -132,6 +89,7 @@ class Engine:
     def __init__(self, request: Request, log: Log) -> None:
         self.request = request
         self.log = log
+        request.log = log
         self.result = Result()
 
     @property

@@ -5,21 +5,14 @@ Imported in the zygote and used inside runs; needs the standard library and the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
-from codeactions.runtimes.protocol import MOST_HEADERS, NAME_LIMIT, VALUE_LIMIT
+from codeactions.runtimes.protocol import MOST_HEADERS, NAME_LIMIT, SHORT_TYPES, VALUE_LIMIT
+from codeactions.runtimes.python.values import to_json
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
-
-_SHORT_TYPES = {
-    "text": "text/plain; charset=utf-8",
-    "html": "text/html; charset=utf-8",
-    "json": "application/json",
-}
-_OCTETS = "application/octet-stream"
 
 
 class Result:
@@ -28,46 +21,57 @@ class Result:
     def __init__(self) -> None:
         self.is_set = False
         self.status_code = 200
-        self.content_type = _SHORT_TYPES["text"]
+        self.content_type = SHORT_TYPES["text"]
         self.headers: list[tuple[str, str]] = []
         self.body = b""
 
     def set(
         self,
-        value: Any,
+        value: Any = "",
         status_code: int = 200,
         content_type: str | None = None,
         headers: Mapping[str, Any] | None = None,
     ) -> None:
         """Set the result.
 
-        A string is text, bytes are an octet stream, anything else is JSON, unless `content_type` says
-        otherwise: `text`, `html`, `json` or any MIME type. With `json` strings are encoded too; with
-        `application/json` a string goes out as it is. Raises `TypeError` or `ValueError` when something cannot be sent.
+        A string goes out as it is, and so do bytes; anything else goes out as JSON. `content_type` only says what it is
+        called: a short name such as `text`, `json`, `html` or `pdf`, or any MIME type. Without it, a string is text,
+        bytes are an octet stream. Raises `TypeError` or `ValueError` when something cannot be sent.
         """
         if isinstance(status_code, bool) or not isinstance(status_code, int) or not 200 <= status_code <= 599:
             raise ValueError(f"status_code must be a whole number from 200 to 599, not {_shown(status_code)}")
         if content_type is not None and not _is_header_value(content_type):
             raise ValueError(
-                f"content_type must be Latin-1 text without line breaks, at most {VALUE_LIMIT} characters, "
+                f"content_type must be text without line breaks, at most {VALUE_LIMIT} bytes, "
                 f"not {_shown(content_type)}"
             )
         pairs = _header_pairs(headers or {})
-        body, natural_type = _encode(value, content_type)
+        full_type = _full_type(content_type) if content_type else None
+        body, natural_type = _encode(value)
         self.is_set, self.status_code, self.headers, self.body = True, status_code, pairs, body
-        self.content_type = _SHORT_TYPES.get(content_type, content_type) if content_type else natural_type
+        self.content_type = full_type or natural_type
 
 
-def _encode(value: Any, content_type: str | None) -> tuple[bytes, str]:
-    if content_type == "json":
-        return _to_json(value), _SHORT_TYPES["json"]
+def _full_type(content_type: str) -> str:
+    """Return what a content type means. Raises `ValueError` for a word that is none."""
+    if "/" in content_type.partition(";")[0]:
+        return content_type
+    word, semicolon, parameters = content_type.partition(";")
+    found = SHORT_TYPES.get(word.strip().lower())
+    if found is None:
+        raise ValueError(
+            f"there is no content type {_shown(content_type)}; there are MIME types, such as text/plain, and the short "
+            f"names {', '.join(SHORT_TYPES)}"
+        )
+    return found.partition(";")[0] + semicolon + parameters if semicolon else found
+
+
+def _encode(value: Any) -> tuple[bytes, str]:
     if isinstance(value, str):
-        return _to_utf8(value), _SHORT_TYPES["text"]
+        return _to_utf8(value), SHORT_TYPES["text"]
     if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value), _OCTETS
-    if content_type in ("text", "html"):
-        return _to_utf8(str(value)), _SHORT_TYPES["text"]
-    return _to_json(value), _SHORT_TYPES["json"]
+        return bytes(value), SHORT_TYPES["binary"]
+    return to_json(value), SHORT_TYPES["json"]
 
 
 def _to_utf8(text: str) -> bytes:
@@ -76,14 +80,6 @@ def _to_utf8(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
-
-
-def _to_json(value: Any) -> bytes:
-    # NaN and Infinity are not JSON; a client that meets them fails far from where the mistake was made.
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except UnicodeEncodeError:  # a lone surrogate, which only an escape can stand for
-        return json.dumps(value, allow_nan=False).encode()
 
 
 def _header_pairs(headers: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -99,8 +95,8 @@ def _header_pairs(headers: Mapping[str, Any]) -> list[tuple[str, str]]:
         text = str(value) if isinstance(value, int | float) else value
         if not _is_header_value(text):
             raise ValueError(
-                f"the value of header {name} must be Latin-1 text without line breaks, "
-                f"at most {VALUE_LIMIT} characters, not {_shown(value)}"
+                f"the value of header {name} must be text without line breaks, "
+                f"at most {VALUE_LIMIT} bytes, not {_shown(value)}"
             )
         pairs.append((name, text))
     return pairs
@@ -118,8 +114,8 @@ def _is_token(name: object) -> bool:
 def _is_header_value(text: object) -> bool:
     return (
         isinstance(text, str)
-        and len(text) <= VALUE_LIMIT
-        and all(c == "\t" or (" " <= c <= "\xff" and c != "\x7f") for c in text)
+        and all(c == "\t" or (" " <= c <= "\ud7ff" and c != "\x7f") or c >= "\ue000" for c in text[: VALUE_LIMIT + 1])
+        and len(text if text.isascii() else text[: VALUE_LIMIT + 1].encode()) <= VALUE_LIMIT
     )
 
 

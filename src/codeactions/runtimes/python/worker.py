@@ -23,8 +23,8 @@ from codeactions.runtimes.protocol import (
     pack_described,
     unpack_described,
 )
-from codeactions.runtimes.python import awaitable, network, source, standard_logging
-from codeactions.runtimes.python.engine import Engine, Headers, Log, Params, Request
+from codeactions.runtimes.python import awaitable, form, network, source, standard_logging
+from codeactions.runtimes.python.engine import Engine, Log, Request
 from codeactions.runtimes.python.output import Output, OutputLimitError, flush
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
@@ -47,8 +47,9 @@ def Run(engine):
 _output = Output(FRAMES_FD)
 
 
-def preload(_limits: Limits, _places: dict[str, str]) -> None:
+def preload(_limits: Limits, places: dict[str, str]) -> None:
     """Warm the zygote up, and make it look like a plain interpreter to the code that runs in it."""
+    form.keep_places(places)
     for name in _PRELOADED:
         __import__(name)
     sys.path[:] = source.library_path()
@@ -73,6 +74,7 @@ def _rehearse(times: int) -> None:
     sys.stdout, sys.stderr = _output.stream("info"), _output.stream("error")
     limits = {"result_bytes": 1000, "log_lines": 9, "log_characters": 99, "log_bytes": 9999}
     job: dict[str, Any] = {"source": _REHEARSED, "method": "GET", "path": "/", "limits": limits}
+    job |= {"raw_path": "/", "raw_query": "name=x"}
     job |= {"params": [["name", "x"]], "headers": [["x", "y"]]}
     for _ in range(times):
         _output.send(_perform(*unpack_described(pack_described(Kind.JOB, job, b"")[HEADER.size :])))
@@ -98,8 +100,7 @@ def _perform(job: dict[str, Any], body: bytes) -> bytes:
         os.environ["TZ"] = job["timezone"]
         time.tzset()
     _output.set_limits(lines=limits["log_lines"], characters=limits["log_characters"], size=limits["log_bytes"])
-    request = Request(job["method"], job["path"], Params(job["params"]), Headers(job["headers"]), body)
-    engine = Engine(request, Log(_output.line))
+    engine = Engine(Request(job, body), Log(_output.line))
     try:
         end = _execute(job["source"], engine, limits["result_bytes"])
         flush(sys.stdout)  # a code may have put a stream of its own before ours
@@ -135,14 +136,19 @@ def _result(engine: Engine, limit: int) -> bytes:
         raise OutputLimitError(f"the result has {len(result.body)} bytes; the limit is {limit}")
     meta = {
         "status_code": result.status_code,
-        "content_type": result.content_type,
-        "headers": result.headers,
+        "content_type": _bytes_of(result.content_type),
+        "headers": [(name, _bytes_of(value)) for name, value in result.headers],
         "held_back": _output.held_back,
     }
     frame = pack_described(Kind.RESULT, meta, result.body)
     if len(frame) - len(result.body) > META_LIMIT:
         raise OutputLimitError(f"the result's headers are over {META_LIMIT} bytes")
     return frame
+
+
+def _bytes_of(value: str) -> str:
+    """Return a header's value with a character for each of its bytes, as the protocol has it."""
+    return value if value.isascii() else value.encode().decode("latin-1")
 
 
 def _failure(kind: str, message: str, trace: str = "", **place: int | None) -> bytes:

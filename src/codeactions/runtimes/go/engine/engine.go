@@ -11,6 +11,7 @@
 package codeactions
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -21,25 +22,30 @@ type Engine struct {
 	Params Params
 	// Header holds the request's headers; names are looked up in any case.
 	Header Header
-	// Body is the request's body as text; bytes that are not UTF-8 are U+FFFD. Request.Content has the bytes.
+	// Body is the request's body as text, by its charset or as UTF-8; bytes that are none are U+FFFD. Request.Content has
+	// the bytes.
 	Body    string
 	Request Request
 	Log     *Log
 	Result  *Result
 }
 
-// Request is the HTTP request that the run answers.
+// Request is the HTTP request that the run answers. The package codeactions/web makes an *http.Request of it.
 type Request struct {
-	Method  string
-	Path    string
-	Params  Params
-	Header  Header
-	Content []byte
+	Method string
+	// Path is what follows the code's id in the URL. RawPath is the same as it was sent, percent-encoded.
+	Path, RawPath string
+	// RawQuery is the query string as it was sent.
+	RawQuery string
+	Params   Params
+	Header   Header
+	Content  []byte
+	text     []byte // the body in UTF-8
 }
 
 // JSON reads the body as JSON into target.
 func (request *Request) JSON(target any) error {
-	return json.Unmarshal(request.Content, target)
+	return json.Unmarshal(bytes.TrimPrefix(request.text, []byte("\xef\xbb\xbf")), target)
 }
 
 // Params are names with values, in order. Of a repeated name the first value counts; All returns every value.
@@ -65,6 +71,9 @@ func (params Params) Items() [][2]string { return items(params.pairs, equal) }
 // Len counts the names.
 func (params Params) Len() int { return len(params.Items()) }
 
+// MarshalJSON makes an object of them: each name with its first value.
+func (params Params) MarshalJSON() ([]byte, error) { return objectOf(params.Items()).MarshalJSON() }
+
 // Header holds the request's headers. It is looked up as Params are, but a name may be in any case.
 type Header struct{ pairs [][2]string }
 
@@ -87,6 +96,9 @@ func (header Header) Items() [][2]string { return items(header.pairs, strings.Eq
 
 // Len counts the names.
 func (header Header) Len() int { return len(header.Items()) }
+
+// MarshalJSON makes an object of them: each name with its first value.
+func (header Header) MarshalJSON() ([]byte, error) { return objectOf(header.Items()).MarshalJSON() }
 
 func equal(one, other string) bool { return one == other }
 

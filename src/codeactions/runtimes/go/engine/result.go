@@ -1,24 +1,22 @@
 package codeactions
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
-	text   = "text/plain; charset=utf-8"
-	octets = "application/octet-stream"
+	plainText = "text/plain; charset=utf-8"
+	octets    = "application/octet-stream"
+	jsonType  = "application/json"
 	// The server refuses what is over these limits; told here, the action learns of it by an error.
 	mostHeaders = 100
 	nameLimit   = 256
 	valueLimit  = 8192
 )
-
-var shortTypes = map[string]string{"text": text, "html": "text/html; charset=utf-8", "json": "application/json"}
 
 // Result is the answer of the run. It may be set more than once; the last one counts.
 type Result struct {
@@ -46,7 +44,7 @@ type options struct {
 // StatusCode is the HTTP status, 200 to 599.
 func StatusCode(code int) Option { return func(given *options) { given.statusCode = code } }
 
-// ContentType is text, html, json or any MIME type.
+// ContentType is a short name such as text, json, html or pdf, or any MIME type.
 func ContentType(name string) Option {
 	return func(given *options) { given.contentType, given.hasType = name, true }
 }
@@ -56,9 +54,9 @@ func Headers(headers map[string]string) Option {
 	return func(given *options) { given.headers = headers }
 }
 
-// Set sets the result. A string is text, a []byte an octet stream, anything else JSON, unless ContentType says
-// otherwise. With "json" strings are encoded too; with "application/json" a string goes out as it is. It returns an
-// error, and changes nothing, when something cannot be sent.
+// Set sets the result. A string goes out as it is, and so does a []byte; anything else goes out as JSON. ContentType only
+// says what it is called; without it, a string is text and a []byte an octet stream. Set returns an error, and changes
+// nothing, when something cannot be sent.
 func (result *Result) Set(value any, given ...Option) error {
 	wanted := options{statusCode: 200}
 	for _, option := range given {
@@ -68,47 +66,36 @@ func (result *Result) Set(value any, given ...Option) error {
 		return fmt.Errorf("the status code must be a whole number from 200 to 599, not %d", wanted.statusCode)
 	}
 	if wanted.hasType && !isHeaderValue(wanted.contentType) {
-		return fmt.Errorf("the content type must be Latin-1 text without line breaks, at most %d characters, not %s",
+		return fmt.Errorf("the content type must be text without line breaks, at most %d bytes, not %s",
 			valueLimit, shown(wanted.contentType))
 	}
 	headers, err := headerPairs(wanted.headers)
 	if err != nil {
 		return err
 	}
-	body, contentType, err := encode(value, wanted.contentType)
+	body, contentType, err := encode(value)
 	if err != nil {
 		return err
 	}
 	if wanted.contentType != "" {
-		contentType = wanted.contentType
-		if full, short := shortTypes[contentType]; short {
-			contentType = full
+		if contentType, err = fullType(wanted.contentType); err != nil {
+			return err
 		}
 	}
 	result.isSet = true
-	result.answer = answer{wanted.statusCode, contentType, headers, body}
+	result.answer = answer{wanted.statusCode, bytesOf(contentType), headers, body}
 	return nil
 }
 
-func encode(value any, contentType string) ([]byte, string, error) {
-	if contentType != "json" {
-		switch typed := value.(type) {
-		case string:
-			return []byte(typed), text, nil
-		case []byte:
-			return slices.Clone(typed), octets, nil
-		}
-		if contentType == "text" || contentType == "html" {
-			return []byte(fmt.Sprint(value)), text, nil
-		}
+func encode(value any) ([]byte, string, error) {
+	switch typed := value.(type) {
+	case string:
+		return []byte(typed), plainText, nil
+	case []byte:
+		return slices.Clone(typed), octets, nil
 	}
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return nil, "", err
-	}
-	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), shortTypes["json"], nil
+	body, err := toJSON(value)
+	return body, jsonType, err
 }
 
 func headerPairs(headers map[string]string) ([][2]string, error) {
@@ -121,10 +108,10 @@ func headerPairs(headers map[string]string) ([][2]string, error) {
 			return nil, fmt.Errorf("%s is no header name", shown(name))
 		}
 		if !isHeaderValue(headers[name]) {
-			return nil, fmt.Errorf("the value of header %s must be Latin-1 text without line breaks, at most %d characters, not %s",
+			return nil, fmt.Errorf("the value of header %s must be text without line breaks, at most %d bytes, not %s",
 				name, valueLimit, shown(headers[name]))
 		}
-		pairs = append(pairs, [2]string{name, headers[name]})
+		pairs = append(pairs, [2]string{name, bytesOf(headers[name])})
 	}
 	return pairs, nil
 }
@@ -143,14 +130,21 @@ func isToken(name string) bool {
 }
 
 func isHeaderValue(value string) bool {
-	count := 0
 	for _, letter := range value {
-		count++
-		if count > valueLimit || letter != '\t' && (letter < ' ' || letter > 0xff || letter == 0x7f) {
+		if letter != '\t' && (letter < ' ' || letter == 0x7f) {
 			return false
 		}
 	}
-	return true
+	return len(value) <= valueLimit && utf8.ValidString(value)
+}
+
+// bytesOf returns a header's value with a character for each of its bytes, as the protocol has it.
+func bytesOf(value string) string {
+	letters := make([]rune, len(value))
+	for number := range len(value) {
+		letters[number] = rune(value[number])
+	}
+	return string(letters)
 }
 
 func shown(value string) string {

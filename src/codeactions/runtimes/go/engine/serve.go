@@ -22,34 +22,41 @@ const (
 type Log struct{ out *output }
 
 // Debug writes at level debug.
-func (log *Log) Debug(message any, arguments ...any) { log.line("debug", message, arguments) }
+func (log *Log) Debug(message ...any) { log.line("debug", message) }
 
 // Info writes at level info.
-func (log *Log) Info(message any, arguments ...any) { log.line("info", message, arguments) }
+func (log *Log) Info(message ...any) { log.line("info", message) }
 
 // Warning writes at level warning.
-func (log *Log) Warning(message any, arguments ...any) { log.line("warning", message, arguments) }
+func (log *Log) Warning(message ...any) { log.line("warning", message) }
 
 // Warn is Warning by the name that it has in log/slog.
-func (log *Log) Warn(message any, arguments ...any) { log.line("warning", message, arguments) }
+func (log *Log) Warn(message ...any) { log.line("warning", message) }
 
 // Error writes at level error.
-func (log *Log) Error(message any, arguments ...any) { log.line("error", message, arguments) }
+func (log *Log) Error(message ...any) { log.line("error", message) }
 
-func (log *Log) line(level string, message any, arguments []any) {
-	content := fmt.Sprint(message)
-	if len(arguments) > 0 {
-		content = fmt.Sprintf(content, arguments...)
+func (log *Log) line(level string, message []any) {
+	content := ""
+	if len(message) > 0 {
+		content = fmt.Sprint(message[0])
+	}
+	if len(message) > 1 {
+		content = fmt.Sprintf(content, message[1:]...)
 	}
 	log.out.line(level, content)
 }
 
 type job struct {
-	Method  string      `json:"method"`
-	Path    string      `json:"path"`
-	Params  [][2]string `json:"params"`
-	Headers [][2]string `json:"headers"`
-	Limits  limits      `json:"limits"`
+	Method   string      `json:"method"`
+	Path     string      `json:"path"`
+	RawPath  string      `json:"raw_path"`
+	RawQuery string      `json:"raw_query"`
+	Params   [][2]string `json:"params"`
+	Headers  [][2]string `json:"headers"`
+	Limits   limits      `json:"limits"`
+	// ContentBytes is there if the body is followed by its text in UTF-8.
+	ContentBytes *int `json:"content_bytes"`
 	// Timezone is "" for UTC.
 	Timezone string `json:"timezone"`
 }
@@ -87,10 +94,14 @@ func Serve[Run Action](run Run) {
 		debug.SetMaxStack(int(memory / 4))
 	}
 	params, header := Params{given.Params}, Header{given.Headers}
+	content, text := body, body
+	if given.ContentBytes != nil {
+		content, text = body[:*given.ContentBytes:*given.ContentBytes], body[*given.ContentBytes:]
+	}
 	engine := &Engine{
-		Params: params, Header: header, Body: decode(body),
-		Request: Request{given.Method, given.Path, params, header, body},
-		Log:     &Log{out}, Result: &Result{answer: answer{200, text, [][2]string{}, []byte{}}},
+		Params: params, Header: header, Body: decode(text),
+		Request: Request{given.Method, given.Path, given.RawPath, given.RawQuery, params, header, content, text},
+		Log:     &Log{out}, Result: &Result{answer: answer{200, plainText, [][2]string{}, []byte{}}},
 	}
 	defer func() {
 		if raised := recover(); raised != nil {

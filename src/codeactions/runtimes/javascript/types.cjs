@@ -1,0 +1,76 @@
+// What a content type of one word means. runtimes/protocol.py has the table.
+"use strict";
+
+const SHORT_TYPES = {
+  text: "text/plain; charset=utf-8",
+  txt: "text/plain; charset=utf-8",
+  html: "text/html; charset=utf-8",
+  json: "application/json",
+  ndjson: "application/x-ndjson",
+  jsonl: "application/x-ndjson",
+  xml: "application/xml; charset=utf-8",
+  csv: "text/csv; charset=utf-8",
+  tsv: "text/tab-separated-values; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  javascript: "text/javascript; charset=utf-8",
+  md: "text/markdown; charset=utf-8",
+  markdown: "text/markdown; charset=utf-8",
+  yaml: "application/yaml; charset=utf-8",
+  yml: "application/yaml; charset=utf-8",
+  ics: "text/calendar; charset=utf-8",
+  vcf: "text/vcard; charset=utf-8",
+  rss: "application/rss+xml; charset=utf-8",
+  atom: "application/atom+xml; charset=utf-8",
+  form: "application/x-www-form-urlencoded",
+  sse: "text/event-stream; charset=utf-8",
+  binary: "application/octet-stream",
+  bin: "application/octet-stream",
+  "octet-stream": "application/octet-stream",
+  pdf: "application/pdf",
+  zip: "application/zip",
+  gzip: "application/gzip",
+  gz: "application/gzip",
+  tar: "application/x-tar",
+  wasm: "application/wasm",
+  doc: "application/msword",
+  xls: "application/vnd.ms-excel",
+  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+  pptx: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  gif: "image/gif",
+  webp: "image/webp",
+  avif: "image/avif",
+  bmp: "image/bmp",
+  tiff: "image/tiff",
+  svg: "image/svg+xml; charset=utf-8",
+  ico: "image/vnd.microsoft.icon",
+  mp3: "audio/mpeg",
+  wav: "audio/wav",
+  ogg: "audio/ogg",
+  flac: "audio/flac",
+  mp4: "video/mp4",
+  webm: "video/webm",
+  woff: "font/woff",
+  woff2: "font/woff2",
+};
+
+/** Returns what a content type means. Throws for a word that is none. */
+function fullType(contentType) {
+  const at = contentType.indexOf(";");
+  const word = at < 0 ? contentType : contentType.slice(0, at);
+  if (word.includes("/")) return contentType;
+  const name = word.trim().toLowerCase();
+  if (!Object.hasOwn(SHORT_TYPES, name)) {
+    throw new RangeError(
+      `there is no content type ${JSON.stringify(contentType.slice(0, 100))}; there are MIME types, such as text/plain, and the ` +
+        `short names ${Object.keys(SHORT_TYPES).join(", ")}`
+    );
+  }
+  return at < 0 ? SHORT_TYPES[name] : SHORT_TYPES[name].split(";")[0] + contentType.slice(at);
+}
+
+module.exports = { SHORT_TYPES, fullType };

@@ -1,0 +1,63 @@
+"""The charset of a request's body."""
+
+import codecs
+
+import pytest
+
+from codeactions.domain.charsets import _BY_LABEL, _CODECS, decode_body
+
+
+@pytest.mark.parametrize("codec", _CODECS)
+def test_every_codec_is_one_of_python_that_makes_text_of_bytes(codec: str) -> None:
+    assert codecs.lookup(codec)._is_text_encoding
+    assert "a".encode(codec).decode(codec) == "a"
+
+
+@pytest.mark.parametrize("name", ["idna", "punycode", "bz2", "zlib", "rot13", "unicode_escape", "utf-7", "undefined"])
+def test_codecs_that_are_no_charsets_are_not_taken(name: str) -> None:
+    assert name not in _BY_LABEL
+    assert decode_body(b"abc", f"text/plain; charset={name}") == (None, None)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain; charset=latin1",
+        "text/plain;charset=ISO-8859-1",
+        'text/plain; charset="iso-8859-1"',
+        "text/plain; charset='iso-8859-1'; format=flowed",
+        "text/plain; format=flowed; Charset = windows-1252",
+        "application/x-www-form-urlencoded; charset=l1",
+    ],
+)
+def test_a_charset_is_found_however_it_is_written(content_type: str) -> None:
+    assert decode_body(b"\xfc\x80", content_type) == ("ü€", "cp1252")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "",
+        "text/plain",
+        "charset=latin1",
+        "text/plain; charset=utf-8",
+        "text/plain; charset=UTF8",
+        "text/plain; xcharset=latin1",
+    ],
+)
+def test_anything_else_is_left_to_the_engines(content_type: str) -> None:
+    assert decode_body(b"\xfc", content_type) == (None, None)
+
+
+def test_only_json_has_a_byte_order_mark_that_is_no_text() -> None:
+    content = b"\xef\xbb\xbf[1]"
+    assert decode_body(content, "application/json") == ("[1]", "utf-8-sig")
+    assert decode_body(content, "Application/Problem+JSON; charset=utf-8") == ("[1]", "utf-8-sig")
+    assert decode_body(content, "text/plain") == (None, None)
+    assert decode_body("[1]".encode("utf-16"), "text/json") == ("[1]", "utf-16")
+    assert decode_body("[1]".encode("utf-16"), "text/plain") == (None, None)
+
+
+def test_bytes_that_a_charset_does_not_have_are_replaced() -> None:
+    assert decode_body(b"a\x81", "text/plain; charset=shift_jis") == ("a\ufffd", "cp932")
+    assert decode_body(b"a", "text/plain; charset=utf-16") == ("\ufffd", "utf-16")
