@@ -159,7 +159,7 @@ class TestState:
         found = inspect(url)
         assert (found.state, found.version, found.latest) == (DatabaseState.BEHIND, -1, LATEST)
         assert found.pending == tuple(range(1, LATEST + 1))
-        assert "`migrate up`" in found.message
+        assert "`codeactions migrate up`" in found.message
         assert relations(database) == set()
 
     def test_current(self, url: str, migrated: Connection) -> None:
