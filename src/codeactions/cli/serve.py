@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import os
 import resource
 import signal
 import socket
@@ -131,7 +132,7 @@ def _token(settings: Settings) -> Token:
     if settings.auth_token is not None:
         return Token(settings.auth_token, None, is_new=False)
     file = token_path(settings.data_dir)
-    is_new = not file.exists()
+    is_new = not os.path.exists(file)  # unlike Path.exists, it raises nothing in a folder that is closed
     return Token(load_or_make_token(settings.data_dir), file, is_new)
 
 
