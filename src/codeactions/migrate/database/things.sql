@@ -14,7 +14,9 @@ WITH wanted AS (
                    own.typcategory = must.typcategory AND (own.typcategory <> 'U' OR own.typname = must.typname), false)
                WHEN 'trigger' THEN EXISTS (
                    SELECT FROM pg_trigger WHERE tgrelid = relation AND tgname = wanted.name AND NOT tgisinternal)
-               ELSE EXISTS (SELECT FROM pg_proc WHERE proname = wanted.name AND pg_function_is_visible(oid))
+               -- Not EXISTS, for which all functions of the database would be looked at.
+               ELSE coalesce(
+                   (SELECT true FROM pg_proc WHERE proname = wanted.name AND pg_function_is_visible(oid) LIMIT 1), false)
            END AS good
     FROM wanted
     LEFT JOIN pg_attribute AS a
