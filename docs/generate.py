@@ -10,14 +10,16 @@ from codeactions.node.settings import Settings, variable
 
 _HERE = Path(__file__).parent
 _COMMANDS = (
-    *("", "serve", "run", "backup", "restore", "doctor", "project", "project list", "project create"),
-    *("project rename", "project delete", "permission", "permission list", "permission set", "permission remove"),
-    *("token", "token create", "token list", "token revoke", "audit"),
+    *("", "serve", "run", "backup", "restore", "adopt", "doctor", "project", "project list"),
+    *("project show", "project create", "project rename", "project delete", "permission", "permission list"),
+    *("permission set", "permission remove", "token", "token create", "token list", "token revoke", "audit"),
 )
 _SETTINGS_HEAD = """# Settings
 
 Every setting is an environment variable; `make run` and `codeactions serve` honour them all. A bad value stops the
-start with one line that names the variable. This page is made by `python docs/generate.py`.
+start with one line that names the variable. A variable that looks like a setting and is none is named at the start,
+with the nearest one that there is. A file `.env` is not read: `set -a; . ./.env; set +a` puts it into the environment.
+This page is made by `python docs/generate.py`.
 
 | variable | default | |
 | --- | --- | --- |

@@ -11,7 +11,7 @@ from codeactions.http.context import ApiContext, Services
 from codeactions.http.front import Front
 from codeactions.http.metrics import Metrics
 
-PUBLIC = {("GET", "/health"), ("GET", "/healthz")}
+PUBLIC = {("GET", "/"), ("GET", "/health"), ("GET", "/healthz")}
 
 
 def application() -> FastAPI:

@@ -18,9 +18,13 @@ PROGRAM = Path(sys.executable).with_name("codeactions")
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason="the package is not installed with its programs")
 def test_codes_and_their_history_move_to_another_data_folder(tmp_path: Path) -> None:
-    def codeactions(*words: str) -> None:
-        done = subprocess.run([PROGRAM, *words], env=clean_environment(), cwd=tmp_path, capture_output=True, timeout=60)
+    def codeactions(*words: str) -> str:
+        command = [str(PROGRAM), *words]
+        done = subprocess.run(
+            command, env=clean_environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60
+        )
         assert done.returncode == 0, done.stderr
+        return done.stderr
 
     with running_server(tmp_path / "old") as server:
         code_id = server.create(SOURCE)
@@ -29,7 +33,8 @@ def test_codes_and_their_history_move_to_another_data_folder(tmp_path: Path) -> 
         assert (record["status"], logs) == ("completed", [("info", "für Ünï 🐍")])
         codeactions("backup", "moved.sql", "--data-dir", "old")
         assert server.healthy()
-    codeactions("restore", "moved.sql", "--data-dir", "new")
+    said = codeactions("restore", "moved.sql", "--data-dir", "new")
+    assert f"start the server with `{PROGRAM} serve --data-dir new`" in said, "as it can be typed here"
     with running_server(tmp_path / "new") as server:
         assert server.record(answer) == record
         assert server.logs(answer) == logs

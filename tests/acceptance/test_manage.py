@@ -65,6 +65,9 @@ def test_a_running_server_hears_of_what_the_commands_change(new_server: Callable
     wait_until(lambda: status(server, token, "/audit?project_uuid=demo") == 200, what="the role being heard of")
     listed = [line.split()[:2] for line in command("permission", "list", "demo").splitlines()[1:]]
     assert listed == [["ana@example.com", "moderator"], ["bo@example.com", "moderator"]]
+    users = [{"email": "ana@example.com", "role": "moderator"}, {"email": "bo@example.com", "role": "moderator"}]
+    assert json.loads(command("project", "show", "demo", "--json"))["users"] == users
+    assert "bo@example.com  moderator" in command("project", "show", "demo")
     command("permission", "remove", "demo", "bo@example.com")
     wait_until(lambda: status(server, token, "/project/demo") == 404, what="the removal being heard of")
 
@@ -96,6 +99,8 @@ def test_the_commands_need_no_server(new_server: Callable[..., Server]) -> None:
     uuid = command("project", "create", "Without a uuid").strip()
     command("project", "create", "Demo", "--uuid", "demo")
     command("project", "rename", uuid, "Renamed \x1b[31mred")
+    shown = command("project", "show", "demo").splitlines()
+    assert [line.split() for line in shown[:3]] == [["uuid", "demo"], ["name", "Demo"], ["users", "0"]]
     table = command("project", "list").splitlines()
     assert table[0].split() == ["uuid", "name", "users", "created_at"]
     assert [line.split()[0] for line in table[1:]] == [uuid, "demo"]
@@ -118,18 +123,19 @@ def test_mistakes_are_told_in_one_line(new_server: Callable[..., Server], tmp_pa
         ("permission", "set", "demo", "a@b.c", "king"): "role must be 1 (viewer), 2 (contributor) or 3 (moderator)",
         ("permission", "set", "demo", "nobody", "viewer"): "email must be an address such as ana@example.com",
         ("permission", "remove", "demo", "a@b.c"): "a@b.c has no role in project demo",
+        ("project", "show", "nope"): "there is no project nope",
         (
             "token",
             "create",
             "x",
-        ): "give either email, the user it stands for, or project_uuid, the project it belongs to",
-        ("token", "create", "x", "--project", "demo"): "role must be 1 (viewer), 2 (contributor) or 3 (moderator)",
-        ("token", "revoke", "x"): "id must be a UUID such as 0190a5d8-7f3c-7cc0-8f00-3a1b2c3d4e5f",
+        ): "give either --email, the user it stands for, or --project, the project it belongs to",
+        ("token", "create", "x", "--project", "demo"): "--role must be 1 (viewer), 2 (contributor) or 3 (moderator)",
+        ("token", "revoke", "x"): "token_id must be a UUID such as 0190a5d8-7f3c-7cc0-8f00-3a1b2c3d4e5f",
         (
             "audit",
             "--after",
             "yesterday",
-        ): "'yesterday' is not a time with a time zone: write it as 2026-11-23T06:00:00Z",
+        ): "--after 'yesterday' is not a time with a time zone: write it as 2026-11-23T06:00:00Z",
     }.items():
         assert command.refused(*words) == message, words
     nowhere = Command(tmp_path / "nowhere")

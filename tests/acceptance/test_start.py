@@ -1,5 +1,6 @@
 """How a server comes up, what it says, and why it may refuse to."""
 
+import json
 import os
 import re
 import signal
@@ -13,9 +14,11 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from harness import Server, children_of
+from harness import Server, children_of, wait_until
 from processes import wait_until_gone
+from terminals import Terminal
 
+from codeactions import __version__
 from codeactions.examples import examples
 
 
@@ -42,15 +45,86 @@ def test_the_printed_call_works_and_the_token_is_its_owners_alone(new_server: Ca
     address = re.search(r"curl '(http://[^']+)'", text)
     assert address is not None, text
     assert httpx.get(address[1]).json() == {"hello": "you"}
-    token = re.search(r"token: +(\S+)", text)
-    assert token is not None, text
     file = server.data_dir / "token"
-    assert file.read_text().strip() == token[1]
+    assert re.search(r"^  token: +in (.+)$", text, re.MULTILINE)[1] == str(file)  # type: ignore[index]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    answer = httpx.get(f"{server.base}/code?project_uuid=examples", headers={"Authorization": token[1]})
+    token = file.read_text().strip()
+    assert token not in text, "a pipe is no terminal"
+    answer = httpx.get(f"{server.base}/code?project_uuid=examples", headers={"Authorization": token})
     assert [code["name"] for code in answer.json()] == [example.name for example in examples()]
     assert str(server.data_dir) in text
     assert "/docs" in text
+
+
+def test_the_token_is_shown_once_and_only_on_a_terminal(tmp_path: Path) -> None:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("CODEACTIONS_") and k != "DATABASE_URL"}
+    environment = {**clean, "CODEACTIONS_PORT": "0", "CODEACTIONS_LANGUAGES": "python"}
+    for number in range(2):
+        with Terminal() as terminal:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "codeactions", "serve", "--data-dir", str(tmp_path / "data")],
+                env=environment,
+                stdin=terminal.slave,
+                stdout=terminal.slave,
+                stderr=terminal.slave,
+                start_new_session=True,
+            )
+            try:
+                terminal.wait_for("the database too.")
+            finally:
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(30) == 0
+            token = (tmp_path / "data" / "token").read_text().strip()
+            assert (token in terminal.seen) is (number == 0)
+            assert str(tmp_path / "data" / "token") in terminal.seen
+            key = (tmp_path / "data" / "secret.key").read_text().strip()
+            assert key not in terminal.seen
+
+
+def test_the_printed_history_works_as_it_is_printed(new_server: Callable[..., Server]) -> None:
+    server = new_server(auth_token="").start()
+    [line] = [line for line in server.output if line.startswith("  history: ")]
+    done = subprocess.run(["sh", "-c", line.removeprefix("  history: ")], capture_output=True, text=True, timeout=30)
+    assert json.loads(done.stdout)["total"] == 0, done.stderr
+
+
+def test_an_example_that_is_gone_or_protected_is_not_offered(new_server: Callable[..., Server]) -> None:
+    server = new_server().start()
+    hello = examples()[0].id
+    protected = server.client.put(f"/code/{hello}/protection", json={"kind": "token"})
+    assert protected.status_code == 200, protected.text
+    server.stop()
+    again = new_server().start()
+    assert "curl" not in "\n".join(again.output)
+    assert again.client.delete(f"/code/{hello}").status_code == 204
+    again.stop()
+    assert "curl" not in "\n".join(new_server().start().output)
+
+
+def test_a_database_of_ones_own_goes_on(new_server: Callable[..., Server], database_url: str) -> None:
+    server = new_server(database_url=database_url).start()
+    wait_until(lambda: "SIGTERM stops the server; its database goes on." in server.output, what="the last line")
+    assert "the database too" not in "\n".join(server.output)
+
+
+def test_the_root_says_what_this_is(new_server: Callable[..., Server]) -> None:
+    server = new_server().start()
+    answer = httpx.get(server.base)
+    assert answer.json() == {"name": "codeactions", "version": __version__, "docs": "/docs", "health": "/health"}
+    for accept, content_type in {
+        "*/*": "application/json",
+        "application/xml": "application/json",
+        "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8": "text/html",
+        "text/plain": "text/plain",
+        "application/json, text/html": "application/json",
+    }.items():
+        answer = httpx.get(server.base, headers={"Accept": accept})
+        assert answer.headers["content-type"].startswith(content_type), accept
+        assert "codeactions" in answer.text
+        assert "/docs" in answer.text
+    head = httpx.head(server.base)
+    assert (head.status_code, head.content) == (200, b"")
+    assert httpx.post(server.base).status_code == 405
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -33,7 +33,7 @@ def test_everything_comes_back(
     done = codeactions("restore", name, "--database-url", empty)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert f"at version {version}" in done.stderr
-    assert "start the server with `codeactions serve`" in done.stderr
+    assert "start the server with `codeactions serve` (with the same --database-url)" in done.stderr
     assert set(TABLES) <= set(rows(empty))
     assert rows(empty) == rows(filled)
     assert schema(empty) == schema(filled)

@@ -210,7 +210,7 @@ class TestState:
         found = inspect(url)
         assert (found.state, found.version, found.latest) == (DatabaseState.BEHIND, -1, LATEST)
         assert found.pending == tuple(VERSIONS)
-        assert "`migrate up`" in found.message
+        assert "`codeactions migrate up`" in found.message
         assert relations(database) == set()
 
     def test_current(self, url: str, migrated: Connection) -> None:

@@ -12,9 +12,9 @@ from codeactions import __version__
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = (
-    *("", "serve", "run", "backup", "restore", "doctor", "project", "project list", "project create"),
-    *("project rename", "project delete", "permission", "permission list", "permission set", "permission remove"),
-    *("token", "token create", "token list", "token revoke", "audit"),
+    *("", "serve", "run", "backup", "restore", "adopt", "doctor", "project", "project list"),
+    *("project show", "project create", "project rename", "project delete", "permission", "permission list"),
+    *("permission set", "permission remove", "token", "token create", "token list", "token revoke", "audit"),
 )
 
 
@@ -86,7 +86,7 @@ def test_errors_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
         (("run", str(file)), {"CODEACTIONS_MEMORY_MB": secret}, "CODEACTIONS_MEMORY_MB: "),
         (("serve",), {"CODEACTIONS_PORT": secret}, "CODEACTIONS_PORT: "),
         (("serve", "--host", "no.such.host.invalid"), {}, "'no.such.host.invalid' is not an address of this host"),
-        (("serve", "--port", "70000"), {}, "CODEACTIONS_PORT: "),
+        (("serve", "--port", "70000"), {}, "--port: Input should be less than"),
     ]
     for words, variables, message in cases:
         done = codeactions(*words, **{"CODEACTIONS_DATA_DIR": str(tmp_path / "data"), **variables})
@@ -96,6 +96,55 @@ def test_errors_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
         assert line.startswith("codeactions: ")
         assert message in line
         assert secret not in line
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_h_is_help_everywhere(command: str) -> None:
+    assert codeactions(*command.split(), "-h").stdout == codeactions(*command.split(), "--help").stdout
+
+
+@pytest.mark.parametrize("words", [("migrate", "-h"), ("migrate", "up", "-h"), ("migrate", "status", "-h")])
+def test_h_is_help_of_migrate_too(words: tuple[str, ...]) -> None:
+    done = codeactions(*words)
+    assert done.returncode == 0
+    assert "sage" in done.stderr
+
+
+def test_a_variable_that_is_no_setting_is_named_with_the_nearest_one(tmp_path: Path) -> None:
+    done = codeactions("project", "list", CODEACTIONS_SLOT="4", CODEACTIONS_DATA_DIR=str(tmp_path / "absent"))
+    warning, error = done.stderr.splitlines()
+    assert warning == "warning: CODEACTIONS_SLOT is no setting and does nothing: did you mean CODEACTIONS_SLOTS?"
+    assert error.startswith("codeactions: there is no database in ")
+
+
+def test_a_data_folder_that_is_passed_over_is_said_to_be(tmp_path: Path) -> None:
+    url = "postgresql://u:secret@127.0.0.1:1/d"
+    said = "warning: DATABASE_URL is set, so this is about that database, and not about one of --data-dir"
+    done = codeactions("backup", "--data-dir", str(tmp_path), DATABASE_URL=url)
+    assert done.stderr.splitlines()[0] == said
+    assert "secret" not in done.stderr
+    for words in (("--database-url", url), ()):
+        done = codeactions("backup", *words, DATABASE_URL=url, CODEACTIONS_DATA_DIR=str(tmp_path))
+        assert said not in done.stderr
+
+
+def test_errors_name_options_as_they_were_given(tmp_path: Path) -> None:
+    for words, message in {
+        ("token", "create", "x", "--days", "0", "--email", "a@b.c"): "--days must be a whole number from 1 to 3650",
+        ("token", "create", "x", "--email", "a"): "--email must be an address such as ana@example.com",
+        ("token", "create", "x", "--project", ""): "--project must not be empty",
+        ("token", "create", "x", "--role", "king"): "--role must be 1 (viewer), 2 (contributor) or 3 (moderator)",
+        ("token", "revoke", "x"): "token_id must be a UUID such as 0190a5d8-7f3c-7cc0-8f00-3a1b2c3d4e5f",
+        ("project", "create", ""): "name must not be empty",
+        ("project", "create", "x", "--uuid", " "): "--uuid must not be empty",
+        ("project", "create", "x", "--moderator", "a@b.c", "--moderator", "b"): "--moderator must be an address such as"
+        " ana@example.com",
+        ("project", "list", "--data-dir", f"{tmp_path}/no"): f"there is no database in {tmp_path}/no: check --data-dir",
+        ("project", "list", "--database-url", "x"): "the database URL: no scheme; see --database-url",
+        ("audit", "--before", "x"): "--before 'x' is not a time with a time zone: write it as 2026-11-23T06:00:00Z",
+    }.items():
+        done = codeactions(*words, CODEACTIONS_DATA_DIR=str(tmp_path / "absent"))
+        assert (done.returncode, done.stderr) == (1, f"codeactions: {message}\n"), words
 
 
 @pytest.mark.parametrize("words", [("nothing",), ("run",), ("run", "x.py", "--timeout", "0"), ("serve", "--nope")])

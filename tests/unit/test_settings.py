@@ -10,6 +10,7 @@ import pytest
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.node.settings import Settings, read_settings, variable
+from codeactions.node.unknown_variables import unknown_variables
 
 DOCS = Path(__file__).parents[2] / "docs"
 SECRET = "s3cret-that-nobody-may-see"
@@ -128,3 +129,63 @@ def test_an_unknown_time_zone_is_named_with_the_one_that_may_be_meant(monkeypatc
         "CODEACTIONS_TIMEZONE must be the name of a time zone, such as America/Sao_Paulo, not 'Sao_Paulo'; "
         "did you mean America/Sao_Paulo?"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("CODEACTIONS_SLOT", "CODEACTIONS_SLOTS"),
+        ("CODEACTIONS_DATADIR", "CODEACTIONS_DATA_DIR"),
+        ("codeactions_prot", "CODEACTIONS_PORT"),
+        ("CODEACTION_PORT", "CODEACTIONS_PORT"),
+        ("CODE_ACTIONS_LANGUAGES", "CODEACTIONS_LANGUAGES"),
+        ("CODEACTIONS_DATABASE_URL", "DATABASE_URL"),
+        ("CODEACTIONS_MEMORY", "CODEACTIONS_MEMORY_MB"),
+        ("CODEACTIONS_TOKEN", "CODEACTIONS_AUTH_TOKEN"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_named_with_the_nearest(name: str, nearest: str) -> None:
+    assert unknown_variables([name]) == [f"{name} is no setting and does nothing: did you mean {nearest}?"]
+
+
+def test_a_variable_like_no_setting_is_named_alone() -> None:
+    [line] = unknown_variables(["CODEACTIONS_XYZZY"])
+    assert line == "CODEACTIONS_XYZZY is no setting and does nothing; docs/settings.md lists those there are"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *map(variable, Settings.model_fields),
+        *(
+            "codeactions_port",
+            "PATH",
+            "FLOWS_CODE_ACTIONS_PORT",
+            "CODEACTIONS_SERVICE_HOST",
+            "CODEACTIONS_SERVICE_PORT",
+        ),
+        *("CODEACTIONS_PORT_8050_TCP", "CODEACTIONS_PORT_8050_TCP_ADDR", "CODEACTIONS_SERVICE_PORT_HTTP"),
+    ],
+)
+def test_settings_and_what_others_set_are_not_named(name: str) -> None:
+    assert unknown_variables([name]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("log_format", "xml", "must be one of auto, json, text"),
+        ("examples", "perhaps", "must be true or false"),
+        ("port", "tcp://10.0.0.1:8050", "Kubernetes sets this for a service named codeactions"),
+    ],
+)
+def test_what_there_is_to_choose_is_told(name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable(name), value)
+    with pytest.raises(Error, match=f"^{variable(name)}: {told}"):
+        read_settings()
+
+
+def test_a_language_that_does_not_exist_is_told_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEACTIONS_LANGUAGES", "pyton")
+    with pytest.raises(Error, match=r"^CODEACTIONS_LANGUAGES: there is no language 'pyton'; there are python, "):
+        read_settings().registry()

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from codeactions.cli.database import shared_database
+from codeactions.cli.settings import command_settings
+from codeactions.cli.wording import typed
 from codeactions.domain.errors import Error
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.languages import Languages
 from codeactions.execution.local import LocalExecutor
 from codeactions.execution.selftest import check_walls
-from codeactions.node.settings import Settings, read_settings
+from codeactions.node.migrations import NIL_VERSION, DatabaseState, inspect
+from codeactions.node.settings import Settings
 from codeactions.runtimes.registry import Registry
 from codeactions.sandbox.inside import cgroups
 from codeactions.sandbox.inside.syscall_table import ALLOWED
@@ -33,20 +37,21 @@ class Finding:
 
 
 def diagnose() -> bool:
-    """Print all findings, attack a sandbox, print the verdict, and return whether runs would be isolated."""
-    settings = read_settings()
+    """Print all findings, attack a sandbox, print the verdict, and return whether a server would start."""
+    settings = command_settings()
     registry = settings.registry()
-    for finding in (*_findings(), *_runtimes(registry)):
+    database = _database(settings)
+    for finding in (*_findings(), *_runtimes(registry), database):
         print(f"{'ok     ' if finding.good else 'missing'}  {finding.name:22} {finding.found}")
         if not finding.good and finding.help:
-            print(f"         {'':22} -> {finding.help}")
+            print(f"         {'':22} -> {typed(finding.help)}")
     print()
     try:
         level, reason = asyncio.run(_try(settings, registry))
     except Error as error:
         print(f"verdict: NO SANDBOX. {error.message}")
-        print("The server refuses to start here. Provide what is missing above. `codeactions serve")
-        print("--insecure-no-sandbox` starts it nevertheless, for sources you would run in your own shell.")
+        print("The server refuses to start here. Provide what is missing above. For sources that you would run in your")
+        print(typed("own shell, `codeactions serve --insecure-no-sandbox` starts it nevertheless."))
         return False
     print("tried:   a run attacked its own sandbox and could not break out")
     if level == "full":
@@ -54,7 +59,9 @@ def diagnose() -> bool:
         print("its own slot, no capability, a system call filter, and memory and process limits by cgroup.")
     else:
         print(f"verdict: REDUCED. Every run is isolated, but {reason}.")
-    return True
+    if not database.good:
+        print("The server refuses to start with this database.")
+    return database.good
 
 
 def _findings() -> Iterator[Finding]:
@@ -73,6 +80,20 @@ def _runtimes(registry: Registry) -> Iterator[Finding]:
         yield Finding(f"{language} runtime", True, f"{runtime.version} ({runtime.detail})")
     for language, problem in registry.problems.items():
         yield Finding(f"{language} runtime", False, problem.message)
+
+
+def _database(settings: Settings) -> Finding:
+    """Return whether a server would start on the database. One that is not there yet is made by the server."""
+    if not settings.database_url and not os.path.exists(settings.data_dir / "postgres"):
+        return Finding("database", True, f"the embedded one, to be made in {settings.data_dir}")
+    try:
+        with shared_database(settings) as url:
+            found = inspect(url)
+    except Error as error:
+        return Finding("database", False, "cannot be used", error.message)
+    good = found.state in (DatabaseState.CURRENT, DatabaseState.BEHIND)
+    version = "none" if found.version == NIL_VERSION else str(found.version)
+    return Finding("database", good, f"version {version}, {found.state} (files: {found.latest})", found.message)
 
 
 def _user_namespaces() -> Finding:

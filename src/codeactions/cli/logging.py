@@ -7,6 +7,8 @@ from typing import TextIO, cast
 
 import structlog
 
+from codeactions.cli.wording import typed
+
 
 class _StandardError:
     """Standard error for lines that may be lost: work goes on when the log's reader is gone or its disk is full."""
@@ -23,8 +25,8 @@ class _StandardError:
 
 
 def say(line: str) -> None:
-    """Write one line for people to standard error."""
-    print(line, file=cast(TextIO, _StandardError()), flush=True)
+    """Write one line for people to standard error. Its commands are written so that they can be typed."""
+    print(typed(line), file=cast(TextIO, _StandardError()), flush=True)
 
 
 def configure(log_format: str) -> None:

@@ -9,6 +9,7 @@ import typer.core
 
 from codeactions import __version__
 from codeactions.cli import manage_commands
+from codeactions.cli.wording import in_options, options_of, typed
 from codeactions.domain.errors import Error
 from codeactions.runtimes.registry import endings
 
@@ -17,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},  # which commands below inherit
     help="A self-hosted server for code actions: every call in a fresh sandbox, every run on record.",
 )
 
@@ -26,7 +28,8 @@ def main() -> None:
     try:
         app()
     except Error as error:
-        print(f"codeactions: {error.message}", file=sys.stderr)
+        options = options_of(typer.main.get_command(app), sys.argv[1:])
+        print(f"codeactions: {typed(in_options(error.message, options))}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -52,9 +55,9 @@ def serve(
 ) -> None:
     """Serve the API, endpoints and runs until Ctrl-C or SIGTERM."""
     from codeactions.cli.serve import serve as start
-    from codeactions.node.settings import read_settings
+    from codeactions.cli.settings import command_settings
 
-    settings = read_settings(host=host, port=port, data_dir=data_dir, database_url=database_url)
+    settings = command_settings(host=host, port=port, data_dir=data_dir, database_url=database_url)
     start(settings, insecure=insecure_no_sandbox)
 
 
@@ -74,9 +77,9 @@ def backup(
 ) -> None:
     """Write the whole database to a file of plain SQL. A server may be running. No file is overwritten."""
     from codeactions.cli.backup import backup as write
-    from codeactions.node.settings import read_settings
+    from codeactions.cli.settings import command_settings
 
-    write(read_settings(data_dir=data_dir, database_url=database_url), file, verbose=verbose)
+    write(command_settings(data_dir=data_dir, database_url=database_url), file, verbose=verbose)
 
 
 @app.command()
@@ -90,9 +93,25 @@ def restore(
 ) -> None:
     """Restore a backup into an empty database or a new data folder: all of it, or nothing if an error occurs."""
     from codeactions.cli.backup import restore as read
-    from codeactions.node.settings import read_settings
+    from codeactions.cli.settings import command_settings
 
-    read(read_settings(data_dir=data_dir, database_url=database_url), file, verbose=verbose)
+    read(command_settings(data_dir=data_dir, database_url=database_url), file, verbose=verbose)
+
+
+@app.command()
+def adopt(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, also on a terminal.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="The data folder (CODEACTIONS_DATA_DIR).")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="PostgreSQL to take over instead of the embedded database (DATABASE_URL).")
+    ] = None,
+) -> None:
+    """Take over a database whose version another program made: its rows stay, and what is missing is added."""
+    from codeactions.cli.adopt import take_over
+    from codeactions.cli.settings import command_settings
+
+    take_over(command_settings(data_dir=data_dir, database_url=database_url), dry_run=dry_run, yes=yes)
 
 
 class _Verbatim(typer.core.TyperCommand):
@@ -120,7 +139,10 @@ app.command()(manage_commands.audit)
 
 @app.command()
 def doctor() -> None:
-    """Check what this host offers for sandboxes, and try one. The exit code is 1 if runs would not be isolated."""
+    """Check what this host offers for sandboxes, and try one; look at the database.
+
+    The exit code is 1 if runs would not be isolated, or if a server would refuse the database.
+    """
     from codeactions.cli.doctor import diagnose
 
     sys.exit(0 if diagnose() else 1)

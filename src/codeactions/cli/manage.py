@@ -70,6 +70,21 @@ def print_rows(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def print_fields(fields: dict[str, Any], *, as_json: bool) -> None:
+    """Print the fields of one thing, a line for each, or as a JSON object. A list of rows is a table below its name."""
+    if as_json:
+        print(json.dumps({name: _plain(value) for name, value in fields.items()}, indent=2))
+        return
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        if isinstance(value, list):
+            print(f"{name.ljust(width)}  {len(value)}")
+            for row in value:
+                print(f"{'':{width}}  {'  '.join(_cell(_plain(cell)) for cell in row.values())}")
+        else:
+            print(f"{name.ljust(width)}  {_cell(_plain(value))}")
+
+
 async def _run(url: str, work: Callable[[AuditedDatabase, Caller], Awaitable[_Result]]) -> _Result:
     database = Database(url, connections=1)
     await database.open()

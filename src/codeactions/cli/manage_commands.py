@@ -26,9 +26,9 @@ _Email = Annotated[str, typer.Argument(help="The user's email address.")]
 # Imports are inside the functions: all commands load this module, and most of them need nothing of it.
 def _run(data_dir: Path | None, url: str | None, work: Callable[[Any, Any], Awaitable[_Result]]) -> _Result:
     from codeactions.cli.manage import run_as_administrator
-    from codeactions.node.settings import read_settings
+    from codeactions.cli.settings import command_settings
 
-    return run_as_administrator(read_settings(data_dir=data_dir, database_url=url), work)
+    return run_as_administrator(command_settings(data_dir=data_dir, database_url=url), work)
 
 
 def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -51,6 +51,18 @@ def list_projects(data_dir: _DataDir = None, database_url: _Url = None, as_json:
         for one in found
     ]
     _print(rows, as_json=as_json)
+
+
+@project.command("show")
+def show_project(uuid: _Project, data_dir: _DataDir = None, database_url: _Url = None, as_json: _Json = False) -> None:
+    """Show a project and its members."""
+    from codeactions.cli.manage import print_fields
+    from codeactions.services.projects import ProjectService
+
+    found = _run(data_dir, database_url, lambda audited, who: ProjectService(audited).get(who, uuid))
+    users = [{"email": one.email, "role": one.role.title} for one in found.authorizations]
+    fields = {"uuid": found.uuid, "name": found.name, "users": users}
+    print_fields({**fields, "created_at": found.created_at, "updated_at": found.updated_at}, as_json=as_json)
 
 
 @project.command("create")
@@ -219,7 +231,7 @@ def revoke_token(
     from codeactions.domain.ids import parse_id
     from codeactions.services.tokens import TokenService
 
-    found: UUID = parse_id(token_id)
+    found: UUID = parse_id(token_id, "token_id")
     _run(data_dir, database_url, lambda audited, who: TokenService(audited).revoke(who, found))
 
 
@@ -243,7 +255,11 @@ def audit(
     from codeactions.services.audit import AuditService
 
     wanted = AuditFilter(
-        project_uuid=project_uuid, thing_id=thing, actor=actor, after=_moment(after), before=_moment(before)
+        project_uuid=project_uuid,
+        thing_id=thing,
+        actor=actor,
+        after=_moment(after, "--after"),
+        before=_moment(before, "--before"),
     )
     found = _run(data_dir, database_url, lambda audited, who: AuditService(audited).page(who, wanted, page))
     rows = [dataclasses.asdict(entry) for entry in found.data]
@@ -253,7 +269,7 @@ def audit(
     _print(rows, as_json=as_json)
 
 
-def _moment(text: str | None) -> datetime | None:
+def _moment(text: str | None, option: str) -> datetime | None:
     if text is None:
         return None
     try:
@@ -261,5 +277,5 @@ def _moment(text: str | None) -> datetime | None:
         if found.tzinfo is None:
             raise ValueError
     except ValueError:
-        raise invalid(f"{text!r} is not a time with a time zone: write it as 2026-11-23T06:00:00Z") from None
+        raise invalid(f"{option} {text!r} is not a time with a time zone: write it as 2026-11-23T06:00:00Z") from None
     return found

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from codeactions.cli.database import shared_database
+from codeactions.cli.settings import command_settings
+from codeactions.cli.wording import program
 from codeactions.domain.errors import Error
 from codeactions.migrate.api import ErrorCode, MigrationError, main
-from codeactions.node.migrations import PROGRAM, find_directory
-from codeactions.node.settings import read_settings
+from codeactions.node.migrations import Owner, find_directory
 
 
 def migrate(words: Sequence[str]) -> int:
@@ -16,13 +17,20 @@ def migrate(words: Sequence[str]) -> int:
     The database is that of `-database`, else that of DATABASE_URL, else the embedded one of CODEACTIONS_DATA_DIR,
     whether or not its server runs. libpq decides what the URL leaves open, as for the server.
     """
-    return main(words, program=PROGRAM, directory=find_directory(), database=_database, sslmode=None)
+    return main(
+        words,
+        program=f"{program()} migrate",
+        directory=find_directory(),
+        database=_database,
+        sslmode=None,
+        owner=Owner("codeactions", takeover=f"{program()} adopt"),
+    )
 
 
 @contextmanager
 def _database() -> Iterator[str]:
     try:
-        with shared_database(read_settings()) as url:
+        with shared_database(command_settings()) as url:
             yield url
     except Error as error:
         code = next((code for code in ErrorCode if code.value == error.code.value), ErrorCode.INTERNAL)

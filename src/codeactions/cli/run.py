@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import uvloop
 
 from codeactions.cli.logging import say
+from codeactions.cli.settings import command_settings
 from codeactions.domain.charsets import decode_body
 from codeactions.domain.code import SOURCE_LIMIT
 from codeactions.domain.errors import Error, ErrorCode, invalid
@@ -18,7 +19,7 @@ from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.builds import SourceRefused
 from codeactions.execution.languages import Languages
 from codeactions.execution.local import LocalExecutor
-from codeactions.node.settings import Settings, read_settings
+from codeactions.node.settings import Settings
 from codeactions.runtimes.registry import endings, language_of_ending
 from codeactions.sandbox.server.pool import SandboxPool
 
@@ -29,7 +30,7 @@ _UNDER = "\n" + " " * 8  # the further lines of a log line stand below its first
 
 def run_file(file: Path, *, params: list[str], headers: list[str], body: str, method: str, timeout: int) -> int:
     """Run it and print; 0 when it completed, 1 when it failed. Raises `Error` for what cannot be run."""
-    settings = read_settings()
+    settings = command_settings()
     source, language = _read_source(file), language_of_ending(file.suffix)
     if language is None:
         raise invalid(f"{file}: the language is told by the ending, which must be one of {', '.join(endings())}")

@@ -3,18 +3,19 @@
 import asyncio
 import contextlib
 import errno
+import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 
 import uvicorn
 import uvloop
 
+from codeactions.cli.introduction import Token, introduction
 from codeactions.cli.logging import configure, say
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.domain.masking import masked_url
-from codeactions.examples import examples
 from codeactions.http.app import create_app
 from codeactions.node.node import Node
 from codeactions.node.secrets import load_or_make_key, load_or_make_token, token_path
@@ -45,8 +46,8 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     listener = _listen(settings.host, settings.port)
-    token = settings.auth_token or load_or_make_token(settings.data_dir)
-    secrets = ServerSecrets(token, settings.secret_key or load_or_make_key(settings.data_dir))
+    token = _token(settings)
+    secrets = ServerSecrets(token.value, settings.secret_key or load_or_make_key(settings.data_dir))
     node = Node(settings, secrets, insecure=insecure, say=say)
     starting = asyncio.create_task(node.start())
     waiting = asyncio.create_task(stopping.wait())
@@ -76,7 +77,10 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         await server.ready.wait()
-        _introduce(settings, listener, token)
+        host, port = listener.getsockname()[:2]
+        example = await node.open_example()
+        lines = introduction(settings, (host, port), token, example, terminal=_is_terminal())
+        print("\n".join(lines), flush=True)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         say("stopping")
         server.should_exit = True
@@ -123,22 +127,15 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _introduce(settings: Settings, listener: socket.socket, token: str) -> None:
-    host, port = listener.getsockname()[:2]
-    base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    hello = examples()[0]
-    given = settings.auth_token is not None
-    lines = [
-        "",
-        f"codeactions is serving on {base}",
-        "",
-        f"  try it:  curl '{base}/endpoint/{hello.id}?name=you'" if settings.examples else "",
-        f"  token:   {'as given in CODEACTIONS_AUTH_TOKEN' if given else token}",
-        "" if given else f"           (kept in {token_path(settings.data_dir)})",
-        f"  data:    {masked_url(settings.database_url) if settings.database_url else settings.data_dir}",
-        f"  docs:    {base}/docs  (any name, the token as the password)",
-        f"  history: curl -H 'Authorization: Token …' '{base}/coderun?code_id={hello.id}'" if settings.examples else "",
-        "",
-        "Ctrl-C stops everything, the database too.",
-    ]
-    print("\n".join(line for line in lines if line or line == ""), flush=True)
+def _token(settings: Settings) -> Token:
+    """Return the administrator's token, and make it if there is none. Raises `Error`."""
+    if settings.auth_token is not None:
+        return Token(settings.auth_token, None, is_new=False)
+    file = token_path(settings.data_dir)
+    is_new = not os.path.exists(file)  # unlike Path.exists, it raises nothing in a folder that is closed
+    return Token(load_or_make_token(settings.data_dir), file, is_new)
+
+
+def _is_terminal() -> bool:
+    """Return whether a human sees standard output, and not a file, a pipe or a service's journal."""
+    return sys.stdout is not None and sys.stdout.isatty()

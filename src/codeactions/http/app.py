@@ -15,6 +15,7 @@ from codeactions.http.api import (
     permissions,
     projects,
     protections,
+    root,
     runs,
     tokens,
 )
@@ -50,6 +51,7 @@ def create_app(context: ApiContext) -> ASGIApp:
     api.include_router(runs.run_router, dependencies=[Depends(recognise), Security(scheme)])
     api.include_router(health.router, dependencies=[Depends(refuse_unknown)])
     api.include_router(documentation.router)
+    api.include_router(root.router)
     documentation.describe_endpoints(api)
     app: ASGIApp = Front(context, api)
     if context.options.flows_compat:

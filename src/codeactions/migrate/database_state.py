@@ -13,12 +13,14 @@ from codeactions.migrate.versions import NIL_VERSION
 
 
 class DatabaseState(StrEnum):
-    """The four states. Only a server on a `current` database may start."""
+    """The five states. Only a server on a `current` database may start."""
 
     CURRENT = "current"
     BEHIND = "behind"
     DIRTY = "dirty"
     AHEAD = "ahead"
+    FOREIGN = "foreign"
+    """Other files have made what is recorded. `foreign.inspect` alone looks for that."""
 
 
 @dataclass(frozen=True)
@@ -76,22 +78,26 @@ def require_clean(migrations: Migrations, recorded: RecordedVersion, unfinished:
     """
     if recorded.dirty:
         message = compare(migrations, recorded, unfinished).message
-        go_text = f"Dirty database version {recorded.version}. Fix and force version."
-        urgent = unfinished is not None
-        raise MigrationError(ErrorCode.CONFLICT, message, go_text=go_text, hint=sentence(message), urgent=urgent)
+        raise dirty_error(recorded.version, message, urgent=unfinished is not None)
 
 
 def require_found(migrations: Migrations, version: int) -> None:
     """Raise `MigrationError` (conflict) if `version` has no file: its neighbours are then unknown."""
     if version == NIL_VERSION or migrations.find(version):
         return
-    message = _ahead(version, migrations.latest)
-    raise MigrationError(
-        ErrorCode.CONFLICT,
-        message,
-        go_text=f"no migration found for version {version}: read down for version {version} .: file does not exist",
-        hint=sentence(message),
-    )
+    raise ahead_error(version, _ahead(version, migrations.latest))
+
+
+def dirty_error(version: int, message: str, *, urgent: bool = False) -> MigrationError:
+    """Return the error for a dirty database, with golang-migrate's sentence for it. `message` is an inspection's."""
+    go_text = f"Dirty database version {version}. Fix and force version."
+    return MigrationError(ErrorCode.CONFLICT, message, go_text=go_text, hint=sentence(message), urgent=urgent)
+
+
+def ahead_error(version: int, message: str, *, urgent: bool = False) -> MigrationError:
+    """Return the error for a version without a file, in the same way."""
+    go_text = f"no migration found for version {version}: read down for version {version} .: file does not exist"
+    return MigrationError(ErrorCode.CONFLICT, message, go_text=go_text, hint=sentence(message), urgent=urgent)
 
 
 def _at(version: int) -> str:

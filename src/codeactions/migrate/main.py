@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from codeactions.migrate.about import VERSION
 from codeactions.migrate.commands.table import COMMANDS, Command
@@ -24,6 +24,9 @@ from codeactions.migrate.terminal.interrupt import Interrupt, dying_at_once
 from codeactions.migrate.terminal.output import Output
 from codeactions.migrate.terminal.streams import occupy
 from codeactions.migrate.usage import usage
+
+if TYPE_CHECKING:
+    from codeactions.migrate.foreign import Owner
 
 GLOBAL_FLAGS = {
     "source": Kind.TEXT,
@@ -51,6 +54,7 @@ class _Defaults(NamedTuple):
     directory: Path | None
     database: Callable[[], AbstractContextManager[str]] | None
     sslmode: str | None
+    owner: "Owner | None"
 
 
 class _Answered(Exception):
@@ -69,12 +73,13 @@ def main(
     directory: Path | None = None,
     database: Callable[[], AbstractContextManager[str]] | None = None,
     sslmode: str | None = _SSLMODE,
+    owner: "Owner | None" = None,
 ) -> int:
     """Run one command and return its exit code.
 
     `program` is the name under which people call it. `directory` is the default for `-path`. `database` gives the URL
     where neither `-database` nor DATABASE_URL does, and may raise `MigrationError`. `sslmode` is the default for what
-    the URL leaves open.
+    the URL leaves open. `owner` is the program whose files these are, if the files are the default ones.
     """
     occupy()
     output = Output(program)
@@ -91,7 +96,7 @@ def main(
     try:
         with dying_at_once():
             _check(values)
-            return _run(command, words, options | values, output, _Defaults(directory, database, sslmode))
+            return _run(command, words, options | values, output, _Defaults(directory, database, sslmode, owner))
     except MigrationError as error:
         output.error(error)
     return 1
@@ -176,7 +181,9 @@ def _run_on_database(
     with opened(url, sslmode=defaults.sslmode, patience=timeout) as session:
         interrupt = Interrupt(session.connection.cancel, lambda text: output.line(text, "signal", message=text))
         with interrupt.listening():
-            code = command.run(CommandContext(words, values, migrations, session, output, interrupt, timeout))
+            # Other files than the owner's define another schema.
+            owner = None if values.get("source") or values.get("path") else defaults.owner
+            code = command.run(CommandContext(words, values, migrations, session, output, interrupt, timeout, owner))
         if code == 0 and command.is_timed:
             output.detail(f"Finished after {duration_text(time.perf_counter_ns() - begin)}")
         if code == 0:

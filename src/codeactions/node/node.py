@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -20,7 +21,7 @@ from codeactions.execution.recorded_runs import RecordedRuns
 from codeactions.execution.selftest import check_walls
 from codeactions.http.context import ApiContext
 from codeactions.http.metrics import Metrics
-from codeactions.node.migrations import NIL_VERSION, inspect, upgrade
+from codeactions.node.migrations import NIL_VERSION, SchemaCheck, inspect, upgrade
 from codeactions.node.settings import Settings
 from codeactions.node.wiring import NodeParts, ServerSecrets, build_services
 from codeactions.postgres.codes import CodeStore
@@ -49,6 +50,7 @@ class Node:
         self._insecure = insecure
         self._say = say
         self._stack = contextlib.AsyncExitStack()
+        self._codes: CodeStore | None = None
 
     async def start(self) -> ApiContext:
         """Start everything and return what the HTTP API works with. Raises `Error`, and then stops what was started."""
@@ -61,6 +63,16 @@ class Node:
     async def stop(self) -> None:
         """Stop everything: runs first, the database last."""
         await self._stack.aclose()
+
+    async def open_example(self) -> UUID | None:
+        """Return the id of the first example, if it is there, and an endpoint without protection; else None."""
+        assert self._codes is not None, "the node has started"
+        try:
+            found = await self._codes.get_with_protection(examples()[0].id)
+        except Error:
+            return None
+        is_open = found.code.type == "endpoint" and found.protection is None
+        return found.code.id if is_open else None
 
     async def _start(self) -> ApiContext:
         settings = self._settings
@@ -79,6 +91,7 @@ class Node:
         database = Database(url)
         self._stack.push_async_callback(database.close)
         await database.open()
+        self._codes = CodeStore(database)
 
         recorder = Recorder(url, patience=settings.record_seconds)
         self._stack.push_async_callback(recorder.stop)
@@ -105,13 +118,14 @@ class Node:
         self._add_gauges(metrics, pool)
         parts = NodeParts(database, recorded, languages.builds, metrics)
         context = await build_services(settings, parts, self._secrets, self._stack)
+        schema = SchemaCheck()
         context.health_checks.update(
-            database=lambda: _check_database(database),
+            database=lambda: _check_database(database, schema),
             sandbox=lambda: check_sandbox(pool),
             languages=lambda: _check_languages(languages),
         )
         if settings.examples and is_new:
-            await _deploy_examples(CodeStore(database))
+            await _deploy_examples(self._codes)
         languages.try_in(executor)
         return context
 
@@ -178,8 +192,8 @@ async def _restart_when_dead(embedded: EmbeddedPostgres) -> None:
             _log.error("database_restart_failed", reason=error.message)
 
 
-async def _check_database(database: Database) -> dict[str, Any]:
-    return {"version": await database.version()}
+async def _check_database(database: Database, schema: SchemaCheck) -> dict[str, Any]:
+    return {"version": await schema(database)}
 
 
 async def _check_languages(languages: Languages) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The settings of the server, from environment variables. docs/settings.md lists them all, as a test checks."""
 
+import re
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from codeactions.domain.access import FLOWS_RULES, USUAL_RULES, RoleRules
 from codeactions.domain.code import DEFAULT_TIMEZONE
-from codeactions.domain.errors import invalid
+from codeactions.domain.errors import Error, invalid
 from codeactions.domain.job import Admission, OutputLimits
 from codeactions.events.config import EventsConfig
 from codeactions.execution.local import BUILD_ZYGOTE
@@ -19,6 +20,8 @@ from codeactions.runtimes.timezones import checked as checked_timezone
 from codeactions.sandbox.config import LauncherConfig, Limits, ZygoteSpec
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from codeactions.identity.oidc import OidcConfig
 
 _MB = 1024 * 1024
@@ -159,7 +162,10 @@ class Settings(BaseSettings):
     def registry(self) -> Registry:
         """Return the runtimes of this node. Raises `Error` (invalid) for a language that does not exist."""
         wanted = dict.fromkeys(name.strip().lower() for name in self.languages.split(",") if name.strip())
-        return find(wanted, self.cache_dir or self.data_dir / "cache")
+        try:
+            return find(wanted, self.cache_dir or self.data_dir / "cache")
+        except Error as error:
+            raise Error(error.code, f"{variable('languages')}: {error.message}") from None
 
     def launcher(self, registry: Registry, *, insecure: bool = False, slots: int | None = None) -> LauncherConfig:
         """Return the configuration of the launcher of runs. slots: replaces the setting."""
@@ -269,4 +275,16 @@ def read_settings(**given: object) -> Settings:
         first = error.errors()[0]
         place = str(first["loc"][0])
         name = place if place.isupper() else variable(place)
-        raise invalid(f"{name}: {first['msg']}") from None
+        raise invalid(f"{name}: {_problem(first)}") from None
+
+
+def _problem(error: "ErrorDetails") -> str:
+    """Return the driver's words, or better ones where there is a choice."""
+    choices = re.fullmatch(r"\^\((\w+(?:\|\w+)*)\)\$", str(error.get("ctx", {}).get("pattern", "")))
+    if choices:
+        return f"must be one of {choices[1].replace('|', ', ')}"
+    if str(error["input"]).startswith("tcp://"):
+        return (
+            "Kubernetes sets this for a service named codeactions: set enableServiceLinks: false, or rename the service"
+        )
+    return "must be true or false" if error["type"] == "bool_parsing" else error["msg"]

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 from uuid import UUID
 
+from codeactions.domain.errors import Error
 from codeactions.execution.builds import Builds
 from codeactions.execution.recorded_runs import RecordedRuns
 from codeactions.http.context import ApiContext, HealthChecks, HttpOptions, Services
@@ -13,7 +14,7 @@ from codeactions.identity.identities import Identities
 from codeactions.identity.passwords import PasswordCheck
 from codeactions.identity.usage import TokenUsage
 from codeactions.limits.rate_limiter import RateLimiter
-from codeactions.node.settings import Settings
+from codeactions.node.settings import Settings, variable
 from codeactions.postgres.cache import Cache
 from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.coderuns import RunStore
@@ -86,7 +87,7 @@ async def build_services(
         stack.push_async_callback(verifier.close)
         checks["issuer"] = verifier.check
     identities = Identities(secrets.token, tokens, roles, verifier=verifier, usage=usage)
-    limiter = RateLimiter(per_code=settings.rate_code, per_caller=settings.rate_caller, storage=settings.rate_storage)
+    limiter = _limiter(settings)
     stack.push_async_callback(limiter.close)
     if settings.rate_storage != "memory":
         checks["limits"] = limiter.check
@@ -115,6 +116,13 @@ async def build_services(
         options=_options(settings),
         health_checks=checks,
     )
+
+
+def _limiter(settings: Settings) -> RateLimiter:
+    try:
+        return RateLimiter(per_code=settings.rate_code, per_caller=settings.rate_caller, storage=settings.rate_storage)
+    except Error as error:
+        raise Error(error.code, f"{variable('rate_storage')}: {error.message}") from None
 
 
 def _options(settings: Settings) -> HttpOptions:

@@ -111,10 +111,14 @@ class Database:
         """Close every connection."""
         await self._pool.close()
 
-    async def version(self) -> str:
-        """Return the database server's version. Raises `Error` (busy) while it is away."""
-        row = await self.fetch_one(queries.load("database")["version"])
-        return str(row["version"]) if row else ""
+    async def check(self, schema: str, query: LiteralString) -> tuple[str, list[list[str]]]:
+        """Return the database server's version, and what the database lacks of a schema.
+
+        query: selects that from the parameter `schema`. Raises `Error`: busy while the database is away.
+        """
+        statement = queries.load("database")["check"].replace("{query}", query)
+        row = await self.fetch_one(statement, {"schema": schema})
+        return (str(row["version"]), row["missing"]) if row else ("", [])
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -5,12 +5,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from codeactions.migrate.database import lock
 from codeactions.migrate.database.session import Session
 from codeactions.migrate.files.directory import Migrations
 from codeactions.migrate.terminal.interrupt import Interrupt
 from codeactions.migrate.terminal.output import Output
+
+if TYPE_CHECKING:
+    from codeactions.migrate.foreign import Owner
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class CommandContext:
     output: Output
     interrupt: Interrupt
     lock_timeout: float
+    owner: "Owner | None" = None
+    """The program whose own database this is. What its version stands for is then looked for."""
 
     @contextmanager
     def lock(self) -> Iterator[bool]:

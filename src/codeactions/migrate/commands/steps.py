@@ -64,6 +64,10 @@ def _planned(
 ) -> list[Step]:
     """Return all steps, of which the limit may use only the first ones. Prints `no change` if there are none."""
     migrations, session = context.migrations, context.session
+    if context.owner is not None:
+        from codeactions.migrate import foreign  # `migrate` by itself does not need it
+
+        foreign.require_ours(session, migrations, recorded, context.owner)
     require_clean(migrations, recorded, unfinished_step(session, recorded))
     require_found(migrations, recorded.version)
     if needs_files and not migrations.items:

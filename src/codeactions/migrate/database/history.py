@@ -4,6 +4,7 @@ golang-migrate does not know of it and moves the version without a trace here. `
 made by "unknown". Migrations do not depend on the history: without the right to make the table, they still run.
 """
 
+import re
 from dataclasses import dataclass
 
 from codeactions.migrate.about import TOOL
@@ -23,6 +24,8 @@ from codeactions.migrate.versions import NIL_VERSION
 UNKNOWN = "unknown"
 FORCED = f"{TOOL} (force)"
 _SUFFIX = "_history"
+# Without what stands behind it where nothing was run: `(force)`, `(adopt)`.
+_OURS = rf"{TOOL.split()[0]} [^( ]+"
 # PostgreSQL's limit for a name, in bytes. It cuts longer ones without a word, and two tables would become one.
 _LONGEST_NAME = 63
 # Encodings of the server that have the same characters in Python, under the same names.
@@ -97,6 +100,11 @@ class History:
         """Return the version after the newest finished step; NIL_VERSION if there is none."""
         rows = self._select(sql.newest_recorded(self._quoted))
         return int(rows[0][0] or NIL_VERSION) if rows else NIL_VERSION
+
+    def applied_here(self) -> set[int]:
+        """Return the versions whose files this tool, in any release, has run."""
+        entries = (self.applied() or {}).items()
+        return {version for version, entry in entries if re.fullmatch(_OURS, entry.tool)}
 
     def adding_sql(
         self,

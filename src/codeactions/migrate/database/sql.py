@@ -164,6 +164,36 @@ def finish_newest_entry(table: str, duration_ms: float) -> str:
     return f"UPDATE {table} SET done = true, duration_ms = {duration_ms} WHERE id = (SELECT max(id) FROM {table});"
 
 
+# --- taking over a database ---
+
+
+def visible_tables() -> str:
+    """Select the names of the tables that the session sees without naming a schema, but for the server's own."""
+    return """
+SELECT relname FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
+WHERE relkind IN ('r', 'p') AND pg_table_is_visible(pg_class.oid) AND nspname !~ '^pg_'
+  AND nspname <> 'information_schema'
+ORDER BY relname
+"""
+
+
+def other_sessions(application: str) -> str:
+    """Select pid and application of other sessions of clients in this database; `application`, a literal, is left out.
+
+    Sessions of other roles are shown without their application.
+    """
+    return (
+        "SELECT pid, application_name FROM pg_stat_activity WHERE datname = current_database() "
+        f"AND pid <> pg_backend_pid() AND coalesce(application_name, '') <> {application} "
+        "AND coalesce(backend_type, 'client backend') = 'client backend' ORDER BY pid"
+    )
+
+
+def set_lock_timeout(seconds: float) -> str:
+    """Limit the wait for a lock within the transaction."""
+    return f"SET LOCAL lock_timeout = {round(seconds * 1000)}"
+
+
 # --- the lock ---
 
 

@@ -112,6 +112,26 @@ def heading(piece: bytes, limit: int) -> str:
     return b" ".join(tokens).decode("latin-1")
 
 
+def tokens(piece: bytes) -> list[str]:
+    """Return the tokens of a statement: words as they are written, names without their quotes, `''` for a string.
+
+    Blanks and comments are left out.
+    """
+    found: list[str] = []
+    here = 0
+    while step := _TOKEN.match(piece, here):
+        kind, token, here = step.lastgroup, step[0], step.end()
+        if kind in ("comment", "dollar"):
+            here = _end(piece, token, here)
+        if kind == "name":
+            token = token[1:-1].replace(b'""', b'"')
+        elif kind in ("dollar", "string"):
+            token = b"''"
+        if kind not in (None, "comment"):
+            found.append(token.decode(errors="replace"))
+    return found
+
+
 def _depth(blocks: int, word: bytes, in_routine: bool) -> int:
     """Return how many END are to come after `word`."""
     if word == b"end":

@@ -1,0 +1,89 @@
+"""Commands in messages can be typed as they stand, and fields are called by their options."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from codeactions.cli.main import app
+from codeactions.cli.wording import in_options, options_of, program, typed
+
+SERVE = "run `codeactions serve`, then `codeactions migrate up`"
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "expected"),
+    [
+        ([], SERVE, SERVE),
+        (["restore", "f"], SERVE, SERVE),
+        (
+            ["restore", "f", "--data-dir", "a b"],
+            SERVE,
+            "run `codeactions serve --data-dir 'a b'`, then `CODEACTIONS_DATA_DIR='a b' codeactions migrate up`",
+        ),
+        (["serve", "--data-dir=/x"], "run `codeactions adopt`, which", "run `codeactions adopt --data-dir /x`, which"),
+        (["serve", "--data-dir=/x"], "`codeactions doctor` shows", "`codeactions doctor` shows"),
+        (["backup", "--", "--data-dir", "x"], SERVE, SERVE),
+        (
+            ["serve", "--database-url", "postgresql://u:secret@h/d"],
+            "`codeactions adopt`; see DATABASE_URL",
+            "`codeactions adopt` (with the same --database-url); see --database-url",
+        ),
+        (
+            ["serve", "--database-url", "postgresql:///d"],
+            "`codeactions migrate force 5`",
+            "`codeactions migrate force 5` (with that URL as DATABASE_URL)",
+        ),
+        (["serve", "--data-dir", "x"], "or set CODEACTIONS_DATA_DIR to another", "or set --data-dir to another"),
+        (["serve", "--port", "x"], "CODEACTIONS_PORT: wrong", "--port: wrong"),
+        (["serve", "--port", "x"], "CODEACTIONS_HOST: wrong", "CODEACTIONS_HOST: wrong"),
+        (["migrate", "--data-dir", "x"], SERVE, SERVE),
+    ],
+)
+def test_commands_have_the_options_of_this_one(words: list[str], text: str, expected: str) -> None:
+    assert typed(text, words) == expected
+
+
+def test_a_program_that_is_not_in_the_path_is_called_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "codeactions"
+    script.write_text("")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert program(str(script)) == str(script)
+    monkeypatch.chdir(tmp_path)
+    assert program("./codeactions") == "./codeactions"
+    monkeypatch.setattr(sys, "argv", [".venv/bin/codeactions"])
+    assert typed("`codeactions serve`", []) == "`.venv/bin/codeactions serve`"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert program(str(script)) == "codeactions"
+    assert program("/somewhere/codeactions/__main__.py") == "codeactions"
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "expected"),
+    [
+        ("token create x", "expires_in_days must be a whole number", "--days must be a whole number"),
+        ("token create x", "email must be an address", "--email must be an address"),
+        ("token create x", "name must not be empty", "name must not be empty"),
+        (
+            "token create x",
+            "give either email, the user it stands for, or project_uuid, the project it belongs to",
+            "give either --email, the user it stands for, or --project, the project it belongs to",
+        ),
+        ("token create x", "give expires_in_days or expires_at, not both", "give --days or expires_at, not both"),
+        ("token create x", "there is no project email", "there is no project email"),
+        ("project create x", "authorizations[1].email must be an address", "--moderator must be an address"),
+        ("project create x", "authorizations names a@b.c twice", "--moderator names a@b.c twice"),
+        ("permission set p e r", "role must be 1 (viewer)", "role must be 1 (viewer)"),
+        (
+            "audit --actor x",
+            "actor must not contain the character U+0000",
+            "--actor must not contain the character U+0000",
+        ),
+    ],
+)
+def test_fields_are_called_by_the_options_of_the_command(words: str, text: str, expected: str) -> None:
+    assert in_options(text, options_of(typer.main.get_command(app), words.split())) == expected
