@@ -7,8 +7,9 @@ from codeactions.migrate import failures, in_transaction, without_transaction
 from codeactions.migrate.database.errors import ServerError
 from codeactions.migrate.database.session import Session
 from codeactions.migrate.database.version_table import RecordedVersion
+from codeactions.migrate.manner import manner
 from codeactions.migrate.plan import Step
-from codeactions.migrate.sending import is_too_long, obstacle, parts
+from codeactions.migrate.sending import is_too_long, parts
 
 
 class Progress:
@@ -62,12 +63,14 @@ def _run_one(session: Session, step: Step, text: bytes, before: RecordedVersion)
         # libpq takes C strings: it would run the text before the NUL and report success.
         error = ServerError("08P01", "invalid message format")
         raise failures.refused(step, text, error, failures.kept_nothing(before.version), session.address.driver)
-    why = obstacle(session, text)
-    if why is None:
+    how = manner(session, text)
+    if how.why is None:
         if any(is_too_long(session, part) for part in parts(session, text)):
             outcome = failures.kept_nothing(before.version)
             raise failures.too_long(step, session.address.multi_statement_max_size, outcome)
-        why = in_transaction.run(session, step, text, before)
+        why = in_transaction.run(session, step, text, before, how)
+    else:
+        why = how.why
     if why is None:
         return RecordedVersion(step.target, False)
     return without_transaction.run(session, step, text, before, why)

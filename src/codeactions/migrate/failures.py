@@ -16,13 +16,24 @@ class Outcome:
     """The state in which a failed step leaves the database, and what that asks for."""
 
     message: str
-    dirty: bool = False
+    urgent: bool = False
+    """Whether people are told even where golang-migrate says nothing of the kind."""
 
 
-def kept_nothing(version: int) -> Outcome:
-    """Return the outcome of a transaction that was rolled back."""
+PUT_ALONE = (
+    "PostgreSQL runs several statements as one transaction: put this one in a file of its own, or add "
+    "x-multi-statement=true to the database URL"
+)
+
+
+def kept_nothing(version: int, *, told: bool = False, advice: str = "") -> Outcome:
+    """Return the outcome of a transaction that was rolled back.
+
+    `told` if people have reason to expect something else; `advice` is always told.
+    """
     at = "at no version" if version == NIL_VERSION else f"at version {version}"
-    return Outcome(f"nothing of it was kept, the database is {at} and clean; mend the cause, then run `migrate up`")
+    message = f"nothing of it was kept, the database is {at} and clean; mend the cause, then run `migrate up`"
+    return Outcome(message + (f". {sentence(advice)[:-1]}" if advice else ""), told or bool(advice))
 
 
 def lost() -> Outcome:
@@ -45,7 +56,7 @@ def left_dirty(step: Step, before: int, *, why: str = "", advice: str = "", ende
         message += late_way_out(before)
     else:
         message += way_out(nothing=before, everything=step.target)
-    return Outcome(message + (f". {advice}" if advice else ""), dirty=True)
+    return Outcome(message + (f". {advice}" if advice else ""), urgent=True)
 
 
 def way_out(*, nothing: int, everything: int) -> str:
@@ -131,5 +142,5 @@ def _error(code: ErrorCode, step: Step, reason: str, go_text: str, outcome: Outc
         f"migration {step} failed: {reason}; {outcome.message}",
         go_text=go_text,
         hint=sentence(outcome.message),
-        urgent=outcome.dirty,
+        urgent=outcome.urgent,
     )

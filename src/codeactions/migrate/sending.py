@@ -2,7 +2,6 @@
 
 from codeactions.migrate.database.errors import DatabaseError
 from codeactions.migrate.database.session import Session
-from codeactions.migrate.statements.kind import outside_transaction
 from codeactions.migrate.statements.split import is_blank, pieces
 
 
@@ -25,20 +24,3 @@ def send(session: Session, part: bytes) -> None:
     if timeout is not None and timeout < 0:
         raise DatabaseError("context deadline exceeded")
     session.connection.execute_script(part, timeout)
-
-
-def obstacle(session: Session, text: bytes) -> str | None:
-    """Return what keeps a file from sharing a transaction with its version, for people; None if nothing does.
-
-    It is a statement, or a property of the session. Only what can be seen beforehand counts: a procedure that commits
-    shows when it is called.
-    """
-    if is_blank(text):
-        return None
-    found = outside_transaction(text)
-    if found is None and session.read_only:
-        # The version is written in spite of that, and the file must not be allowed more than it would be alone.
-        found = "transactions are read-only here"
-    if found is None and len(parts(session, text)) > 1:
-        found = "x-multi-statement is set"
-    return found

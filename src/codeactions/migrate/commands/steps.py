@@ -8,8 +8,8 @@ from codeactions.migrate.commands.late_files import steps_with_policy
 from codeactions.migrate.database.version_table import RecordedVersion
 from codeactions.migrate.database_state import require_clean, require_found, unfinished_step
 from codeactions.migrate.errors import invalid
+from codeactions.migrate.manner import manner
 from codeactions.migrate.plan import Step
-from codeactions.migrate.sending import obstacle
 from codeactions.migrate.terminal.progress import Report
 
 Planner = Callable[[int, Sequence[int]], list[Step]]
@@ -52,7 +52,7 @@ def _preview(context: CommandContext, planner: Planner, limit: int | None, needs
         return 0
     steps = _planned(context, planner, limit, recorded, needs_files)
     for step in steps[:limit]:
-        why = obstacle(context.session, step.script.read()) if step.script else None
+        why = manner(context.session, step.script.read()).why if step.script else None
         how = f"outside of a transaction: {why}" if why else "in one transaction"
         document = {"event": "would_run", "version": step.version, "title": step.title, "direction": step.word}
         context.output.result(f"{step} ({how})", {**document, "transaction": why is None, "late": step.late})

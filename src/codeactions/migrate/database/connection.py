@@ -22,6 +22,8 @@ from codeactions.migrate.database.libpq import TransactionStatus
 Row = tuple[str | None, ...]
 # Seconds. A cancel request that arrives before the server has begun does nothing, so it is sent again.
 _AGAIN = 1.0
+# The server's words for statements after which the work so far is kept.
+_KEEPING = (b"COMMIT", b"PREPARE TRANSACTION")
 
 
 class Connection:
@@ -32,6 +34,9 @@ class Connection:
         self._libpq = libpq.library()
         self.cancelled = False
         """Whether `cancel` was called. No file is run after that."""
+        self.commits = 0
+        """How many transactions the last text has ended and kept, as far as its own statements did that."""
+        self._done = 0
         self._deadline = math.inf
         self._timed_out = False
         # Bytes that are not text come from the environment, and reach libpq unchanged.
@@ -68,6 +73,11 @@ class Connection:
     def pid(self) -> int:
         """The backend's process id."""
         return int(self._libpq.PQbackendPID(self._handle))
+
+    def setting(self, name: str) -> str:
+        """Return the value of a setting that the server reports whenever it changes; "" for any other."""
+        raw = self._libpq.PQparameterStatus(self._handle, name.encode())
+        return raw.decode(errors="replace") if raw else ""
 
     def close(self) -> None:
         """End the session. Does nothing the second time."""
@@ -132,6 +142,7 @@ class Connection:
         # In this order: a signal in between is either seen here or has moved the deadline.
         self._deadline = math.inf if timeout is None else time.monotonic() + timeout
         self._timed_out = False
+        self._done = self.commits = 0
         if rows is None and self.cancelled:
             raise ServerError(QUERY_CANCELED, "canceling statement due to user request")
         if self._handle is None or not self._libpq.PQsendQuery(self._handle, text):
@@ -140,13 +151,15 @@ class Connection:
             # The rows that a file selects are not used, however many there are.
             self._libpq.PQsetSingleRowMode(self._handle)
         failure = self._consume(rows)
+        error: DatabaseError | None = failure
         # A session that the server ended sends an error first; the loss of the session matters more.
         if self.closed:
-            raise ConnectionLost(str(failure or self._error_message()))
-        if failure and failure.sqlstate == QUERY_CANCELED and self._timed_out:
-            raise TimedOut(failure.sqlstate, failure.message)
-        if failure:
-            raise failure
+            error = ConnectionLost(str(failure or self._error_message()))
+        elif failure and failure.sqlstate == QUERY_CANCELED and self._timed_out:
+            error = TimedOut(failure.sqlstate, failure.message)
+        if error:
+            error.done, error.commits = self._done, self.commits
+            raise error
 
     def _consume(self, rows: list[Row] | None) -> ServerError | None:
         """Read all results of what was sent. Returns the first error among them."""
@@ -177,6 +190,9 @@ class Connection:
 
     def _take(self, result: int, rows: list[Row] | None) -> ServerError | None:
         status = self._libpq.PQresultStatus(result)
+        if status in (libpq.COMMAND_OK, libpq.TUPLES_OK):
+            self._done += 1
+            self.commits += self._libpq.PQcmdStatus(result) in _KEEPING
         if status == libpq.TUPLES_OK and rows is not None:
             rows[:] = self._rows(result)
         elif status == libpq.COPY_IN:
@@ -215,7 +231,12 @@ class Connection:
         message = field(libpq.MESSAGE) or self._libpq.PQresultErrorMessage(result).decode(errors="replace").strip()
         position = int(field(libpq.POSITION) or 0)
         return ServerError(
-            field(libpq.SQLSTATE), message, detail=field(libpq.DETAIL), hint=field(libpq.HINT), position=position
+            field(libpq.SQLSTATE),
+            message,
+            detail=field(libpq.DETAIL),
+            hint=field(libpq.HINT),
+            position=position,
+            context=field(libpq.CONTEXT),
         )
 
     def _error_message(self) -> str:

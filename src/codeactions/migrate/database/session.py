@@ -1,14 +1,14 @@
 """One connection for a whole command, shared by the lock, the version table, the history and the files."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from codeactions.migrate.database import lock, sql
 from codeactions.migrate.database.address import Address, parse
 from codeactions.migrate.database.connect import connect
-from codeactions.migrate.database.connection import Connection
+from codeactions.migrate.database.connection import Connection, Row
 from codeactions.migrate.database.errors import DatabaseError, ServerError
 from codeactions.migrate.database.history import History
 from codeactions.migrate.database.libpq import TransactionStatus
@@ -29,6 +29,8 @@ class Session:
     """The connection's current schema at the start; the version table may be in another."""
     read_only: bool
     """Whether transactions are read-only unless they say otherwise."""
+    encoding: str
+    """The client's, as the server calls it."""
     table: VersionTable
     history: History
     lock: lock.Lock
@@ -39,13 +41,30 @@ class Session:
         return self.connection.status is not TransactionStatus.IDLE
 
     def write(self, *statements: str) -> None:
-        """Run the statements in one transaction of their own, which may write whatever the session's default."""
-        self.connection.execute(sql.BEGIN + "".join(statements) + sql.COMMIT)
+        """Restore the session and run the statements, in one transaction that may write whatever the session's default.
 
-    def finish(self, *statements: str, wait_for_disk: bool = True) -> None:
+        See `end_file`.
+        """
+        begin = self._with_encoding(sql.BEGIN)
+        self._release_locks(self.connection.execute(begin + self._restoring + "".join(statements) + sql.COMMIT))
+
+    def finish(self, *statements: str) -> None:
         """Run the statements in the transaction that is open, and commit it."""
-        ending = sql.COMMIT if wait_for_disk else sql.COMMIT_WITHOUT_WAITING
-        self.connection.execute("".join(statements) + ending)
+        self.connection.execute("".join(statements) + sql.COMMIT)
+
+    def end_file(self, statements: Callable[[], str], *, in_savepoint: bool) -> None:
+        """Restore the session in the transaction that a file has left open, run the statements, and commit it all.
+
+        Restored is what the file may have changed and what would disturb the statements or the next file: settings,
+        role, temporary tables, prepared statements, cursors, LISTEN, advisory locks. `statements` gives them once the
+        encoding is restored. `in_savepoint` says that the file ran within one, and may have forbidden to write.
+
+        A failure of the file itself, a deferred constraint for instance, is raised with none of the statements `done`.
+        The disk is not waited for.
+        """
+        before = self._with_encoding(sql.FIRE_DEFERRED + (sql.RELEASE_SAVEPOINT if in_savepoint else ""))
+        text = before + self._restoring + statements() + sql.COMMIT_WITHOUT_WAITING
+        self._release_locks(self.connection.execute(text))
 
     def roll_back(self) -> None:
         """Roll back the transaction that a file has left open, if there is one and the connection lives."""
@@ -60,12 +79,11 @@ class Session:
         if not self.connection.closed and not self.in_transaction:
             self.connection.execute(sql.WAIT_FOR_DISK)
 
-    def reset_role(self) -> None:
-        """Return to the role that connected, where a file has changed it.
-
-        Only after the last file, because files are not to notice.
-        """
-        self.connection.execute(sql.RESET_ROLE)
+    def reads_as_written(self, text: bytes) -> bool:
+        """Return whether the server sees strings end where `statements` does; that depends on two settings."""
+        return (b"\\" not in text or self.connection.setting("standard_conforming_strings") == "on") and (
+            text.isascii() or self.connection.setting("client_encoding") == "UTF8"
+        )
 
     def invalid_indexes(self) -> list[str]:
         """Return the names of invalid indexes, at most 20; none before PostgreSQL 12.
@@ -73,8 +91,37 @@ class Session:
         Older servers do not tell which indexes are under construction.
         """
         with contextlib.suppress(ServerError):
+            self.connection.execute(sql.RESTORE_SETTINGS)
             return [str(name) for (name,) in self.connection.execute(sql.INVALID_INDEXES)]
         return []
+
+    @property
+    def _restoring(self) -> str:
+        return sql.RESTORE_SETTINGS + sql.DISCARD + sql.OWN_ADVISORY_LOCKS
+
+    def _with_encoding(self, before: str) -> str:
+        """Return what is to be sent first. If a file has changed the encoding, send it here, and restore that.
+
+        The server decodes a text before it runs any of it.
+        """
+        if self.connection.setting("client_encoding") == self.encoding:
+            return before
+        self.connection.execute(before + sql.RESTORE_ENCODING)
+        return ""
+
+    def _release_locks(self, held: list[Row]) -> None:
+        """Give back the advisory locks that a file has left behind, and take ours again if the file gave it back.
+
+        `held` are the rows of OWN_ADVISORY_LOCKS, read before the commit.
+        """
+        ours = ("t", "1", str(self.lock.key)) if isinstance(self.lock, lock.AdvisoryLock) else None
+        while any(row[:3] != ours for row in held):
+            # Those of the transaction have ended with it, and one may be held more than once.
+            held = self.connection.execute(sql.OWN_ADVISORY_LOCKS)
+            releases = [sql.release_left_lock(*row) for row in held if row[:3] != ours]
+            self.connection.execute("".join(releases))
+        if ours and ours not in [row[:3] for row in held]:
+            self.lock.take()
 
 
 @contextmanager
@@ -114,6 +161,7 @@ def _session(connection: Connection, address: Address, patience: float) -> Sessi
         address,
         schema,
         read_only == "on",
+        connection.setting("client_encoding"),
         VersionTable(connection, table_schema, address.table, patience),
         History(connection, table_schema, address.table, encoding or ""),
         lock.TableLock(connection, schema, address.lock_table, lock.number(name))

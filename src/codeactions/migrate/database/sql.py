@@ -26,8 +26,6 @@ ROLLBACK = "ROLLBACK"
 COMMIT_WITHOUT_WAITING = "SET LOCAL synchronous_commit = off;COMMIT"
 # A transaction with a number has a commit to wait for, and with it all commits before.
 WAIT_FOR_DISK = "BEGIN READ WRITE; SELECT pg_catalog.txid_current(); COMMIT"
-# In this order: the first also ends what a role was set to, the second returns to the role the session began with.
-RESET_ROLE = "RESET SESSION AUTHORIZATION; RESET ROLE"
 # With their schema, because a file may have put anything in the search_path.
 TRANSACTION_NUMBER = "SELECT pg_catalog.txid_current()"
 # Without those of partitioned tables, which may stay invalid for long, and without those under construction.
@@ -39,9 +37,47 @@ ORDER BY 1 LIMIT 20
 """
 
 
+# What is deferred is a part of the file, and is done with the file's settings.
+FIRE_DEFERRED = "SET CONSTRAINTS ALL IMMEDIATE;"
+# In this order: the first also ends what a role was set to, the second returns to the role the session began with, and
+# the third to the settings it began with. The rest is what DISCARD ALL does, but for the advisory locks: ours stays.
+RESTORE_SETTINGS = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;"
+DISCARD = "CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES;"
+RESTORE_ENCODING = "RESET client_encoding"
+# A savepoint is what a transaction comes back from after SET TRANSACTION READ ONLY.
+SAVEPOINT = "SAVEPOINT codeactions_file;"
+READ_ONLY = "SET TRANSACTION READ ONLY"
+RELEASE_SAVEPOINT = "RELEASE SAVEPOINT codeactions_file;"
+
+
 def transaction_status(number: str | None) -> str:
     """Select whether the transaction of this number was committed or aborted."""
     return f"SELECT pg_catalog.txid_status({number})"
+
+
+def procedures(names: str) -> str:
+    """Select schema, name, whether it is found without the schema, language and source of procedures.
+
+    `names` is a list of literals. Only those are selected that the server allows to commit.
+    """
+    return f"""
+SELECT n.nspname, p.proname, pg_function_is_visible(p.oid), l.lanname, p.prosrc
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+WHERE p.prokind = 'p' AND NOT p.prosecdef AND p.proconfig IS NULL AND l.lanname <> 'sql' AND p.proname IN ({names})
+"""
+
+
+def find_slot(subscription: str) -> str:
+    """Select true if the subscription has a slot; the argument is its name as a literal."""
+    return (
+        "SELECT true FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid "
+        f"WHERE datname = current_database() AND subname = {subscription} AND subslotname IS NOT NULL"
+    )
+
+
+def find_partitioned(name: str) -> str:
+    """Select true if a table or an index is partitioned; `name` is its quoted name as a literal."""
+    return f"SELECT relkind IN ('p', 'I') FROM pg_class WHERE oid = to_regclass({name})"
 
 
 def drop_index(name: str) -> str:
@@ -73,9 +109,13 @@ def create_version_table(table: str) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table} (version bigint not null primary key, dirty boolean not null)"
 
 
-def begin_and_read_version(table: str) -> str:
-    """Begin a transaction that keeps other writers away, without waiting for them; select the row."""
-    return f"{BEGIN} LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE NOWAIT; {read_version(table)}"
+def begin_and_read_version(table: str, modes: str = "") -> str:
+    """Begin a transaction that keeps other writers away, without waiting for them; select the row.
+
+    `modes` are further ones of the transaction, such as "ISOLATION LEVEL SERIALIZABLE".
+    """
+    begin = f"BEGIN {modes}, READ WRITE;" if modes else BEGIN
+    return f"{begin} LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE NOWAIT; {read_version(table)}"
 
 
 def clear_version(table: str) -> str:
@@ -175,6 +215,20 @@ def try_advisory_lock(key: int) -> str:
 def release_advisory_lock(key: int) -> str:
     """Give the lock back."""
     return f"SELECT pg_advisory_unlock({key}::bigint)"
+
+
+# Of this session: exclusive or not, key of one number or of two, and the key in both forms.
+OWN_ADVISORY_LOCKS = """
+SELECT mode = 'ExclusiveLock', objsubid, (classid::bigint << 32) | objid::bigint,
+       classid::bigint::bit(32)::int || ', ' || objid::bigint::bit(32)::int
+FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND objsubid IN (1, 2);
+"""
+
+
+def release_left_lock(is_exclusive: str | None, numbers: str | None, one: str | None, two: str | None) -> str:
+    """Give back a lock that a file has left behind, once; the arguments are a row of the query above."""
+    shared = "" if is_exclusive == "t" else "_shared"
+    return f"SELECT pg_advisory_unlock{shared}({one if numbers == '1' else two});"
 
 
 def advisory_lock_holder(key: int) -> str:

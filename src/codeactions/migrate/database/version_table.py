@@ -66,8 +66,10 @@ class VersionTable:
                 raise
             return RecordedVersion(NIL_VERSION, False)
 
-    def begin(self) -> list[Row]:
+    def begin(self, modes: str = "") -> list[Row]:
         """Begin a transaction that keeps other writers away, and return the table's rows. Readers pass.
+
+        `modes` are further ones of the transaction, such as "ISOLATION LEVEL SERIALIZABLE".
 
         Like the advisory lock, the table's lock is polled for and not waited for in the server. Raises
         `MigrationError` (conflict) if another session keeps the table, or keeps it until the connection is cancelled.
@@ -75,7 +77,7 @@ class VersionTable:
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                return self._connection.execute(sql.begin_and_read_version(self._quoted))
+                return self._connection.execute(sql.begin_and_read_version(self._quoted, modes))
             except ServerError as error:
                 if error.sqlstate != LOCK_NOT_AVAILABLE:
                     # Scripts know this statement as the one that fails for want of a right.
@@ -88,13 +90,13 @@ class VersionTable:
                     raise self._in_use("until this was cancelled") from error
             time.sleep(_PAUSE)
 
-    def claim(self, expected: RecordedVersion) -> None:
+    def claim(self, expected: RecordedVersion, modes: str = "") -> None:
         """Begin as `begin` does, and make sure that the version is still the one that was planned for.
 
         The advisory lock's number depends on how the URL spells the database, so two processes may hold "the" lock
         at once. This is where they then meet. Raises `MigrationError` (conflict).
         """
-        found = _recorded(self.begin())
+        found = _recorded(self.begin(modes))
         if found != expected:
             raise MigrationError(
                 ErrorCode.CONFLICT,

@@ -5,6 +5,9 @@ expression that never backtracks, so the time is linear in the size of the file,
 """
 
 import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
 
 _NAME_START = rb"[A-Za-z_\x80-\xff]"
 _NO_NAME = rb"(?![A-Za-z0-9_$\x80-\xff])"
@@ -51,6 +54,15 @@ _BLANK = re.compile(
 )
 
 
+class Token(NamedTuple):
+    """One token, by its place in the text."""
+
+    kind: str
+    """`plain` (a word, a number or a sign), `name` (quoted), `string`, or `dollar` (a string in dollar quotes)."""
+    start: int
+    end: int
+
+
 def pieces(text: bytes) -> list[bytes]:
     """Cut the file after each `;` that ends a statement. Joined again the pieces are exactly `text`.
 
@@ -95,21 +107,27 @@ def heading(piece: bytes, limit: int) -> str:
     Comments are left out. Quoted text is replaced: a string by `''`, a quoted name by `""`. Only a quoted boolean
     stays, without its quotes, because the value of an option may be written that way.
     """
-    tokens: list[bytes] = []
+    found: list[bytes] = []
+    for token in islice(tokens(piece), limit):
+        text = piece[token.start : token.end]
+        if token.kind == "plain":
+            found.append(text.upper())
+        elif token.kind == "name":
+            found.append(b'""')
+        else:
+            found.append(text[1:-1].upper() if _BOOLEAN.fullmatch(text) else b"''")
+    return b" ".join(found).decode("latin-1")
+
+
+def tokens(piece: bytes) -> Iterator[Token]:
+    """Cut a statement, or any SQL, into tokens. Blanks and comments are left out."""
     here = 0
-    while len(tokens) < limit and (step := _TOKEN.match(piece, here)):
-        kind, token, here = step.lastgroup, step[0], step.end()
-        if kind == "plain":
-            tokens.append(token.upper())
-        elif kind == "name":
-            tokens.append(b'""')
-        elif kind == "string":
-            tokens.append(token[1:-1].upper() if _BOOLEAN.fullmatch(token) else b"''")
-        elif kind is not None:
-            here = _end(piece, token, here)
-            if kind == "dollar":
-                tokens.append(b"''")
-    return b" ".join(tokens).decode("latin-1")
+    while step := _TOKEN.match(piece, here):
+        kind, here = step.lastgroup, step.end()
+        if kind in ("comment", "dollar"):
+            here = _end(piece, step[0], here)
+        if kind is not None and kind != "comment":
+            yield Token(kind, step.start(), here)
 
 
 def _depth(blocks: int, word: bytes, in_routine: bool) -> int:
