@@ -12,16 +12,10 @@ from codeactions.migrate.database import sql
 from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import ServerError
 from codeactions.migrate.statements.bodies import Body, body_of_do, called_by, calls, ends_transactions
+from codeactions.migrate.statements.kind import PARTITIONED, WITH_SLOT
 from codeactions.migrate.statements.names import Name, name_at
 from codeactions.migrate.statements.split import heading, tokens
 
-_OPTIONS = r"(?:\( [^)]*\) )?"
-_HEADINGS = {
-    "SUBSCRIPTION": r"DROP SUBSCRIPTION (?:IF EXISTS )?",
-    "REINDEX": rf"REINDEX {_OPTIONS}(?:INDEX|TABLE) ",
-    # The second form is the old one, of an index on a table.
-    "CLUSTER": rf"CLUSTER (?:VERBOSE )?{_OPTIONS}(?:\S+ (?:\. \S+ )*ON )?",
-}
 _LIMIT = 20
 # Languages whose procedures have no source to look at.
 _COMPILED = frozenset({"c", "internal", "java", "javau"})
@@ -39,17 +33,20 @@ def refusal(connection: Connection, statement: bytes) -> str | None:
     called = called_by(statement)
     if called:
         return _committing(connection, [called])
-    words = heading(statement, _LIMIT)
-    for kind, pattern in _HEADINGS.items():
-        found = re.match(pattern, words)
-        name = name_at(statement, list(tokens(statement))[found[0].count(" ") :]) if found else None
-        if name and _is_refused(connection, kind, name):
-            return "DROP SUBSCRIPTION with a slot" if kind == "SUBSCRIPTION" else f"{kind} of a partitioned table"
+    for said, pattern in (WITH_SLOT, *PARTITIONED):
+        name = _name_behind(pattern, statement)
+        if name and _is_refused(connection, name, is_subscription=said == WITH_SLOT[0]):
+            return said
     return None
 
 
-def _is_refused(connection: Connection, kind: str, name: Name) -> bool:
-    if kind == "SUBSCRIPTION":
+def _name_behind(pattern: str, statement: bytes) -> Name | None:
+    found = re.match(pattern, heading(statement, _LIMIT))
+    return name_at(statement, list(tokens(statement))[found[0].count(" ") :]) if found else None
+
+
+def _is_refused(connection: Connection, name: Name, *, is_subscription: bool) -> bool:
+    if is_subscription:
         query = sql.find_slot(connection.literal(name.name))
     else:
         query = sql.find_partitioned(connection.literal(connection.identifier(*filter(None, name))))

@@ -40,7 +40,8 @@ def body_of_do(statement: bytes) -> Body | None:
         if before == "LANGUAGE":
             language = identifier(statement, token)
         elif token.kind in ("string", "dollar"):
-            source = string(statement, token)
+            # Two strings, on two lines, are one.
+            source = (source or "") + string(statement, token)
         before = plain(statement, token)
     return None if source is None else Body(language, source)
 

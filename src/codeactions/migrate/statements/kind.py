@@ -83,6 +83,14 @@ _OUTSIDE: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "VACUUM": (("VACUUM", "VACUUM"),),
 }
+# What is refused only if the object whose name follows is of a kind: what to say of it, and a pattern for what stands
+# before the name.
+WITH_SLOT = ("DROP SUBSCRIPTION with a slot", r"DROP SUBSCRIPTION (?:IF EXISTS )?")
+PARTITIONED = (
+    ("REINDEX of a partitioned table", rf"REINDEX {_OPTIONS}(?:INDEX|TABLE) "),
+    # The second form is the old one, of an index on a table.
+    ("CLUSTER of a partitioned table", rf"CLUSTER (?:VERBOSE )?{_OPTIONS}(?:\S+ (?:\. \S+ )*ON )?"),
+)
 
 
 def is_plain(text: bytes) -> bool:

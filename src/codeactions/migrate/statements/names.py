@@ -60,11 +60,10 @@ def string(text: bytes, token: Token) -> str:
     if token.kind == "dollar":
         size = raw.index("$", 1) + 1
         return raw[size:-size]
-    is_escaped = raw[:1] in "eE"
-    # A string may go on in a later line.
-    content = re.sub(r"(?<!')'[ \t]*[\r\n]\s*'(?!')", "", raw[1:] if is_escaped else raw)[1:-1].replace("''", "'")
-    if not is_escaped:
-        return content
+    if raw[:1] not in "eE":
+        return raw[1:-1].replace("''", "'")
+    # It may go on in a later line.
+    content = re.sub(r"(?<!')'[ \t]*[\r\n]\s*'(?!')", "", raw[1:])[1:-1].replace("''", "'")
     return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), content, flags=re.DOTALL)
 
 

@@ -31,7 +31,7 @@ _FIRST = {"ABORT", "BEGIN", "COMMIT", "END", "PREPARE", "ROLLBACK", "SET", "STAR
 
 @dataclass(frozen=True)
 class OwnTransaction:
-    """What a file asks of its transaction."""
+    """The wishes that a file has for its transaction."""
 
     text: bytes
     """The file with blanks in place of the statements that control the transaction; all else keeps its place."""
