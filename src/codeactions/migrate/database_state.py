@@ -94,6 +94,16 @@ def require_found(migrations: Migrations, version: int) -> None:
     )
 
 
+def second_table(session: Session) -> str:
+    """Return the warning for a version table in another schema of the search path."""
+    name = session.address.table
+    return (
+        f"{name} in the schema {session.schema} is used, and there is another one in {session.other_tables}, which is "
+        "in the search path too: to use that one, put its schema first (search_path), or name it in the URL "
+        '(x-migrations-table-quoted=true&x-migrations-table="SCHEMA"."TABLE")'
+    )
+
+
 def _at(version: int) -> str:
     return "at no version (nothing is applied)" if version == NIL_VERSION else f"at version {version}"
 

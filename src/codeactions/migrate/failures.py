@@ -7,6 +7,7 @@ from codeactions.migrate.errors import ErrorCode, MigrationError, sentence
 from codeactions.migrate.go_compat.driver_errors import in_go_words
 from codeactions.migrate.go_compat.drivers import Driver
 from codeactions.migrate.plan import Step
+from codeactions.migrate.statements import copy_data, psql
 from codeactions.migrate.statements.secrets import masked
 from codeactions.migrate.versions import NIL_VERSION
 
@@ -76,23 +77,28 @@ def refused(step: Step, text: bytes, error: ServerError, outcome: Outcome, drive
     return _error(ErrorCode.INVALID, step, message, go_text, outcome)
 
 
+def unsendable(step: Step, reason: str, outcome: Outcome) -> MigrationError:
+    """Return the error for a file that no server is asked about, since it cannot be sent: `reason` is for people."""
+    return _error(ErrorCode.INVALID, step, reason, f"migration failed: {step}: {reason}", outcome)
+
+
 def failed(step: Step, text: bytes, error: DatabaseError, outcome: Outcome, driver: Driver) -> MigrationError:
     """Return the error for `step`, which failed at `text`: the file, or the piece of it that was sent."""
-    query = text.decode(errors="backslashreplace")
+    query, shown = text.decode(errors="backslashreplace"), copy_data.shown(text).decode(errors="backslashreplace")
     details = in_go_words(error, driver)
     # pgx gives up the connection when the time is over, and so has no words of the server's.
     if not isinstance(error, ServerError) or (isinstance(error, TimedOut) and driver is not Driver.POSTGRES):
-        go_text = f"migration failed in line 0: {masked(query)} (details: {details})"
+        go_text = f"migration failed in line 0: {masked(shown)} (details: {details})"
         return _error(ErrorCode.INTERNAL, step, " ".join(str(error).split()), go_text, outcome)
     line, column = position(query, error.position)
     at = f" (column {column})" if column else ""
     detail = f", {error.detail}" if error.detail else ""
-    go_text = masked(f"migration failed: {error.message}{at}{detail} in line {line}: {query} (details: {details})")
+    go_text = masked(f"migration failed: {error.message}{at}{detail} in line {line}: {shown} (details: {details})")
     reason = " ".join(f"{error.message}{detail}".split())
     reason += f" in line {line}, column {column}" if column else ""
     reason += f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
     reason += f"; hint: {' '.join(error.hint.split())}" if error.hint else ""
-    return _error(ErrorCode.INTERNAL, step, masked(reason), go_text, outcome)
+    return _error(ErrorCode.INTERNAL, step, masked(reason), go_text, outcome, psql.advice(query, error.position))
 
 
 def open_transaction(step: Step, outcome: Outcome) -> MigrationError:
@@ -125,11 +131,15 @@ def position(query: str, offset: int) -> tuple[int, int]:
     return before.count("\n") + 1, offset - 1 - before.rfind("\n")
 
 
-def _error(code: ErrorCode, step: Step, reason: str, go_text: str, outcome: Outcome) -> MigrationError:
+def _error(
+    code: ErrorCode, step: Step, reason: str, go_text: str, outcome: Outcome, advice: str = ""
+) -> MigrationError:
+    """Return the error. With `advice`, which the server's own words do not give, the hint is always printed."""
+    said = [advice, outcome.message] if advice else [outcome.message]
     return MigrationError(
         code,
-        f"migration {step} failed: {reason}; {outcome.message}",
+        f"migration {step} failed: {'; '.join([reason, *said])}",
         go_text=go_text,
-        hint=sentence(outcome.message),
-        urgent=outcome.dirty,
+        hint=" ".join(map(sentence, said)),
+        urgent=outcome.dirty or bool(advice),
     )

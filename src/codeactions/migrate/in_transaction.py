@@ -21,6 +21,7 @@ from codeactions.migrate.files.directory import checksum
 from codeactions.migrate.plan import Step
 from codeactions.migrate.recording import begun_sql
 from codeactions.migrate.sending import send
+from codeactions.migrate.statements.copy_data import without_data
 from codeactions.migrate.statements.kind import may_end_transaction
 from codeactions.migrate.statements.split import is_blank
 
@@ -40,7 +41,7 @@ def run(session: Session, step: Step, text: bytes, before: RecordedVersion) -> s
     """
     begin = time.perf_counter_ns()
     session.table.claim(before)
-    shared = SharedTransaction(session.connection, doubted=may_end_transaction(text))
+    shared = SharedTransaction(session.connection, doubted=may_end_transaction(without_data(text)))
     try:
         if not is_blank(text):
             send(session, text)

@@ -26,7 +26,8 @@ def run(session: Session, step: Step, text: bytes, before: RecordedVersion, why:
     session.table.claim(before)
     session.finish(begun_sql(session, step, text))
     begin = time.perf_counter_ns()
-    _send(session, step, text, before, why)
+    with session.settled():
+        _send(session, step, text, before, why)
     if session.in_transaction:
         session.roll_back()
         raise failures.open_transaction(step, failures.left_dirty(step, before.version, why=why))

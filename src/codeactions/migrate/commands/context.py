@@ -38,7 +38,11 @@ class CommandContext:
             self.output.passing(f"waiting for another migration to end ... {seconds:.0f} s")
 
         with lock.held(
-            self.session.lock, self.lock_timeout, waiting=waiting, stopped=lambda: self.interrupt.requested
+            self.session.lock,
+            self.lock_timeout,
+            waiting=waiting,
+            stopped=lambda: self.interrupt.requested,
+            lost=self.output.warning,
         ) as is_held:
             yield is_held
 

@@ -10,6 +10,7 @@ from codeactions.migrate.database_state import require_clean, require_found, unf
 from codeactions.migrate.errors import invalid
 from codeactions.migrate.plan import Step
 from codeactions.migrate.sending import obstacle
+from codeactions.migrate.statements.split import is_blank
 from codeactions.migrate.terminal.progress import Report
 
 Planner = Callable[[int, Sequence[int]], list[Step]]
@@ -34,7 +35,11 @@ def run_steps(context: CommandContext, planner: Planner, limit: int | None, *, n
         if _is_accepted_ahead(context, recorded):
             return 0
         steps = _planned(context, planner, limit, recorded, needs_files)
-        report = Report(context.output, int(context.flags.get("prefetch", _PREFETCH)))
+        report = Report(
+            context.output,
+            int(context.flags.get("prefetch", _PREFETCH)),
+            lambda step: _warn_if_nothing_undone(context, step),
+        )
         try:
             apply.run(context.session, steps[:limit], recorded, report, lambda: context.interrupt.requested)
         finally:
@@ -52,10 +57,13 @@ def _preview(context: CommandContext, planner: Planner, limit: int | None, needs
         return 0
     steps = _planned(context, planner, limit, recorded, needs_files)
     for step in steps[:limit]:
-        why = obstacle(context.session, step.script.read()) if step.script else None
+        text = step.script.read() if step.script else b""
+        apply.require_sendable(context.session, step, text, recorded)
+        why = obstacle(context.session, text)
         how = f"outside of a transaction: {why}" if why else "in one transaction"
         document = {"event": "would_run", "version": step.version, "title": step.title, "direction": step.word}
         context.output.result(f"{step} ({how})", {**document, "transaction": why is None, "late": step.late})
+        _warn_if_nothing_undone(context, step)
     return _ended(steps, limit)
 
 
@@ -76,6 +84,16 @@ def _planned(
     if not steps:
         context.output.line("no change", "no_change")
     return steps
+
+
+def _warn_if_nothing_undone(context: CommandContext, step: Step) -> None:
+    """Warn of a version that goes down without a file for that, or with an empty one: only the number changes."""
+    item = context.migrations.find(step.version)
+    if step.word != "down" or (step.script is None and item and item.down):  # or it is passed over, by -late
+        return
+    if step.script is None or is_blank(step.script.read()):
+        what = "has no down file" if step.script is None else "has an empty down file"
+        context.output.warning(f"nothing was undone: {step.version} ({item.title if item else ''}) {what}")
 
 
 def _is_accepted_ahead(context: CommandContext, recorded: RecordedVersion) -> bool:

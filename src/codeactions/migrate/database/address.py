@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 
 from codeactions.migrate.go_compat import url_options as options
-from codeactions.migrate.go_compat.database_url import take_apart
+from codeactions.migrate.go_compat.database_url import password_doubt, take_apart
 from codeactions.migrate.go_compat.drivers import DRIVERS, Driver
 from codeactions.migrate.go_compat.quoting import SCHEME, quoted
 from codeactions.migrate.go_compat.url_options import SSLMODES_OF_PQ, refused
@@ -34,6 +34,15 @@ class Address:
     """Of one piece, in bytes."""
     lock_strategy: options.Strategy = "advisory"
     lock_table: str = options.DEFAULT_LOCK_TABLE
+    keeps_history: bool = True
+    """Whether steps are noted in a table of our own."""
+    password_doubt: str = ""
+    """What may be wrong with the way in which the URL holds the password, for the case that it is refused."""
+
+    @property
+    def own_settings(self) -> dict[str, str]:
+        """The settings that the URL itself has, without those with which lib/pq begins each session."""
+        return {key: value for key, value in self.settings.items() if options.START_OF_PQ.get(key) != value}
 
 
 def parse(url: str, *, sslmode: str | None = None) -> Address:
@@ -73,6 +82,8 @@ def parse(url: str, *, sslmode: str | None = None) -> Address:
         size,
         strategy,
         lock_table,
+        options.history(own),
+        password_doubt(url),
     )
 
 

@@ -27,7 +27,9 @@ class ConnectionLost(DatabaseError):
 class ServerError(DatabaseError):
     """The server refused a statement. The transaction around it is void."""
 
-    def __init__(self, sqlstate: str, message: str, *, detail: str = "", hint: str = "", position: int = 0) -> None:
+    def __init__(
+        self, sqlstate: str, message: str, *, detail: str = "", hint: str = "", position: int = 0, context: str = ""
+    ) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
         self.message = message
@@ -35,6 +37,8 @@ class ServerError(DatabaseError):
         self.hint = hint
         self.position = position
         """The position of the faulty character in the query, from 1; 0 if unknown."""
+        self.context = context
+        """Where in the server's work it happened, such as the line of a COPY; may have several lines."""
 
 
 class TimedOut(ServerError):

@@ -19,7 +19,7 @@ from codeactions.migrate.errors import ErrorCode, MigrationError
 _NOTICES = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
 # The kinds of results and the fields of errors; values from libpq-fe.h and postgres_ext.h.
 EMPTY, COMMAND_OK, TUPLES_OK, COPY_OUT, COPY_IN, SINGLE_TUPLE = 0, 1, 2, 3, 4, 9
-SQLSTATE, MESSAGE, DETAIL, HINT, POSITION = (ord(letter) for letter in "CMDHP")
+SQLSTATE, MESSAGE, DETAIL, HINT, POSITION, CONTEXT = (ord(letter) for letter in "CMDHPW")
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "PQconnectdbParams": (c_void_p, [POINTER(c_char_p), POINTER(c_char_p), c_int]),
     "PQstatus": (c_int, [c_void_p]),
@@ -42,6 +42,9 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "PQgetvalue": (c_char_p, [c_void_p, c_int, c_int]),
     "PQgetisnull": (c_int, [c_void_p, c_int, c_int]),
     "PQclear": (None, [c_void_p]),
+    "PQsetnonblocking": (c_int, [c_void_p, c_int]),
+    "PQflush": (c_int, [c_void_p]),
+    "PQputCopyData": (c_int, [c_void_p, c_char_p, c_int]),
     "PQputCopyEnd": (c_int, [c_void_p, c_char_p]),
     "PQgetCopyData": (c_int, [c_void_p, POINTER(c_void_p), c_int]),
     "PQescapeLiteral": (c_void_p, [c_void_p, c_char_p, c_size_t]),

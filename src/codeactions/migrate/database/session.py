@@ -12,6 +12,8 @@ from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import DatabaseError, ServerError
 from codeactions.migrate.database.history import History
 from codeactions.migrate.database.libpq import TransactionStatus
+from codeactions.migrate.database.pooled_lock import PooledLock
+from codeactions.migrate.database.startup import settings_of, startup_options
 from codeactions.migrate.database.version_table import VersionTable
 from codeactions.migrate.errors import ErrorCode, MigrationError
 from codeactions.migrate.go_compat.driver_errors import NO_SCHEMA, in_go_words
@@ -32,6 +34,10 @@ class Session:
     table: VersionTable
     history: History
     lock: lock.Lock
+    settings: tuple[tuple[str, str], ...] = ()
+    """What a pooler was not told at the start, and so has to be set: with each transaction, or around a file."""
+    other_tables: str = ""
+    """Other schemas of the search path with a table of the version table's name, for people."""
 
     @property
     def in_transaction(self) -> bool:
@@ -67,6 +73,20 @@ class Session:
         """
         self.connection.execute(sql.RESET_ROLE)
 
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Set what a pooler was not told, for a block that has no transaction of its own, and reset it after that.
+
+        The server's connection may be lent to another client next.
+        """
+        connection = self.connection
+        names = [(connection.literal(name), connection.literal(value)) for name, value in self.settings]
+        if names:
+            connection.execute("".join(sql.set_setting(name, value, is_local=False) for name, value in names))
+        yield
+        if names and not connection.closed and not self.in_transaction:
+            connection.execute("".join(sql.reset(connection.identifier(*name.split("."))) for name, _ in self.settings))
+
     def invalid_indexes(self) -> list[str]:
         """Return the names of invalid indexes, at most 20; none before PostgreSQL 12.
 
@@ -78,17 +98,20 @@ class Session:
 
 
 @contextmanager
-def opened(database_url: str, *, sslmode: str | None = None, patience: float = PATIENCE) -> Iterator[Session]:
+def opened(
+    database_url: str, *, sslmode: str | None = None, patience: float = PATIENCE, keeps_history: bool = True
+) -> Iterator[Session]:
     """Connect for the block; nothing is written.
 
     `sslmode` is the default where neither URL nor environment has one (None: libpq's own). `patience` is how many
-    seconds to wait for another session that has locked the version table. Raises `MigrationError`: `invalid` for a
-    bad URL, `internal` if the server refuses something, here or within the block.
+    seconds to wait for another session that has locked the version table. `keeps_history` says whether steps are
+    noted, which the URL may forbid too. Raises `MigrationError`: `invalid` for a bad URL, `internal` if the server
+    refuses something, here or within the block.
     """
     address = parse(database_url, sslmode=sslmode)
     with connect(address) as connection:
         try:
-            yield _session(connection, address, patience)
+            yield _session(connection, address, patience, keeps_history=keeps_history and address.keeps_history)
         except DatabaseError as error:
             reason = " ".join(str(error).split())
             raise MigrationError(
@@ -99,8 +122,16 @@ def opened(database_url: str, *, sslmode: str | None = None, patience: float = P
             ) from error
 
 
-def _session(connection: Connection, address: Address, patience: float) -> Session:
-    schema, database, read_only, encoding = connection.execute(sql.DESCRIBE_SESSION)[0]
+def _session(connection: Connection, address: Address, patience: float, *, keeps_history: bool) -> Session:
+    literal = connection.literal
+    described = connection.execute(sql.describe_session(literal(address.table)))[0]
+    # A pooler answers the client with a number of its own.
+    is_pooled = described[4] != str(connection.pid)
+    settings = tuple(settings_of(startup_options(address))[0]) if is_pooled else ()
+    opening = "".join(sql.set_setting(literal(name), literal(value), is_local=True) for name, value in settings)
+    if opening:
+        described = connection.execute(opening + sql.describe_session(literal(address.table)))[0]
+    schema, database, read_only, encoding, _, others = described
     if schema is None:
         raise MigrationError(
             ErrorCode.CONFLICT,
@@ -114,9 +145,19 @@ def _session(connection: Connection, address: Address, patience: float) -> Sessi
         address,
         schema,
         read_only == "on",
-        VersionTable(connection, table_schema, address.table, patience),
-        History(connection, table_schema, address.table, encoding or ""),
-        lock.TableLock(connection, schema, address.lock_table, lock.number(name))
-        if address.lock_strategy == "table"
-        else lock.AdvisoryLock(connection, lock.number(name, table_schema, address.table)),
+        VersionTable(connection, table_schema, address.table, patience, opening),
+        History(connection, table_schema, address.table, encoding or "", is_wanted=keeps_history),
+        _lock(
+            connection, address, schema, lock.number(name), lock.number(name, table_schema, address.table), is_pooled
+        ),
+        settings,
+        "" if address.schema else others or "",
     )
+
+
+def _lock(connection: Connection, address: Address, schema: str, row: int, key: int, is_pooled: bool) -> lock.Lock:
+    if address.lock_strategy == "table":
+        return lock.TableLock(connection, schema, address.lock_table, row)
+    if is_pooled:
+        return PooledLock(connection, key, lambda: connect(address))
+    return lock.AdvisoryLock(connection, key)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from codeactions.migrate.errors import ErrorCode, MigrationError
 from codeactions.migrate.go_compat.quoting import quoted
+from codeactions.migrate.statements.psql import for_server
 from codeactions.migrate.versions import MAX_VERSION, NIL_VERSION
 
 # golang-migrate's own pattern. The greedy title makes the last .up. or .down. decide, and any ending
@@ -34,9 +35,9 @@ class Script:
         return printable(self.path.name)
 
     def read(self) -> bytes:
-        """Return the text unchanged, as it goes to the server. Raises `MigrationError` (internal)."""
+        """Return the text as it goes to the server. Raises `MigrationError` (internal)."""
         try:
-            return self.path.read_bytes()
+            return for_server(self.path.read_bytes())
         except OSError as error:
             raise MigrationError(
                 ErrorCode.INTERNAL, f"cannot read the migration {self.name}: {error.strerror}"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from codeactions.migrate.errors import MigrationError
+from codeactions.migrate.errors import MigrationError, renamed
 from codeactions.migrate.terminal.streams import Streams
 
 
@@ -72,5 +72,5 @@ class Output:
         self._print(stamp + text)
 
     def _print(self, text: str, *, to_stdout: bool = False) -> None:
-        text = text.replace("`migrate ", f"`{self._program} ")
+        text = renamed(text, self._program)
         self._streams.put(text if text.endswith("\n") else text + "\n", to_stdout=to_stdout)
