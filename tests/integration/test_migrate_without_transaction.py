@@ -30,7 +30,6 @@ class TestSuccess:
             "BEGIN; CREATE TABLE c (i int); COMMIT;",
             "CREATE TABLE c (i int); COMMIT; CREATE TABLE d (i int);",
             "BEGIN; CREATE TABLE c (i int); ROLLBACK;",
-            "DISCARD ALL",
         ],
     )
     def test_it_runs_and_is_recorded(self, migrate: Migrate, text: str) -> None:
@@ -38,6 +37,17 @@ class TestSuccess:
         assert migrate("up") == (0, "1/u step (T)\n2/u step (T)\n3/u step (T)\n", "")
         assert migrate.rows() == [(3, False)]
         assert migrate.history("version, done") == [(1, True), (2, True), (3, True)]
+
+    @pytest.mark.parametrize("text", ["DISCARD ALL", "SELECT pg_advisory_unlock_all();"])
+    def test_one_that_gives_the_lock_back_is_told(self, migrate: Migrate, text: str) -> None:
+        migrate.write(_1="CREATE TABLE a (i int);", _2=text, _3="CREATE TABLE b (i int);")
+        ran = migrate("up")
+        assert ran.code == 0
+        assert ran.err.startswith("1/u step (T)\n2/u step (T)\n3/u step (T)\nwarning: the lock was not held to the end")
+        assert "x-lock-strategy=table" in ran.err
+        assert migrate.rows() == [(3, False)]
+        row = migrate("down", "1", scheme="pgx4", options="x-lock-strategy=table")
+        assert row.err == "3/d <empty> (T)\nwarning: nothing was undone: 3 (step) has no down file\n"
 
     def test_what_a_commit_in_the_middle_ends_is_kept(self, migrate: Migrate) -> None:
         migrate.write(_1="CREATE TABLE a (i int); COMMIT; BEGIN; CREATE TABLE b (i int); ROLLBACK;")

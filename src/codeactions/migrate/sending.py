@@ -50,8 +50,12 @@ def send(session: Session, part: bytes) -> None:
     # A negative time is over already; the server could be quicker than a cancel.
     if timeout is not None and timeout < 0:
         raise DatabaseError("context deadline exceeded")
+    pieces_with_data = separate(part)
+    if len(pieces_with_data) == 1 and pieces_with_data[0].data is None:
+        session.connection.execute_script(part, timeout)
+        return
     begin = time.monotonic()
-    for piece in separate(part):
+    for piece in pieces_with_data:
         if is_blank(piece.sql):
             continue
         left = None if timeout is None else max(timeout - (time.monotonic() - begin), 0)

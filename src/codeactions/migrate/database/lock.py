@@ -20,9 +20,9 @@ from codeactions.migrate.statements.secrets import masked
 _FACTOR = 1486364155
 _PAUSE = 0.1
 LOST = (
-    "the lock was not held to the end: a file gave it back (pg_advisory_unlock_all), or a connection pooler gave the "
-    "session another connection to the server. Another migration may have run meanwhile: look with `migrate status`. "
-    "x-lock-strategy=table in a pgx4:// URL locks by a row, which neither of them loses"
+    "the lock was not held to the end: a file gave it back (pg_advisory_unlock_all, DISCARD ALL), or a connection "
+    "pooler gave the session another connection to the server. Another migration may have run meanwhile: look with "
+    "`migrate status`. x-lock-strategy=table in a pgx4:// URL locks by a row, which neither of them loses"
 )
 # The answers to CREATE TABLE IF NOT EXISTS when another session has just made the same table: unique_violation (in a
 # catalogue), duplicate_table, duplicate_object (the table's type).

@@ -3,6 +3,7 @@
 import re
 
 from codeactions.migrate.statements import split
+from codeactions.migrate.statements.copy_data import BadCopy, Part, separate
 
 _BOM = b"\xef\xbb\xbf"
 # pg_dump writes these two lines. They only keep psql from obeying commands within the dump.
@@ -39,14 +40,23 @@ def for_server(text: bytes) -> bytes:
     text = text.removeprefix(_BOM)
     if _RESTRICTION.search(text) is None:
         return text
-    kept, here = bytearray(text), 0
-    for _, end in split.spans(text):
-        # A restriction stands where a statement would begin. Anywhere else it is text, or data.
-        while found := _LINE.match(text, _BEFORE.match(text, here).end()):  # type: ignore[union-attr]
-            kept[found.start() : found.end()] = b" " * len(found[0])
-            here = found.end()
-        here = end
+    kept = bytearray(text)
+    for part in _parts(text):
+        here = 0
+        for _, end in split.spans(part.sql):
+            # A restriction stands where a statement would begin. Anywhere else it is text.
+            while found := _LINE.match(part.sql, _BEFORE.match(part.sql, here).end()):  # type: ignore[union-attr]
+                here = found.end()
+                kept[part.start + found.start() : part.start + here] = b" " * len(found[0])
+            here = end
     return bytes(kept)
+
+
+def _parts(text: bytes) -> list[Part]:
+    try:
+        return separate(text)
+    except BadCopy:  # which is told when the file is to be sent
+        return [Part(text, 0, len(text))]
 
 
 def advice(query: str, offset: int) -> str:
