@@ -1,7 +1,6 @@
 """The package's face: everything that the rest of codeactions uses of `migrate`."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from codeactions.migrate import apply, plan
@@ -90,7 +89,7 @@ def inspect(database_url: str, directory: Path, *, program: str = "migrate") -> 
             found = compare(migrations, recorded, unfinished_step(session, recorded))
     except MigrationError as error:
         raise error.renamed(program) from error
-    return replace(found, message=renamed(found.message, program))
+    return found._replace(message=renamed(found.message, program))
 
 
 def _upgrade(database_url: str, directory: Path, lock_timeout: float, say: Callable[[str], None]) -> int:

@@ -1,7 +1,7 @@
 """The state of a database, compared with the migration files: whether a migration, or a server, can start."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from codeactions.migrate.database.history import Entry
 from codeactions.migrate.database.session import Session
@@ -21,8 +21,7 @@ class DatabaseState(StrEnum):
     AHEAD = "ahead"
 
 
-@dataclass(frozen=True)
-class Inspection:
+class Inspection(NamedTuple):
     """A database's state at one moment. `message` is one line and names the command that helps."""
 
     state: DatabaseState
@@ -35,8 +34,7 @@ class Inspection:
     message: str
 
 
-@dataclass(frozen=True)
-class UnfinishedStep:
+class UnfinishedStep(NamedTuple):
     """The step that left the version dirty."""
 
     entry: Entry

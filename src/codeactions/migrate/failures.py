@@ -1,19 +1,18 @@
-"""The errors for a migration file that failed."""
+"""The errors for a migration file that failed.
 
-from dataclasses import dataclass
+The modules that only a failure needs are imported in the functions: most runs do without.
+"""
+
+from typing import NamedTuple
 
 from codeactions.migrate.database.errors import DatabaseError, ServerError, TimedOut
 from codeactions.migrate.errors import ErrorCode, MigrationError, sentence
-from codeactions.migrate.go_compat.driver_errors import in_go_words
 from codeactions.migrate.go_compat.drivers import Driver
 from codeactions.migrate.plan import Step
-from codeactions.migrate.statements import copy_data, psql
-from codeactions.migrate.statements.secrets import masked
 from codeactions.migrate.versions import NIL_VERSION
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The state in which a failed step leaves the database, and what that asks for."""
 
     message: str
@@ -72,6 +71,9 @@ def force_argument(version: int) -> str:
 
 def refused(step: Step, text: bytes, error: ServerError, outcome: Outcome, driver: Driver) -> MigrationError:
     """Return the error for a file that is not even sent, as the server would have put it."""
+    from codeactions.migrate.go_compat.driver_errors import in_go_words
+    from codeactions.migrate.statements.secrets import masked
+
     query, message = masked(text.decode(errors="backslashreplace")), error.message
     go_text = f"migration failed: {message} in line 0: {query} (details: {in_go_words(error, driver)})"
     return _error(ErrorCode.INVALID, step, message, go_text, outcome)
@@ -84,6 +86,10 @@ def unsendable(step: Step, reason: str, outcome: Outcome) -> MigrationError:
 
 def failed(step: Step, text: bytes, error: DatabaseError, outcome: Outcome, driver: Driver) -> MigrationError:
     """Return the error for `step`, which failed at `text`: the file, or the piece of it that was sent."""
+    from codeactions.migrate.go_compat.driver_errors import in_go_words
+    from codeactions.migrate.statements import copy_data, psql
+    from codeactions.migrate.statements.secrets import masked
+
     query, shown = text.decode(errors="backslashreplace"), copy_data.shown(text).decode(errors="backslashreplace")
     details = in_go_words(error, driver)
     # pgx gives up the connection when the time is over, and so has no words of the server's.
@@ -110,6 +116,8 @@ def open_transaction(step: Step, outcome: Outcome) -> MigrationError:
 
 def unrecorded(step: Step, error: ServerError, outcome: Outcome, driver: Driver) -> MigrationError:
     """Return the error for a file that was run, but whose version could not be written; `error` has the statement."""
+    from codeactions.migrate.go_compat.driver_errors import in_go_words
+
     go_text = f"{in_go_words(error, driver)} in line 0: {error.query}"
     return _error(ErrorCode.INTERNAL, step, f"its end cannot be recorded: {error.message}", go_text, outcome)
 

@@ -10,21 +10,22 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from codeactions.migrate.about import VERSION
 from codeactions.migrate.commands.table import COMMANDS, Command
 from codeactions.migrate.errors import MigrationError, invalid
 from codeactions.migrate.go_compat import flags
 from codeactions.migrate.go_compat.booleans import is_on
-from codeactions.migrate.go_compat.duration import duration_text
 from codeactions.migrate.go_compat.flag_usage import flag_usage
 from codeactions.migrate.go_compat.flags import Kind
 from codeactions.migrate.terminal.interrupt import Interrupt, dying_at_once
 from codeactions.migrate.terminal.output import Output
 from codeactions.migrate.terminal.streams import occupy
 from codeactions.migrate.usage import usage
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GLOBAL_FLAGS = {
     "source": Kind.TEXT,
@@ -50,7 +51,7 @@ _Values = dict[str, str | int | bool]
 class _Defaults(NamedTuple):
     """What a caller sets in place of the command line."""
 
-    directory: Path | None
+    directory: "Path | None"
     database: Callable[[], AbstractContextManager[str]] | None
     sslmode: str | None
 
@@ -68,7 +69,7 @@ def main(
     argv: Sequence[str] | None = None,
     *,
     program: str = "migrate",
-    directory: Path | None = None,
+    directory: "Path | None" = None,
     database: Callable[[], AbstractContextManager[str]] | None = None,
     sslmode: str | None = _SSLMODE,
 ) -> int:
@@ -184,14 +185,16 @@ def _run_on_database(
         interrupt = Interrupt(session.connection.cancel, lambda text: output.line(text, "signal", message=text))
         with interrupt.listening():
             code = command.run(CommandContext(words, values, migrations, session, output, interrupt, timeout))
-        if code == 0 and command.is_timed:
+        if code == 0 and command.is_timed and output.verbose:
+            from codeactions.migrate.go_compat.duration import duration_text
+
             output.detail(f"Finished after {duration_text(time.perf_counter_ns() - begin)}")
         if code == 0:
             output.detail("Closing source and database")
     return code
 
 
-def _source(values: Mapping[str, str | int | bool], directory: Path | None) -> tuple[str, Path]:
+def _source(values: Mapping[str, str | int | bool], directory: "Path | None") -> "tuple[str, str | Path]":
     """Return the address of the files, as errors name it, and their folder."""
     from codeactions.migrate.go_compat import source_url
 

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeactions.migrate.database import lock
 from codeactions.migrate.database.session import Session
@@ -13,8 +13,7 @@ from codeactions.migrate.terminal.interrupt import Interrupt
 from codeactions.migrate.terminal.output import Output
 
 
-@dataclass(frozen=True)
-class CommandContext:
+class CommandContext(NamedTuple):
     """The command line, the files, the database, and the way to talk to people."""
 
     words: Sequence[str]

@@ -1,7 +1,7 @@
 """The address of a database: a URL as golang-migrate takes it, turned into what libpq takes."""
 
 import os
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from codeactions.migrate.go_compat import url_options as options
 from codeactions.migrate.go_compat.database_url import password_doubt, take_apart
@@ -10,14 +10,13 @@ from codeactions.migrate.go_compat.quoting import SCHEME, quoted
 from codeactions.migrate.go_compat.url_options import SSLMODES_OF_PQ, refused
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """A database's place, its version table, and how files are to be run there."""
 
     driver: Driver
-    parameters: dict[str, str] = field(repr=False)
+    parameters: dict[str, str]
     """For the connection, by libpq's keywords."""
-    settings: dict[str, str] = field(repr=False)
+    settings: dict[str, str]
     """Run-time parameters at the start of the session."""
     path: str
     """The URL's path, decoded, with its slash; a part of the lock's number. May be empty."""
@@ -38,6 +37,9 @@ class Address:
     """Whether steps are noted in a table of our own."""
     password_doubt: str = ""
     """What may be wrong with the way in which the URL holds the password, for the case that it is refused."""
+
+    def __repr__(self) -> str:
+        return f"<Address {self.place}>"  # parameters and settings may hold a password
 
     @property
     def own_settings(self) -> dict[str, str]:

@@ -11,12 +11,11 @@ from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import ConnectFailed
 from codeactions.migrate.database.startup import settings_of, startup_options
 from codeactions.migrate.errors import ErrorCode, MigrationError, sentence
-from codeactions.migrate.go_compat.driver_errors import connect_failure
 
 # Seconds, for a host that drops packets without an answer; the URL's own connect_timeout wins.
 CONNECT_TIMEOUT = "10"
 # The words of PgBouncer and of Amazon's RDS Proxy for the parameter `options`.
-_NO_OPTIONS = re.compile(r"unsupported (?:options )?startup parameter|support command-line options")
+_NO_OPTIONS = r"unsupported (?:options )?startup parameter|support command-line options"
 
 
 def connect(address: Address) -> Connection:
@@ -30,7 +29,7 @@ def connect(address: Address) -> Connection:
         return Connection(parameters)
     except ConnectFailed as failed:
         text = str(failed)
-    if "options" in parameters and _NO_OPTIONS.search(text):
+    if "options" in parameters and re.search(_NO_OPTIONS, text):
         _, others = settings_of(parameters.pop("options"))
         if others:
             raise _failure(
@@ -45,6 +44,8 @@ def connect(address: Address) -> Connection:
 
 
 def _failure(address: Address, text: str, advice: str) -> MigrationError:
+    from codeactions.migrate.go_compat.driver_errors import connect_failure  # only for messages
+
     reason = " ".join(text.split())
     user = address.parameters.get("user") or os.environ.get("PGUSER") or _os_user()
     in_go = connect_failure(

@@ -4,7 +4,7 @@ golang-migrate does not know of it and moves the version without a trace here. `
 made by "unknown". Migrations do not depend on the history: without the right to make the table, they still run.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeactions.migrate.about import TOOL
 from codeactions.migrate.database import sql
@@ -29,8 +29,7 @@ _LONGEST_NAME = 63
 _KNOWN_ENCODINGS = ("LATIN", "ISO_8859_")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One step of the past."""
 
     version: int

@@ -15,7 +15,6 @@ from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import QUERY_CANCELED, DatabaseError, ServerError
 from codeactions.migrate.database.libpq import TransactionStatus
 from codeactions.migrate.errors import ErrorCode, MigrationError
-from codeactions.migrate.statements.secrets import masked
 
 _FACTOR = 1486364155
 _PAUSE = 0.1
@@ -73,6 +72,8 @@ class AdvisoryLock:
 
     def refusal(self, waited: float) -> MigrationError:
         """See `Lock`."""
+        from codeactions.migrate.statements.secrets import masked
+
         rows = self._connection.execute(sql.advisory_lock_holder(self.key))
         if not rows:
             holder, advice = "a process that has ended meanwhile", "try again"

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeactions.migrate.database import lock, sql
 from codeactions.migrate.database.address import Address, parse
@@ -16,13 +16,11 @@ from codeactions.migrate.database.pooled_lock import PooledLock
 from codeactions.migrate.database.startup import settings_of, startup_options
 from codeactions.migrate.database.version_table import VersionTable
 from codeactions.migrate.errors import ErrorCode, MigrationError
-from codeactions.migrate.go_compat.driver_errors import NO_SCHEMA, in_go_words
 
 PATIENCE = 15.0
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """An open connection in autocommit, and what is derived from its address."""
 
     connection: Connection
@@ -113,6 +111,8 @@ def opened(
         try:
             yield _session(connection, address, patience, keeps_history=keeps_history and address.keeps_history)
         except DatabaseError as error:
+            from codeactions.migrate.go_compat.driver_errors import in_go_words  # only for messages
+
             reason = " ".join(str(error).split())
             raise MigrationError(
                 ErrorCode.INTERNAL,
@@ -133,6 +133,8 @@ def _session(connection: Connection, address: Address, patience: float, *, keeps
         described = connection.execute(opening + sql.describe_session(literal(address.table)))[0]
     schema, database, read_only, encoding, _, others = described
     if schema is None:
+        from codeactions.migrate.go_compat.driver_errors import NO_SCHEMA
+
         raise MigrationError(
             ErrorCode.CONFLICT,
             "the database has no schema to create tables in: see search_path",

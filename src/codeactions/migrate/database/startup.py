@@ -5,9 +5,10 @@ import re
 
 from codeactions.migrate.database.address import Address
 
+# Patterns are compiled by `re` at their first use: most connections need none of them.
 # A word of `options`, in which a backslash escapes white space and itself.
-_WORD = re.compile(r"(?:[^\s\\]|\\.)+", re.DOTALL)
-_SETTING = re.compile(r"(?:-c\s*|--)([^=\s]+)=(.*)", re.DOTALL)
+_WORD = r"(?:[^\s\\]|\\.)+"
+_SETTING = r"(?:-c\s*|--)([^=\s]+)=(.*)"
 
 
 def startup_options(address: Address) -> str:
@@ -33,13 +34,13 @@ def escaped_option(option: str) -> str:
 
 def settings_of(options: str) -> tuple[list[tuple[str, str]], list[str]]:
     """Return the settings in `options` by name, and the words that set nothing and so can only come at the start."""
-    words = [re.sub(r"\\(.)", r"\1", word, flags=re.DOTALL) for word in _WORD.findall(options)]
+    words = [re.sub(r"\\(.)", r"\1", word, flags=re.DOTALL) for word in re.findall(_WORD, options, re.DOTALL)]
     settings, others = [], []
     while words:
         word = words.pop(0)
         if word == "-c" and words:
             word += words.pop(0)
-        found = _SETTING.fullmatch(word)
+        found = re.fullmatch(_SETTING, word, re.DOTALL)
         if found:
             # The server reads a dash in a name as an underscore.
             settings.append((found[1].replace("-", "_"), found[2]))

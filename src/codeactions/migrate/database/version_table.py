@@ -1,7 +1,7 @@
 """The table whose one row holds the database's version: golang-migrate's `schema_migrations`."""
 
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeactions.migrate.database import sql
 from codeactions.migrate.database.connection import Connection, Row
@@ -15,8 +15,7 @@ _PAUSE = 0.05
 _READING = 1.0
 
 
-@dataclass(frozen=True)
-class RecordedVersion:
+class RecordedVersion(NamedTuple):
     """The content of the version table. No row is (NIL_VERSION, clean)."""
 
     version: int
