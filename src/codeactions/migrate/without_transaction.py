@@ -14,6 +14,7 @@ from codeactions.migrate.recording import begun_sql
 from codeactions.migrate.sending import is_too_long, parts, send
 
 _ACTIVE_TRANSACTION = "25001"
+_DEADLOCK = "40P01"
 
 
 def run(session: Session, step: Step, text: bytes, before: RecordedVersion, why: str) -> RecordedVersion:
@@ -78,6 +79,11 @@ def _advice(session: Session, part: bytes, error: DatabaseError) -> list[str]:
             "x-multi-statement=true to the database URL"
         )
     concurrently = re.search(rb"\bconcurrently\b", part, re.IGNORECASE)
+    if concurrently and error.sqlstate == _DEADLOCK:
+        advice.append(
+            "The index waited for a golang-migrate that waits for the lock: have none running while an index is built "
+            "CONCURRENTLY"
+        )
     if concurrently and (invalid := session.invalid_indexes()):
         listed = "; ".join(map(sql.drop_index, invalid))
         advice.append(f"Invalid indexes are left, as of a CREATE INDEX CONCURRENTLY that failed: {listed}")
