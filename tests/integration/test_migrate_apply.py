@@ -220,7 +220,8 @@ class TestText:
     def test_a_missing_half_moves_the_version_all_the_same(self, migrate: Migrate) -> None:
         migrate.write(_1_down="CREATE TABLE undone (i int);", _2="SELECT 1;")
         assert migrate("up") == (0, "1/u <empty> (T)\n2/u step (T)\n", "")
-        assert migrate("down", "2") == (0, "2/d <empty> (T)\n1/d step (T)\n", "")
+        warning = "warning: nothing was undone: 2 (step) has no down file\n"
+        assert migrate("down", "2") == (0, f"2/d <empty> (T)\n{warning}1/d step (T)\n", "")
         assert migrate.rows() == []
         assert "undone" in migrate.relations()
 
@@ -233,16 +234,18 @@ class TestText:
         assert migrate.rows() == [(2, False)]
         assert "a" in migrate.relations()
 
-    def test_copy_from_stdin_fails_and_hangs_nobody(self, migrate: Migrate) -> None:
-        migrate.write(_1="CREATE TABLE a (i int); COPY a FROM STDIN;\n1\n\\.\n")
-        ran = migrate("up")
-        assert ran.code == 1
-        assert migrate.rows() == []
-        migrate.write(_1="CREATE TABLE a (i int); COPY a FROM STDIN; CREATE TABLE b (i int);")
-        ran = migrate("up")
-        assert ran.code == 1
-        assert "COPY FROM STDIN has nothing to read in a migration" in ran.err
-        assert "a" not in migrate.relations()
+    @pytest.mark.parametrize("nothing", ["", " \n\t", "\ufeff", "\ufeff \n"])
+    def test_a_down_file_with_nothing_in_it_is_told_before_and_after(self, migrate: Migrate, nothing: str) -> None:
+        migrate.write(_1="SELECT 1;", _1_down=nothing)
+        migrate("up")
+        warning = "warning: nothing was undone: 1 (step) has an empty down file\n"
+        assert migrate("down", "-dry-run", "1").err == warning
+        assert migrate("down", "1") == (0, f"1/d step (T)\n{warning}", "")
+
+    def test_a_down_file_that_says_why_it_does_nothing_is_meant(self, migrate: Migrate) -> None:
+        migrate.write(_1="SELECT 1;", _1_down="-- data cannot come back")
+        migrate("up")
+        assert migrate("down", "1") == (0, "1/d step (T)\n", "")
 
     def test_a_million_rows_are_not_kept_in_memory(self, migrate: Migrate, tmp_path: Path) -> None:
         def needed(version: int) -> int:

@@ -28,7 +28,6 @@ class TestSuccess:
             "CREATE TABLE c (i int); COMMIT; CREATE TABLE d (i int);",
             "BEGIN; CREATE TABLE c (i int); COMMIT AND CHAIN; COMMIT;",
             "BEGIN; CREATE TABLE c (i int); ROLLBACK;",
-            "DISCARD ALL",
         ],
     )
     def test_it_runs_and_is_recorded(self, migrate: Migrate, text: str) -> None:
@@ -36,6 +35,12 @@ class TestSuccess:
         assert migrate("up") == (0, "1/u step (T)\n2/u step (T)\n3/u step (T)\n", "")
         assert migrate.rows() == [(3, False)]
         assert migrate.history("version, done") == [(1, True), (2, True), (3, True)]
+
+    @pytest.mark.parametrize("text", ["DISCARD ALL", "SELECT pg_advisory_unlock_all();"])
+    def test_one_that_gives_the_lock_back_gets_it_again(self, migrate: Migrate, text: str) -> None:
+        migrate.write(_1="CREATE TABLE a (i int);", _2=text, _3="CREATE TABLE b (i int);")
+        # Nothing is said of a lost lock.
+        assert migrate("up") == (0, "1/u step (T)\n2/u step (T)\n3/u step (T)\n", "")
 
     def test_what_a_commit_in_the_middle_ends_is_kept(self, migrate: Migrate) -> None:
         migrate.write(_1="CREATE TABLE a (i int); COMMIT; BEGIN; CREATE TABLE b (i int); ROLLBACK;")

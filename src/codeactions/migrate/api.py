@@ -15,9 +15,10 @@ from codeactions.migrate.database_state import (
     compare,
     require_clean,
     require_found,
+    second_table,
     unfinished_step,
 )
-from codeactions.migrate.errors import ErrorCode, MigrationError
+from codeactions.migrate.errors import ErrorCode, MigrationError, renamed
 from codeactions.migrate.files.directory import read_directory
 from codeactions.migrate.go_compat.duration import duration_text
 from codeactions.migrate.main import main
@@ -69,24 +70,29 @@ def upgrade(
     file; `invalid` for a bad URL or folder. The message is one line that names the command that helps.
     """
     try:
-        return _upgrade(database_url, directory, lock_timeout, _Lines(progress) if progress else apply.Progress())
+        return _upgrade(database_url, directory, lock_timeout, progress or (lambda _: None))
     except MigrationError as error:
         raise error.renamed(program) from error
 
 
-def inspect(database_url: str, directory: Path) -> Inspection:
+def inspect(database_url: str, directory: Path, *, program: str = "migrate") -> Inspection:
     """Compare a database with the files in `directory`, without writing or locking.
 
-    While golang-migrate is at work elsewhere, the state is `dirty`: it marks the version before each file. Raises
-    `MigrationError` on a bad URL, without a connection, and if the files cannot be read.
+    While golang-migrate is at work elsewhere, the state is `dirty`: it marks the version before each file. `program` is
+    the command that messages name. Raises `MigrationError` on a bad URL, without a connection, and if the files cannot
+    be read.
     """
-    migrations = read_directory(directory)
-    with opened(database_url) as session:
-        recorded = session.table.read()
-        return compare(migrations, recorded, unfinished_step(session, recorded))
+    try:
+        migrations = read_directory(directory)
+        with opened(database_url) as session:
+            recorded = session.table.read()
+            found = compare(migrations, recorded, unfinished_step(session, recorded))
+    except MigrationError as error:
+        raise error.renamed(program) from error
+    return found._replace(message=renamed(found.message, program))
 
 
-def _upgrade(database_url: str, directory: Path, lock_timeout: float, progress: apply.Progress) -> int:
+def _upgrade(database_url: str, directory: Path, lock_timeout: float, say: Callable[[str], None]) -> int:
     migrations = read_directory(directory)
     if not migrations.items:
         raise MigrationError(ErrorCode.INVALID, f"there are no migrations in {directory}")
@@ -94,11 +100,13 @@ def _upgrade(database_url: str, directory: Path, lock_timeout: float, progress: 
         # A dirty version is not believed here: golang-migrate shows one while it works and holds the lock.
         if session.table.read() == RecordedVersion(migrations.latest, False):
             return migrations.latest
-        with lock.held(session.lock, lock_timeout):
+        if session.other_tables:
+            say(f"warning: {second_table(session)}")
+        with lock.held(session.lock, lock_timeout, lost=lambda problem: say(f"warning: {problem}")):
             session.table.ensure()
             session.history.ensure()
             recorded = session.table.read()
             require_clean(migrations, recorded, unfinished_step(session, recorded))
             require_found(migrations, recorded.version)
             session.history.catch_up(migrations, recorded.version)
-            return apply.run(session, plan.up(migrations, recorded.version), recorded, progress).version
+            return apply.run(session, plan.up(migrations, recorded.version), recorded, _Lines(say)).version

@@ -1,7 +1,7 @@
 """The state of a database, compared with the migration files: whether a migration, or a server, can start."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from codeactions.migrate.database.history import Entry
 from codeactions.migrate.database.session import Session
@@ -21,8 +21,7 @@ class DatabaseState(StrEnum):
     AHEAD = "ahead"
 
 
-@dataclass(frozen=True)
-class Inspection:
+class Inspection(NamedTuple):
     """A database's state at one moment. `message` is one line and names the command that helps."""
 
     state: DatabaseState
@@ -35,8 +34,7 @@ class Inspection:
     message: str
 
 
-@dataclass(frozen=True)
-class UnfinishedStep:
+class UnfinishedStep(NamedTuple):
     """The step that left the version dirty."""
 
     entry: Entry
@@ -91,6 +89,16 @@ def require_found(migrations: Migrations, version: int) -> None:
         message,
         go_text=f"no migration found for version {version}: read down for version {version} .: file does not exist",
         hint=sentence(message),
+    )
+
+
+def second_table(session: Session) -> str:
+    """Return the warning for a version table in another schema of the search path."""
+    name = session.address.table
+    return (
+        f"{name} in the schema {session.schema} is used, and there is another one in {session.other_tables}, which is "
+        "in the search path too: to use that one, put its schema first (search_path), or name it in the URL "
+        '(x-migrations-table-quoted=true&x-migrations-table="SCHEMA"."TABLE")'
     )
 
 

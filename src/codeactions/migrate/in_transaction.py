@@ -9,7 +9,7 @@ import time
 from typing import NamedTuple
 
 from codeactions.migrate import failures
-from codeactions.migrate.database import sql
+from codeactions.migrate.database import file_sql
 from codeactions.migrate.database.errors import (
     ACTIVE_TRANSACTION,
     INVALID_TRANSACTION_END,
@@ -27,6 +27,7 @@ from codeactions.migrate.manner import Manner, is_alone, needs_savepoint
 from codeactions.migrate.plan import Step
 from codeactions.migrate.recording import begun_sql
 from codeactions.migrate.sending import parts, send
+from codeactions.migrate.statements.copy_data import without_data
 from codeactions.migrate.statements.kind import may_end_transaction
 from codeactions.migrate.statements.own_transaction import OwnTransaction
 from codeactions.migrate.statements.split import heading, is_blank
@@ -73,10 +74,10 @@ def run(session: Session, step: Step, text: bytes, before: RecordedVersion, how:
     begin = time.perf_counter_ns()
     file, own = _File(session, step, text, before, how), how.own or OwnTransaction(text)
     session.table.claim(before, own.modes)
-    shared = SharedTransaction(session.connection, doubted=may_end_transaction(own.text))
+    shared = SharedTransaction(session.connection, doubted=may_end_transaction(without_data(own.text)))
     in_savepoint = needs_savepoint(text)
     if in_savepoint:
-        session.connection.execute(sql.SAVEPOINT + (sql.READ_ONLY if own.read_only else ""))
+        session.connection.execute(file_sql.SAVEPOINT + (file_sql.READ_ONLY if own.read_only else ""))
     for part, sent in _parts(session, text, own):
         try:
             send(session, sent)

@@ -1,10 +1,11 @@
 """How a file runs: in one transaction with its version, or without one. Told before anything of it is tried."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeactions.migrate.database.session import Session
 from codeactions.migrate.sending import parts
+from codeactions.migrate.statements.copy_data import with_blank_data, with_data_of
 from codeactions.migrate.statements.kind import is_plain, outside_transaction
 from codeactions.migrate.statements.own_transaction import OwnTransaction, located, own_transaction
 from codeactions.migrate.statements.split import is_blank
@@ -12,8 +13,7 @@ from codeactions.migrate.statements.split import is_blank
 _READ_ONLY = re.compile(rb"READ\s+ONLY|TRANSACTION_READ_ONLY", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Manner:
+class Manner(NamedTuple):
     """How a file runs."""
 
     why: str | None = None
@@ -35,7 +35,7 @@ def manner(session: Session, text: bytes) -> Manner:
     """
     if is_blank(text):
         return Manner()
-    found = Manner() if is_plain(text) else _examined(session, text)
+    found = Manner() if is_plain(text) else _examined(session, text, with_blank_data(text))
     why = found.why
     if why is None and session.read_only:
         # The version is written in spite of that, and the file must not be allowed more than it would be alone.
@@ -55,16 +55,17 @@ def needs_savepoint(text: bytes) -> bool:
     return _READ_ONLY.search(text) is not None
 
 
-def _examined(session: Session, text: bytes) -> Manner:
-    own = own_transaction(text) if session.reads_as_written(text) else None
+def _examined(session: Session, text: bytes, sql: bytes) -> Manner:
+    """Examine the `sql` of the file. It is the text with blanks in place of the rows for COPY."""
+    own = own_transaction(sql) if session.reads_as_written(sql) else None
     # In pieces, what stands before the BEGIN is not a part of the transaction.
     if own and (own.begins_first or not session.address.multi_statement) and (own.begins or own.commits):
-        return Manner(own=own)
-    why = outside_transaction(text)
-    statements = [] if why else [statement for _, statement in located(text)]
+        return Manner(own=own._replace(text=with_data_of(text, own.text)))
+    why = outside_transaction(sql)
+    statements = [] if why else [statement for _, statement in located(sql)]
     if len(statements) == 1:
         # Imported here, because few files come to it.
         from codeactions.migrate.database.refusals import refusal
 
         why = refusal(session.connection, statements[0])
-    return Manner(why, None if why else own)
+    return Manner(why, own._replace(text=with_data_of(text, own.text)) if own and not why else None)

@@ -13,6 +13,9 @@ from codeactions.migrate.manner import is_alone
 from codeactions.migrate.plan import Step
 from codeactions.migrate.recording import begun_sql
 from codeactions.migrate.sending import is_too_long, parts, send
+from codeactions.migrate.statements.copy_data import separate
+
+_DEADLOCK = "40P01"
 
 
 def run(session: Session, step: Step, text: bytes, before: RecordedVersion, why: str) -> RecordedVersion:
@@ -25,7 +28,8 @@ def run(session: Session, step: Step, text: bytes, before: RecordedVersion, why:
     session.table.claim(before)
     session.finish(begun_sql(session, step, text))
     begin = time.perf_counter_ns()
-    _send(session, step, text, before, why)
+    with session.settled():
+        _send(session, step, text, before, why)
     if session.in_transaction:
         kept = _kept(session, text, session.connection.commits)
         session.roll_back()
@@ -74,6 +78,11 @@ def _advice(session: Session, part: bytes, error: DatabaseError) -> list[str]:
     if error.sqlstate == ACTIVE_TRANSACTION:
         advice.append(failures.PUT_ALONE)
     concurrently = re.search(rb"\bconcurrently\b", part, re.IGNORECASE)
+    if concurrently and error.sqlstate == _DEADLOCK:
+        advice.append(
+            "The index waited for a golang-migrate that waits for the lock: have none running while an index is built "
+            "CONCURRENTLY"
+        )
     if concurrently and (invalid := session.invalid_indexes()):
         listed = "; ".join(map(sql.drop_index, invalid))
         advice.append(f"Invalid indexes are left, as of a CREATE INDEX CONCURRENTLY that failed: {listed}")
@@ -86,7 +95,7 @@ def _kept(session: Session, part: bytes, commits: int) -> list[str]:
     They are one transaction up to the first COMMIT. For a single statement this is not known: a CALL may have committed
     some of its work.
     """
-    if is_alone(part):
+    if is_alone(part) or len(separate(part)) > 1:  # rows for a COPY cut a file into several transactions
         return []
     if commits:
         return [f"What stands before COMMIT number {commits} of the file is kept, and nothing that stands behind it"]

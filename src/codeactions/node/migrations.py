@@ -50,7 +50,7 @@ def upgrade(database_url: str, *, progress: Callable[[str], None] | None = None)
 def inspect(database_url: str) -> Inspection:
     """Compare a database with the migrations, without writing or locking. Raises `Error`."""
     with _our_error():
-        return api.inspect(database_url, find_directory())
+        return api.inspect(database_url, find_directory(), program=PROGRAM)
 
 
 def parse_address(database_url: str) -> Address:

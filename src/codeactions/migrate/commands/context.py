@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeactions.migrate.database import lock
 from codeactions.migrate.database.session import Session
@@ -13,8 +13,7 @@ from codeactions.migrate.terminal.interrupt import Interrupt
 from codeactions.migrate.terminal.output import Output
 
 
-@dataclass(frozen=True)
-class CommandContext:
+class CommandContext(NamedTuple):
     """The command line, the files, the database, and the way to talk to people."""
 
     words: Sequence[str]
@@ -38,7 +37,11 @@ class CommandContext:
             self.output.passing(f"waiting for another migration to end ... {seconds:.0f} s")
 
         with lock.held(
-            self.session.lock, self.lock_timeout, waiting=waiting, stopped=lambda: self.interrupt.requested
+            self.session.lock,
+            self.lock_timeout,
+            waiting=waiting,
+            stopped=lambda: self.interrupt.requested,
+            lost=self.output.warning,
         ) as is_held:
             yield is_held
 

@@ -44,7 +44,7 @@ class ServerError(DatabaseError):
         self.position = position
         """The position of the faulty character in the query, from 1; 0 if unknown."""
         self.context = context
-        """Where in functions and other code it happened; "" for a statement of the text itself."""
+        """Where in functions and other work it happened, such as the line of a COPY; may have several lines."""
 
 
 class TimedOut(ServerError):

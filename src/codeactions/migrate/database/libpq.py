@@ -20,6 +20,8 @@ _NOTICES = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
 # The kinds of results and the fields of errors; values from libpq-fe.h and postgres_ext.h.
 EMPTY, COMMAND_OK, TUPLES_OK, COPY_OUT, COPY_IN, SINGLE_TUPLE = 0, 1, 2, 3, 4, 9
 SQLSTATE, MESSAGE, DETAIL, HINT, POSITION, CONTEXT = (ord(letter) for letter in "CMDHPW")
+# The words for statements after which the work so far is kept.
+KEEPING = (b"COMMIT", b"PREPARE TRANSACTION")
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "PQconnectdbParams": (c_void_p, [POINTER(c_char_p), POINTER(c_char_p), c_int]),
     "PQstatus": (c_int, [c_void_p]),
@@ -44,6 +46,9 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "PQgetvalue": (c_char_p, [c_void_p, c_int, c_int]),
     "PQgetisnull": (c_int, [c_void_p, c_int, c_int]),
     "PQclear": (None, [c_void_p]),
+    "PQsetnonblocking": (c_int, [c_void_p, c_int]),
+    "PQflush": (c_int, [c_void_p]),
+    "PQputCopyData": (c_int, [c_void_p, c_char_p, c_int]),
     "PQputCopyEnd": (c_int, [c_void_p, c_char_p]),
     "PQgetCopyData": (c_int, [c_void_p, POINTER(c_void_p), c_int]),
     "PQescapeLiteral": (c_void_p, [c_void_p, c_char_p, c_size_t]),

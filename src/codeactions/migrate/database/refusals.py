@@ -8,7 +8,7 @@ of ours around them, and refuses such a statement there.
 import re
 from collections.abc import Iterable
 
-from codeactions.migrate.database import sql
+from codeactions.migrate.database import file_sql
 from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import ServerError
 from codeactions.migrate.statements.bodies import Body, body_of_do, called_by, calls, ends_transactions
@@ -47,9 +47,9 @@ def _name_behind(pattern: str, statement: bytes) -> Name | None:
 
 def _is_refused(connection: Connection, name: Name, *, is_subscription: bool) -> bool:
     if is_subscription:
-        query = sql.find_slot(connection.literal(name.name))
+        query = file_sql.find_slot(connection.literal(name.name))
     else:
-        query = sql.find_partitioned(connection.literal(connection.identifier(*filter(None, name))))
+        query = file_sql.find_partitioned(connection.literal(connection.identifier(*filter(None, name))))
     try:
         return connection.execute(query) == [("t",)]
     except ServerError:
@@ -63,7 +63,7 @@ def _committing(connection: Connection, called: Iterable[Name]) -> str | None:
     waiting = {name: name for name in called}  # by what is looked for: what the file calls
     while waiting:
         literals = {connection.literal(name.name) for name in waiting}
-        rows = connection.execute(sql.procedures(", ".join(sorted(literals))))
+        rows = connection.execute(file_sql.procedures(", ".join(sorted(literals))))
         coming: dict[Name, Name] = {}
         for name, origin in waiting.items():
             for schema, row_name, is_visible, language, source in rows:

@@ -3,24 +3,24 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from codeactions.migrate.database import lock, sql
+from codeactions.migrate.database import file_sql, lock, sql
 from codeactions.migrate.database.address import Address, parse
 from codeactions.migrate.database.connect import connect
 from codeactions.migrate.database.connection import Connection, Row
 from codeactions.migrate.database.errors import DatabaseError, ServerError
 from codeactions.migrate.database.history import History
 from codeactions.migrate.database.libpq import TransactionStatus
+from codeactions.migrate.database.pooled_lock import PooledLock
+from codeactions.migrate.database.startup import settings_of, startup_options
 from codeactions.migrate.database.version_table import VersionTable
 from codeactions.migrate.errors import ErrorCode, MigrationError
-from codeactions.migrate.go_compat.driver_errors import NO_SCHEMA, in_go_words
 
 PATIENCE = 15.0
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """An open connection in autocommit, and what is derived from its address."""
 
     connection: Connection
@@ -34,6 +34,10 @@ class Session:
     table: VersionTable
     history: History
     lock: lock.Lock
+    settings: tuple[tuple[str, str], ...] = ()
+    """What a pooler was not told at the start, and so has to be set: with each transaction, or around a file."""
+    other_tables: str = ""
+    """Other schemas of the search path with a table of the version table's name, for people."""
 
     @property
     def in_transaction(self) -> bool:
@@ -62,7 +66,7 @@ class Session:
         A failure of the file itself, a deferred constraint for instance, is raised with none of the statements `done`.
         The disk is not waited for.
         """
-        before = self._with_encoding(sql.FIRE_DEFERRED + (sql.RELEASE_SAVEPOINT if in_savepoint else ""))
+        before = self._with_encoding(file_sql.FIRE_DEFERRED + (file_sql.RELEASE_SAVEPOINT if in_savepoint else ""))
         text = before + self._restoring + statements() + sql.COMMIT_WITHOUT_WAITING
         self._release_locks(self.connection.execute(text))
 
@@ -85,19 +89,33 @@ class Session:
             text.isascii() or self.connection.setting("client_encoding") == "UTF8"
         )
 
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Set what a pooler was not told, for a block that has no transaction of its own, and reset it after that.
+
+        The server's connection may be lent to another client next.
+        """
+        connection = self.connection
+        names = [(connection.literal(name), connection.literal(value)) for name, value in self.settings]
+        if names:
+            connection.execute("".join(sql.set_setting(name, value, is_local=False) for name, value in names))
+        yield
+        if names and not connection.closed and not self.in_transaction:
+            connection.execute("".join(sql.reset(connection.identifier(*name.split("."))) for name, _ in self.settings))
+
     def invalid_indexes(self) -> list[str]:
         """Return the names of invalid indexes, at most 20; none before PostgreSQL 12.
 
         Older servers do not tell which indexes are under construction.
         """
         with contextlib.suppress(ServerError):
-            self.connection.execute(sql.RESTORE_SETTINGS)
+            self.connection.execute(file_sql.RESTORE_SETTINGS)
             return [str(name) for (name,) in self.connection.execute(sql.INVALID_INDEXES)]
         return []
 
     @property
     def _restoring(self) -> str:
-        return sql.RESTORE_SETTINGS + sql.DISCARD + sql.OWN_ADVISORY_LOCKS
+        return file_sql.RESTORE_SETTINGS + file_sql.DISCARD + file_sql.OWN_ADVISORY_LOCKS
 
     def _with_encoding(self, before: str) -> str:
         """Return what is to be sent first. If a file has changed the encoding, send it here, and restore that.
@@ -106,7 +124,7 @@ class Session:
         """
         if self.connection.setting("client_encoding") == self.encoding:
             return before
-        self.connection.execute(before + sql.RESTORE_ENCODING)
+        self.connection.execute(before + file_sql.RESTORE_ENCODING)
         return ""
 
     def _release_locks(self, held: list[Row]) -> None:
@@ -114,29 +132,36 @@ class Session:
 
         `held` are the rows of OWN_ADVISORY_LOCKS, read before the commit.
         """
-        ours = ("t", "1", str(self.lock.key)) if isinstance(self.lock, lock.AdvisoryLock) else None
+        key = self.lock.key if isinstance(self.lock, lock.AdvisoryLock | PooledLock) else None
+        ours = ("t", "1", str(key))
         while any(row[:3] != ours for row in held):
             # Those of the transaction have ended with it, and one may be held more than once.
-            held = self.connection.execute(sql.OWN_ADVISORY_LOCKS)
-            releases = [sql.release_left_lock(*row) for row in held if row[:3] != ours]
+            held = self.connection.execute(file_sql.OWN_ADVISORY_LOCKS)
+            releases = [file_sql.release_left_lock(*row) for row in held if row[:3] != ours]
             self.connection.execute("".join(releases))
-        if ours and ours not in [row[:3] for row in held]:
+        # That of a pooled session may be on a connection of its own.
+        if isinstance(self.lock, lock.AdvisoryLock) and ours not in [row[:3] for row in held]:
             self.lock.take()
 
 
 @contextmanager
-def opened(database_url: str, *, sslmode: str | None = None, patience: float = PATIENCE) -> Iterator[Session]:
+def opened(
+    database_url: str, *, sslmode: str | None = None, patience: float = PATIENCE, keeps_history: bool = True
+) -> Iterator[Session]:
     """Connect for the block; nothing is written.
 
     `sslmode` is the default where neither URL nor environment has one (None: libpq's own). `patience` is how many
-    seconds to wait for another session that has locked the version table. Raises `MigrationError`: `invalid` for a
-    bad URL, `internal` if the server refuses something, here or within the block.
+    seconds to wait for another session that has locked the version table. `keeps_history` says whether steps are
+    noted, which the URL may forbid too. Raises `MigrationError`: `invalid` for a bad URL, `internal` if the server
+    refuses something, here or within the block.
     """
     address = parse(database_url, sslmode=sslmode)
     with connect(address) as connection:
         try:
-            yield _session(connection, address, patience)
+            yield _session(connection, address, patience, keeps_history=keeps_history and address.keeps_history)
         except DatabaseError as error:
+            from codeactions.migrate.go_compat.driver_errors import in_go_words  # only for messages
+
             reason = " ".join(str(error).split())
             raise MigrationError(
                 ErrorCode.INTERNAL,
@@ -146,9 +171,19 @@ def opened(database_url: str, *, sslmode: str | None = None, patience: float = P
             ) from error
 
 
-def _session(connection: Connection, address: Address, patience: float) -> Session:
-    schema, database, read_only, encoding = connection.execute(sql.DESCRIBE_SESSION)[0]
+def _session(connection: Connection, address: Address, patience: float, *, keeps_history: bool) -> Session:
+    literal = connection.literal
+    described = connection.execute(sql.describe_session(literal(address.table)))[0]
+    # A pooler answers the client with a number of its own.
+    is_pooled = described[4] != str(connection.pid)
+    settings = tuple(settings_of(startup_options(address))[0]) if is_pooled else ()
+    opening = "".join(sql.set_setting(literal(name), literal(value), is_local=True) for name, value in settings)
+    if opening:
+        described = connection.execute(opening + sql.describe_session(literal(address.table)))[0]
+    schema, database, read_only, encoding, _, others = described
     if schema is None:
+        from codeactions.migrate.go_compat.driver_errors import NO_SCHEMA
+
         raise MigrationError(
             ErrorCode.CONFLICT,
             "the database has no schema to create tables in: see search_path",
@@ -162,9 +197,19 @@ def _session(connection: Connection, address: Address, patience: float) -> Sessi
         schema,
         read_only == "on",
         connection.setting("client_encoding"),
-        VersionTable(connection, table_schema, address.table, patience),
-        History(connection, table_schema, address.table, encoding or ""),
-        lock.TableLock(connection, schema, address.lock_table, lock.number(name))
-        if address.lock_strategy == "table"
-        else lock.AdvisoryLock(connection, lock.number(name, table_schema, address.table)),
+        VersionTable(connection, table_schema, address.table, patience, opening),
+        History(connection, table_schema, address.table, encoding or "", is_wanted=keeps_history),
+        _lock(
+            connection, address, schema, lock.number(name), lock.number(name, table_schema, address.table), is_pooled
+        ),
+        settings,
+        "" if address.schema else others or "",
     )
+
+
+def _lock(connection: Connection, address: Address, schema: str, row: int, key: int, is_pooled: bool) -> lock.Lock:
+    if address.lock_strategy == "table":
+        return lock.TableLock(connection, schema, address.lock_table, row)
+    if is_pooled:
+        return PooledLock(connection, key, lambda: connect(address))
+    return lock.AdvisoryLock(connection, key)

@@ -13,10 +13,34 @@ _HISTORY_ENTRY = (
 
 # --- the session ---
 
-DESCRIBE_SESSION = """
+
+def describe_session(table: str) -> str:
+    """Select what is to be known of a session; `table` is the version table's name, without a schema, as a literal.
+
+    That is: the current schema, the database, whether transactions are read-only, the encoding, the backend's process
+    id, and the other schemas of the search path that have a table of that name.
+    """
+    return f"""
 SELECT current_schema(), current_database(), current_setting('default_transaction_read_only'),
-       current_setting('server_encoding')
+       current_setting('server_encoding'), pg_backend_pid(),
+       (SELECT string_agg(quote_ident(nspname), ', ' ORDER BY array_position(current_schemas(false), nspname))
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE relname = {table} AND relkind IN ('r', 'p') AND nspname = ANY (current_schemas(false))
+          AND nspname <> current_schema())
 """
+
+
+def set_setting(name: str, value: str, *, is_local: bool) -> str:
+    """Change a setting until the end of the session, or only of the transaction; both texts are literals."""
+    # SET would take a list of schemas, which is one literal, for the name of one.
+    return f"SELECT pg_catalog.set_config({name}, {value}, {str(is_local).lower()});"
+
+
+def reset(name: str) -> str:
+    """Return a setting to the value with which the session began; `name` is quoted."""
+    return f"RESET {name};"
+
+
 # READ WRITE: in a session that is read-only by default, the Go tool too can write its row.
 BEGIN = "BEGIN READ WRITE;"
 COMMIT = "COMMIT"
@@ -26,6 +50,8 @@ ROLLBACK = "ROLLBACK"
 COMMIT_WITHOUT_WAITING = "SET LOCAL synchronous_commit = off;COMMIT"
 # A transaction with a number has a commit to wait for, and with it all commits before.
 WAIT_FOR_DISK = "BEGIN READ WRITE; SELECT pg_catalog.txid_current(); COMMIT"
+# For the answer alone.
+NOTHING = "SELECT 1"
 # With their schema, because a file may have put anything in the search_path.
 TRANSACTION_NUMBER = "SELECT pg_catalog.txid_current()"
 # Without those of partitioned tables, which may stay invalid for long, and without those under construction.
@@ -37,47 +63,9 @@ ORDER BY 1 LIMIT 20
 """
 
 
-# What is deferred is a part of the file, and is done with the file's settings.
-FIRE_DEFERRED = "SET CONSTRAINTS ALL IMMEDIATE;"
-# In this order: the first also ends what a role was set to, the second returns to the role the session began with, and
-# the third to the settings it began with. The rest is what DISCARD ALL does, but for the advisory locks: ours stays.
-RESTORE_SETTINGS = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;"
-DISCARD = "CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES;"
-RESTORE_ENCODING = "RESET client_encoding"
-# A savepoint is what a transaction comes back from after SET TRANSACTION READ ONLY.
-SAVEPOINT = "SAVEPOINT codeactions_file;"
-READ_ONLY = "SET TRANSACTION READ ONLY"
-RELEASE_SAVEPOINT = "RELEASE SAVEPOINT codeactions_file;"
-
-
 def transaction_status(number: str | None) -> str:
     """Select whether the transaction of this number was committed or aborted."""
     return f"SELECT pg_catalog.txid_status({number})"
-
-
-def procedures(names: str) -> str:
-    """Select schema, name, whether it is found without the schema, language and source of procedures.
-
-    `names` is a list of literals. Only those are selected that the server allows to commit.
-    """
-    return f"""
-SELECT n.nspname, p.proname, pg_function_is_visible(p.oid), l.lanname, p.prosrc
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
-WHERE p.prokind = 'p' AND NOT p.prosecdef AND p.proconfig IS NULL AND l.lanname <> 'sql' AND p.proname IN ({names})
-"""
-
-
-def find_slot(subscription: str) -> str:
-    """Select true if the subscription has a slot; the argument is its name as a literal."""
-    return (
-        "SELECT true FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid "
-        f"WHERE datname = current_database() AND subname = {subscription} AND subslotname IS NOT NULL"
-    )
-
-
-def find_partitioned(name: str) -> str:
-    """Select true if a table or an index is partitioned; `name` is its quoted name as a literal."""
-    return f"SELECT relkind IN ('p', 'I') FROM pg_class WHERE oid = to_regclass({name})"
 
 
 def drop_index(name: str) -> str:
@@ -109,13 +97,13 @@ def create_version_table(table: str) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table} (version bigint not null primary key, dirty boolean not null)"
 
 
-def begin_and_read_version(table: str, modes: str = "") -> str:
+def begin_and_read_version(table: str, opening: str = "", modes: str = "") -> str:
     """Begin a transaction that keeps other writers away, without waiting for them; select the row.
 
-    `modes` are further ones of the transaction, such as "ISOLATION LEVEL SERIALIZABLE".
+    `opening` are statements that come first in it; `modes` further ones, such as "ISOLATION LEVEL SERIALIZABLE".
     """
     begin = f"BEGIN {modes}, READ WRITE;" if modes else BEGIN
-    return f"{begin} LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE NOWAIT; {read_version(table)}"
+    return f"{begin} {opening}LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE NOWAIT; {read_version(table)}"
 
 
 def clear_version(table: str) -> str:
@@ -212,23 +200,21 @@ def try_advisory_lock(key: int) -> str:
     return f"SELECT pg_try_advisory_lock({key}::bigint)"
 
 
+def try_advisory_lock_in_transaction(key: int) -> str:
+    """Begin a transaction that may last for long, and select whether it has the lock now.
+
+    A pooler's connection may still have the lock for another client. It would be given a second time.
+    """
+    return f"""BEGIN;
+SELECT set_config(name, '0', true) FROM pg_settings
+WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout');
+SELECT CASE WHEN EXISTS (SELECT FROM pg_locks l WHERE pid = pg_backend_pid() AND {_is_advisory(key)})
+THEN false ELSE pg_try_advisory_xact_lock({key}::bigint) END"""
+
+
 def release_advisory_lock(key: int) -> str:
     """Give the lock back."""
     return f"SELECT pg_advisory_unlock({key}::bigint)"
-
-
-# Of this session: exclusive or not, key of one number or of two, and the key in both forms.
-OWN_ADVISORY_LOCKS = """
-SELECT mode = 'ExclusiveLock', objsubid, (classid::bigint << 32) | objid::bigint,
-       classid::bigint::bit(32)::int || ', ' || objid::bigint::bit(32)::int
-FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND objsubid IN (1, 2);
-"""
-
-
-def release_left_lock(is_exclusive: str | None, numbers: str | None, one: str | None, two: str | None) -> str:
-    """Give back a lock that a file has left behind, once; the arguments are a row of the query above."""
-    shared = "" if is_exclusive == "t" else "_shared"
-    return f"SELECT pg_advisory_unlock{shared}({one if numbers == '1' else two});"
 
 
 def advisory_lock_holder(key: int) -> str:
@@ -240,9 +226,13 @@ def advisory_lock_holder(key: int) -> str:
 SELECT l.pid, a.application_name, to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'),
        left(regexp_replace(a.query, '\\s+', ' ', 'g'), 200), a.state
 FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid::bigint = {key} AND l.objsubid = 1
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+WHERE {_is_advisory(key)}
 """
+
+
+def _is_advisory(key: int) -> str:
+    return f"""l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid::bigint = {key} AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 
 def find_table(name: str) -> str:
@@ -271,11 +261,24 @@ def delete_lock(table: str, key: int) -> str:
 def schema_tables(schema: str) -> str:
     """Select kind and name of what golang-migrate drops: ordinary and partitioned tables; `schema` is a literal.
 
-    In no order of its own, as with golang-migrate: an attempt that fails half-way has dropped the same ones.
+    The tables of extensions are left out, at which golang-migrate fails: only DROP EXTENSION can drop them. In no order
+    of its own, as with golang-migrate: an attempt that fails half-way has dropped the same ones.
     """
     return f"""
 SELECT 'TABLE', table_name FROM information_schema.tables
 WHERE table_schema = {schema} AND table_type = 'BASE TABLE'
+  AND table_name NOT IN (SELECT name FROM ({tables_of_extensions(schema)}) AS owned)
+"""
+
+
+def tables_of_extensions(schema: str) -> str:
+    """Select name and extension of each table that an extension owns; `schema` is a literal."""
+    return f"""
+SELECT c.relname AS name, e.extname
+FROM pg_depend d JOIN pg_class c ON c.oid = d.objid JOIN pg_extension e ON e.oid = d.refobjid
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+  AND c.relkind IN ('r', 'p') AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = {schema})
+ORDER BY c.relname
 """
 
 

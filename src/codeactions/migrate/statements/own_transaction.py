@@ -7,7 +7,7 @@ stands before the BEGIN in the same transaction, since a file is sent as one tex
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeactions.migrate.statements import split
 
@@ -29,8 +29,7 @@ _OTHER = (
 _FIRST = {"ABORT", "BEGIN", "COMMIT", "END", "PREPARE", "ROLLBACK", "SET", "START"}
 
 
-@dataclass(frozen=True)
-class OwnTransaction:
+class OwnTransaction(NamedTuple):
     """The wishes that a file has for its transaction."""
 
     text: bytes

@@ -70,15 +70,20 @@ def pieces(text: bytes) -> list[bytes]:
     not empty. Blank pieces are in the list as well: see `is_blank`. Never raises: `text` need not be valid SQL or
     UTF-8, and with an open string, comment or parenthesis the rest is one piece.
     """
-    found: list[bytes] = []
-    start = here = parens = blocks = 0
+    return [text[start:end] for start, end in spans(text)]
+
+
+def spans(text: bytes, start: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield where each of `pieces` begins and ends, from `start` on. What is not asked for is not looked at."""
+    here = start
+    parens = blocks = 0
     # Looked up at the first BEGIN ATOMIC: only functions and procedures have bodies with statements in them.
     routine: bool | None = None
     while step := _NEXT.match(text, here):
         token, here = step[1], step.end()
         if token == b";":
             if parens == blocks == 0:
-                found.append(text[start:here])
+                yield start, here
                 start, routine = here, None
         elif token[:1] == b"(":
             parens += len(token)
@@ -92,8 +97,7 @@ def pieces(text: bytes) -> list[bytes]:
                 routine = _ROUTINE.match(heading(text[start:here], 4)) is not None
             blocks = _depth(blocks, word, routine is True)
     if start < len(text):
-        found.append(text[start:])
-    return found
+        yield start, len(text)
 
 
 def is_blank(piece: bytes) -> bool:
