@@ -161,7 +161,6 @@ DIFFERENCES: dict[int, Difference] = {
         "the version is written by DELETE, not TRUNCATE, and in the file's transaction, which brings the table back",
         rows_after=EMPTY,
     ),
-    215: Difference("a lock that was lost is told", stderr_more=r"warning: the lock was not held to the end.+\n"),
     216: Difference(
         f"{ROLLED_BACK}; the failed unlock, which only follows from the error, is not reported",
         rows_after=EMPTY,
