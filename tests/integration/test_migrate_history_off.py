@@ -1,7 +1,11 @@
 """`-history=off`: no table of our own, whatever the command."""
 
+import subprocess
+
 import pytest
 from migrations import Migrate
+
+from codeactions.postgres.embedded.server import EmbeddedPostgres
 
 TABLES = {"a", "b", "schema_migrations", "schema_migrations_pkey"}
 FILES = {
@@ -63,6 +67,15 @@ def test_the_words_for_it(migrate: Migrate, word: str, is_kept: bool) -> None:
     migrate.write(**FILES)
     assert migrate(f"-history={word}", "up").code == 0
     assert ("schema_migrations_history" in migrate.relations()) is is_kept
+
+
+def test_a_dump_can_leave_it_out(migrate: Migrate, postgres: EmbeddedPostgres) -> None:
+    migrate.write(**FILES)
+    migrate("up")
+    command = [postgres.bin_dir / "pg_dump", "--exclude-table=*.schema_migrations_history", migrate.url]
+    dump = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "CREATE TABLE public.schema_migrations (" in dump
+    assert "schema_migrations_history" not in dump
 
 
 def test_any_other_word_is_refused(migrate: Migrate) -> None:

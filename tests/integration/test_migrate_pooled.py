@@ -83,7 +83,9 @@ class TestBoth:
     def test_nothing_of_it_is_left_to_the_next_client(self, migrate: Migrate, pool: str) -> None:
         migrate.write(**FILES)
         migrate.query("CREATE SCHEMA app")
-        assert migrate("up", url=pool + "&search_path=app&statement_timeout=7s").code == 0
+        migrate.write(_4="VACUUM nowhere")
+        assert migrate("up", url=pool + "&search_path=app&statement_timeout=7s").code == 1
+        assert migrate.query("SELECT version FROM app.schema_migrations") == [(4,)]
         for _ in range(3):
             with busy(pool, 3), psycopg.connect(pool) as client:
                 found = client.execute("SELECT current_setting('search_path'), current_setting('statement_timeout')")

@@ -96,12 +96,18 @@ class Session(NamedTuple):
         The server's connection may be lent to another client next.
         """
         connection = self.connection
-        names = [(connection.literal(name), connection.literal(value)) for name, value in self.settings]
-        if names:
-            connection.execute("".join(sql.set_setting(name, value, is_local=False) for name, value in names))
-        yield
-        if names and not connection.closed and not self.in_transaction:
-            connection.execute("".join(sql.reset(connection.identifier(*name.split("."))) for name, _ in self.settings))
+        if not self.settings:
+            yield
+            return
+        literals = [(connection.literal(name), connection.literal(value)) for name, value in self.settings]
+        connection.execute("".join(sql.set_setting(name, value, is_local=False) for name, value in literals))
+        try:
+            yield
+        finally:
+            if not connection.closed and not self.in_transaction:
+                names = [connection.identifier(*name.split(".")) for name, _ in self.settings]
+                with contextlib.suppress(DatabaseError):  # the file's own error matters more
+                    connection.execute("".join(map(sql.reset, names)))
 
     def invalid_indexes(self) -> list[str]:
         """Return the names of invalid indexes, at most 20; none before PostgreSQL 12.
