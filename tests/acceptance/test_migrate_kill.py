@@ -124,14 +124,19 @@ class TestKilledAtAStatement:
 
     PLAIN = RAN.format(2) + GATE
     OWN = "BEGIN;" + RAN.format(2) + GATE + "COMMIT;"
+    # Not one transaction, so none with its version.
+    SPLIT = OWN + " SELECT 1, 2, 3;"
     INDEX = "CREATE INDEX CONCURRENTLY i2 ON big (i);"
 
     @staticmethod
     def folder(path: Path, second: str) -> Path:
         return write_files(path / "m", {1: RAN.format(1), 2: second, 3: RAN.format(3)}, {2: "", 1: ""})
 
-    def test_in_a_transaction(self, database_url: str, database: psycopg.Connection[Any], tmp_path: Path) -> None:
-        folder = self.folder(tmp_path, self.PLAIN)
+    @pytest.mark.parametrize("text", [PLAIN, OWN])
+    def test_in_a_transaction(
+        self, database_url: str, database: psycopg.Connection[Any], tmp_path: Path, text: str
+    ) -> None:
+        folder = self.folder(tmp_path, text)
         with Gate(database_url) as gate:
             with Migrate(database_url, folder, "up") as process:
                 pid = backend_at(database, "advisory_xact")
@@ -147,7 +152,7 @@ class TestKilledAtAStatement:
                 assert process.wait() == 0
         finish(database_url, folder, database, 3)
 
-    @pytest.mark.parametrize("text", [OWN, INDEX])
+    @pytest.mark.parametrize("text", [SPLIT, INDEX])
     def test_outside_of_a_transaction_what_was_going_on_is_done(
         self, database_url: str, database: psycopg.Connection[Any], tmp_path: Path, text: str
     ) -> None:
@@ -167,7 +172,7 @@ class TestKilledAtAStatement:
         assert ways_out(said) == (["2"], ["1"])
         finish(database_url, folder, database, 3)
 
-    @pytest.mark.parametrize("text", [OWN, INDEX])
+    @pytest.mark.parametrize("text", [SPLIT, INDEX])
     def test_outside_of_a_transaction_with_its_backend_nothing_is_done(
         self, database_url: str, database: psycopg.Connection[Any], tmp_path: Path, text: str
     ) -> None:
@@ -186,7 +191,7 @@ class TestKilledAtAStatement:
         assert found.invalid == (["i2"] if text == self.INDEX else [])
         finish(database_url, folder, database, 3)
 
-    @pytest.mark.parametrize("text", [PLAIN, OWN, INDEX])
+    @pytest.mark.parametrize("text", [PLAIN, OWN, SPLIT, INDEX])
     def test_its_backend_alone_is_terminated(
         self, database_url: str, database: psycopg.Connection[Any], tmp_path: Path, text: str
     ) -> None:
@@ -194,18 +199,19 @@ class TestKilledAtAStatement:
         with Gate(database_url), psycopg.connect(database_url) as writer:
             writer.execute("INSERT INTO big VALUES (1)")
             with Migrate(database_url, folder, "up") as process:
-                database.execute("SELECT pg_terminate_backend(%s)", (backend_at(database, text[-20:]),))
+                seen = "advisory_xact" if text == self.OWN else text[-20:]
+                database.execute("SELECT pg_terminate_backend(%s)", (backend_at(database, seen),))
                 assert process.wait() == 1
         found = look(database)
         assert found.done == [1]
-        assert (found.version, found.dirty) == ((1, False) if text == self.PLAIN else (2, True))
+        assert (found.version, found.dirty) == ((1, False) if text in (self.PLAIN, self.OWN) else (2, True))
         assert process.said.splitlines()[1].startswith("error: migration failed in line 0: ")
         if found.dirty:
             obey(database_url, folder, database, process.said)
         finish(database_url, folder, database, 3)
 
     def test_the_first_file(self, database_url: str, database: psycopg.Connection[Any], tmp_path: Path) -> None:
-        folder = write_files(tmp_path / "m", {1: "BEGIN;" + GATE + RAN.format(1) + "COMMIT;"})
+        folder = write_files(tmp_path / "m", {1: "BEGIN;" + GATE + RAN.format(1) + "COMMIT; SELECT 1;"})
         with Gate(database_url):
             with Migrate(database_url, folder, "up") as process:
                 pid = backend_at(database, "advisory_xact")
@@ -223,7 +229,7 @@ class TestKilledAtAStatement:
         self, database_url: str, database: psycopg.Connection[Any], tmp_path: Path, is_done: bool
     ) -> None:
         undo = "DELETE FROM ran WHERE version = 1;"
-        folder = write_files(tmp_path / "m", {1: RAN.format(1)}, {1: f"BEGIN;{undo}{GATE}COMMIT;"})
+        folder = write_files(tmp_path / "m", {1: RAN.format(1)}, {1: f"BEGIN;{undo}{GATE}COMMIT; SELECT 1;"})
         finish(database_url, folder, database, 1)
         with Gate(database_url) as gate:
             with Migrate(database_url, folder, "down", "1") as process:

@@ -103,7 +103,7 @@ class TestTheSecondSignal:
     def test_outside_of_a_transaction_it_leaves_a_dirty_version_and_says_the_way_out(
         self, database_url: str, database: psycopg.Connection[Any], folder: Path
     ) -> None:
-        write_files(folder, {2: "BEGIN;" + GATE + "COMMIT;"})
+        write_files(folder, {2: "BEGIN;" + GATE + "COMMIT; SELECT 1;"})
         with Gate(database_url), Migrate(database_url, folder, "up") as process:
             backend_at(database, "advisory_xact")
             process.signal(signal.SIGINT)

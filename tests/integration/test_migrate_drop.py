@@ -3,6 +3,7 @@
 import io
 import json
 
+import psycopg
 import pytest
 from migrations import Migrate
 
@@ -133,23 +134,38 @@ class TestTables:
         assert migrate("drop", "-f").code == 0
         assert migrate.relations() == set()
 
-    def test_a_table_that_cannot_be_dropped_stops_it(self, migrate: Migrate) -> None:
-        migrate.query("CREATE EXTENSION vector; CREATE TABLE m (i int); ALTER EXTENSION vector ADD TABLE m")
+    @pytest.mark.parametrize("kind", ["TABLE m (i int)", "TABLE m (i int) PARTITION BY LIST (i)"])
+    def test_a_table_of_an_extension_is_left_and_named(self, migrate: Migrate, kind: str) -> None:
+        migrate.query(f"CREATE EXTENSION vector; CREATE {kind}; ALTER EXTENSION vector ADD TABLE m")
+        migrate.query("CREATE VIEW v AS SELECT 1 AS i; ALTER EXTENSION vector ADD VIEW v")
         migrate.query("CREATE TABLE a (i int); CREATE TABLE z (i int)")
         migrate("force", "3")
-        ran = migrate("drop", "-f")
+        left = "left: table m belongs to the extension vector\n"
+        assert migrate("drop", "-f") == (0, left, "")
+        assert migrate.relations() == {"m", "v"}
+        migrate.query("CREATE TABLE a (i int); CREATE TYPE t AS ENUM ('a')")
+        assert migrate("drop", "-f", "-all").err.endswith(f"TYPE t\n{left}")
+        assert migrate.relations() == {"m", "v"}
+
+    def test_a_table_of_an_extension_in_another_schema_is_nobodys_business(self, migrate: Migrate) -> None:
+        migrate.query("CREATE SCHEMA other; CREATE EXTENSION vector; CREATE TABLE other.a (i int)")
+        migrate.query("ALTER EXTENSION vector ADD TABLE other.a; CREATE TABLE a (i int)")
+        assert migrate("drop", "-f") == (0, "", "")
+        assert migrate.relations() == set()
+
+    def test_a_table_that_cannot_be_dropped_stops_it(self, migrate: Migrate, url: str) -> None:
+        migrate.query("CREATE TABLE a (i int); CREATE TABLE m (i int); CREATE TABLE z (i int)")
+        migrate("force", "3")
+        with psycopg.connect(url) as other:
+            other.execute("LOCK TABLE m")
+            ran = migrate("drop", "-f", options="lock_timeout=10")
         assert ran.code == 1
         # The statement is golang-migrate's, to the letter.
         statement = 'DROP TABLE IF EXISTS "m" CASCADE'
-        assert (
-            ran.err == f"error: pq: cannot drop table m because extension vector requires it in line 0: {statement}\n"
-        )
+        assert ran.err == f"error: pq: canceling statement due to lock timeout in line 0: {statement}\n"
         # Those before it stay dropped, as there.
         assert "m" in migrate.relations()
         assert migrate.locks() == []
-        # -all leaves to the extension what is its own.
-        assert migrate("drop", "-f", "-all").code == 0
-        assert migrate.relations() == {"m"}
 
     def test_it_waits_for_the_lock(self, migrate: Migrate) -> None:
         migrate("force", "1")

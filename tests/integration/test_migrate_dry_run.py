@@ -55,12 +55,17 @@ def test_on_a_database_without_any_table(migrate: Migrate) -> None:
 
 
 def test_how_each_would_run(migrate: Migrate) -> None:
+    migrate.query("CREATE PROCEDURE ends() LANGUAGE plpgsql AS 'BEGIN COMMIT; END'")
     migrate.write(_1="VACUUM;", _2_down="SELECT 1;", _3="BEGIN; COMMIT;", _4="SELECT 'VACUUM';")
+    migrate.write(_5="BEGIN; COMMIT; SELECT 1;", _6="DO $$ BEGIN COMMIT; END $$;", _7="CALL ends();")
     assert migrate("up", "-dry-run").out.splitlines() == [
         "1/u step (outside of a transaction: VACUUM)",
         "2/u <empty> (in one transaction)",
-        "3/u step (outside of a transaction: BEGIN)",
+        "3/u step (in one transaction)",
         "4/u step (in one transaction)",
+        "5/u step (outside of a transaction: BEGIN)",
+        "6/u step (outside of a transaction: DO with a COMMIT)",
+        "7/u step (outside of a transaction: CALL of ends, which commits)",
     ]
     lines = [json.loads(line) for line in migrate("-json", "up", "-dry-run").out.splitlines()]
     assert lines[0] == {
@@ -71,7 +76,7 @@ def test_how_each_would_run(migrate: Migrate) -> None:
         "transaction": False,
         "late": False,
     }
-    assert [line["title"] for line in lines] == ["step", "<empty>", "step", "step"]
+    assert [line["title"] for line in lines] == ["step", "<empty>", *["step"] * 5]
 
 
 @pytest.mark.parametrize("option", ["x-multi-statement=true", "default_transaction_read_only=on"])

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from gotool import GoTool
 from migrations import PAUSE, Clock, Migrate, Ran, background, pid_running, wait_for
 
 from codeactions.migrate import apply, plan
@@ -33,6 +34,25 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(lock, "time", found)
     monkeypatch.setattr(version_table, "time", found)
     return found
+
+
+def test_an_index_and_a_golang_migrate_that_waits_are_told_apart(migrate: Migrate) -> None:
+    """That tool waits in the server, where each of the two then waits for the other."""
+    migrate.write(_1=f"CREATE TABLE a (i int); {PAUSE}", _2="CREATE INDEX CONCURRENTLY a_i ON a (i);")
+    waiting = f"SELECT 1 FROM pg_locks WHERE objid = {migrate.lock_number()} AND NOT granted"
+    with (
+        migrate.paused(lambda: migrate("up", options="deadlock_timeout=50")) as (result, _),
+        background(lambda: GoTool(migrate.url, migrate.directory)) as other,
+    ):
+        wait_for(lambda: migrate.query(waiting))
+        migrate.query("SELECT pg_advisory_unlock(4711)")
+        ran = result.result(60)
+        other.result(60).connection.close()
+    assert ran.code == 1
+    assert "deadlock detected" in ran.err
+    assert "The index waited for a golang-migrate that waits for the lock" in ran.err
+    assert "DROP INDEX a_i" in ran.err
+    assert migrate.rows() == [(2, True)]
 
 
 class TestTimeout:

@@ -130,11 +130,12 @@ class TestJson:
         assert one.pop("duration_ms") > 0
         assert one == {"event": "applied", "version": 1, "title": "step", "recorded": 1}
         assert (two["event"], two["title"]) == ("applied", None)
-        undone = events(migrate("down", "-json", "-all"))
+        *undone, warning = events(migrate("down", "-json", "-all"))
         assert [(event["event"], event["version"], event["recorded"]) for event in undone] == [
             ("undone", 2, 1),
             ("undone", 1, None),
         ]
+        assert warning == {"event": "warning", "message": "nothing was undone: 1 (step) has no down file"}
 
     def test_short_answers(self, migrate: Migrate, monkeypatch: pytest.MonkeyPatch) -> None:
         migrate.write(_1="SELECT 1;")

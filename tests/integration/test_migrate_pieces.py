@@ -161,10 +161,18 @@ class TestTimeout:
         assert migrate.rows() == [(1, True)]
 
     def test_a_file_alone_is_cancelled_and_left_dirty(self, migrate: Migrate) -> None:
+        migrate.write(_1=f"BEGIN; CREATE TABLE a (i int); {ENDLESS}; COMMIT; SELECT 1;")
+        ran = migrate("up", options="x-statement-timeout=100")
+        assert CANCELLED in ran.err
+        assert "Nothing of it was kept." in ran.err
+        assert migrate.rows() == [(1, True)]
+        assert "a" not in migrate.relations()
+
+    def test_one_with_a_transaction_of_its_own_keeps_nothing(self, migrate: Migrate) -> None:
         migrate.write(_1=f"BEGIN; CREATE TABLE a (i int); {ENDLESS}; COMMIT;")
         ran = migrate("up", options="x-statement-timeout=100")
         assert CANCELLED in ran.err
-        assert migrate.rows() == [(1, True)]
+        assert migrate.rows() == []
         assert "a" not in migrate.relations()
 
     def test_a_negative_one_is_over_at_once(self, migrate: Migrate) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from codeactions.migrate.database.address import parse
-from codeactions.migrate.database.connect import _parameters, escaped_option
+from codeactions.migrate.database.connect import _parameters
+from codeactions.migrate.database.startup import escaped_option
 
 # The characters that separate options for the server (isspace in C), and the one that escapes them.
 SEPARATORS = [" ", "\t", "\n", "\r", "\v", "\f", "\\"]

@@ -12,6 +12,11 @@ from codeactions.migrate.go_compat import quoting
 from codeactions.migrate.go_compat import source_url as source
 
 
+def at(found: tuple[str, str]) -> tuple[str, Path]:
+    """The folder as a path, in which `./m` is `m`."""
+    return found[0], Path(found[1])
+
+
 class TestSource:
     @pytest.fixture(autouse=True)
     def _here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,18 +49,18 @@ class TestSource:
         for name in ("m", "a%20b", "100%", "c:d", "c d", "x y", "x@m", "%"):
             (tmp_path / name).mkdir()
         path = path.format(tmp_path)
-        assert source.from_path(path) == (f"file://{path}", Path(folder.format(tmp_path)))
+        assert at(source.from_path(path)) == (f"file://{path}", Path(folder.format(tmp_path)))
 
     def test_the_current_folder_may_be_gone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "gone").mkdir()
         monkeypatch.chdir(tmp_path / "gone")
         (tmp_path / "gone").rmdir()
-        assert source.from_path("m") == ("file://m", Path("m"))
-        assert source.from_url("file://") == ("file://", Path())
+        assert at(source.from_path("m")) == ("file://m", Path("m"))
+        assert at(source.from_url("file://")) == ("file://", Path())
 
     def test_a_file_is_found_out_later(self, tmp_path: Path) -> None:
         (tmp_path / "f").touch()
-        assert source.from_path("f") == ("file://f", Path("f"))
+        assert at(source.from_path("f")) == ("file://f", Path("f"))
 
     @pytest.mark.parametrize(
         ("path", "reason"),
@@ -98,7 +103,7 @@ class TestSource:
         ],
     )
     def test_a_url(self, tmp_path: Path, url: str, folder: str) -> None:
-        assert source.from_url(url) == (url, Path(folder.format(tmp_path)))
+        assert at(source.from_url(url)) == (url, Path(folder.format(tmp_path)))
 
     @pytest.mark.parametrize(
         ("url", "tool"),

@@ -80,7 +80,7 @@ def restore(settings: Settings, file: str, *, verbose: bool) -> None:
 def _parameters(url: str) -> dict[str, str]:
     """Return the parameters of a database URL by libpq's keywords, without the x- ones, which are `migrate`'s."""
     address = parse_address(url)
-    return {**address.parameters, **address.settings}
+    return {**address.parameters, **address.own_settings}
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from codeactions.domain.page import Page
 from codeactions.node.migrations import DatabaseState, inspect
 from codeactions.node.settings import Settings
 from codeactions.postgres.database import Database
+from codeactions.postgres.pooling import require_sessions
 from codeactions.services.audited import AuditedDatabase
 
 _Result = TypeVar("_Result")
@@ -42,6 +43,7 @@ def run_as_administrator(settings: Settings, work: Callable[[AuditedDatabase, Ca
     with shared_database(settings) as url:
         if (found := inspect(url)).state is not DatabaseState.CURRENT:
             raise Error(ErrorCode.CONFLICT, f"the schema of the database is not that of this version: {found.message}")
+        require_sessions(url, "the command")
         return asyncio.run(_run(url, work))
 
 

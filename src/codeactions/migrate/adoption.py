@@ -22,8 +22,9 @@ from codeactions.migrate.database_state import require_clean, unfinished_step
 from codeactions.migrate.errors import ErrorCode, MigrationError
 from codeactions.migrate.files.directory import Migrations, checksum
 from codeactions.migrate.foreign import Owner
+from codeactions.migrate.manner import manner
 from codeactions.migrate.plan import Step
-from codeactions.migrate.sending import obstacle, send
+from codeactions.migrate.sending import send
 from codeactions.migrate.statements.split import is_blank
 from codeactions.migrate.versions import NIL_VERSION
 
@@ -82,7 +83,7 @@ def run(session: Session, migrations: Migrations, owner: Owner, planned: Adoptio
     recorded, contents = foreign.read_version(session), Contents(migrations)
     steps = _steps(session, migrations, contents, recorded, owner)
     for step in steps:
-        if step.script and (why := obstacle(session, step.script.read())):
+        if step.script and (why := manner(session, step.script.read()).why):
             raise MigrationError(
                 ErrorCode.CONFLICT, f"migration {step} cannot share a transaction ({why}): nothing was changed"
             )

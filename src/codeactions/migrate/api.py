@@ -1,7 +1,6 @@
 """The package's face: everything that the rest of codeactions uses of `migrate`."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from codeactions.migrate import adoption, apply, foreign, plan
@@ -20,9 +19,10 @@ from codeactions.migrate.database_state import (
     compare,
     require_clean,
     require_found,
+    second_table,
     unfinished_step,
 )
-from codeactions.migrate.errors import ErrorCode, MigrationError
+from codeactions.migrate.errors import ErrorCode, MigrationError, renamed
 from codeactions.migrate.files.directory import read_directory
 from codeactions.migrate.foreign import Owner
 from codeactions.migrate.go_compat.duration import duration_text
@@ -88,8 +88,7 @@ def upgrade(
     file; `invalid` for a bad URL or folder. The message is one line that names the command that helps.
     """
     try:
-        listener = _Lines(progress) if progress else apply.Progress()
-        return _upgrade(database_url, directory, lock_timeout, listener, owner)
+        return _upgrade(database_url, directory, lock_timeout, progress or (lambda _: None), owner)
     except MigrationError as error:
         raise error.renamed(program) from error
 
@@ -98,19 +97,20 @@ def inspect(database_url: str, directory: Path, *, program: str = "migrate", own
     """Compare a database with the files in `directory`, without writing or locking.
 
     While golang-migrate is at work elsewhere, the state is `dirty`: it marks the version before each file. Only with
-    an `owner` can the state be `foreign`. Raises `MigrationError` on a bad URL, without a connection, if the files
-    cannot be read, and if the version table is another kind of program's.
+    an `owner` can the state be `foreign`. `program` is the command that messages name. Raises `MigrationError` on a
+    bad URL, without a connection, if the files cannot be read, and if the version table is another kind of program's.
     """
-    migrations = read_directory(directory)
     try:
+        migrations = read_directory(directory)
         with opened(database_url) as session:
             if owner is not None:
                 found = foreign.inspect(session, migrations, foreign.read_version(session), owner)
-                return replace(found, message=found.message.replace("`migrate ", f"`{program} "))
-            recorded = session.table.read()
-            return compare(migrations, recorded, unfinished_step(session, recorded))
+            else:
+                recorded = session.table.read()
+                found = compare(migrations, recorded, unfinished_step(session, recorded))
     except MigrationError as error:
         raise error.renamed(program) from error
+    return found._replace(message=renamed(found.message, program))
 
 
 def plan_adoption(database_url: str, directory: Path, owner: Owner, *, program: str = "migrate") -> Adoption:
@@ -162,7 +162,7 @@ def statement_of_differences(parameter: str) -> str:
 
 
 def _upgrade(
-    database_url: str, directory: Path, lock_timeout: float, progress: apply.Progress, owner: Owner | None
+    database_url: str, directory: Path, lock_timeout: float, say: Callable[[str], None], owner: Owner | None
 ) -> int:
     migrations = read_directory(directory)
     if not migrations.items:
@@ -174,7 +174,9 @@ def _upgrade(
             if owner:
                 foreign.require_ours(session, migrations, recorded, owner)
             return migrations.latest
-        with lock.held(session.lock, lock_timeout):
+        if session.other_tables:
+            say(f"warning: {second_table(session)}")
+        with lock.held(session.lock, lock_timeout, lost=lambda problem: say(f"warning: {problem}")):
             if owner:
                 foreign.require_ours(session, migrations, session.table.read(), owner)
             session.table.ensure()
@@ -183,4 +185,4 @@ def _upgrade(
             require_clean(migrations, recorded, unfinished_step(session, recorded))
             require_found(migrations, recorded.version)
             session.history.catch_up(migrations, recorded.version)
-            return apply.run(session, plan.up(migrations, recorded.version), recorded, progress).version
+            return apply.run(session, plan.up(migrations, recorded.version), recorded, _Lines(say)).version

@@ -7,8 +7,9 @@ from codeactions.migrate import failures, in_transaction, without_transaction
 from codeactions.migrate.database.errors import ServerError
 from codeactions.migrate.database.session import Session
 from codeactions.migrate.database.version_table import RecordedVersion
+from codeactions.migrate.manner import manner
 from codeactions.migrate.plan import Step
-from codeactions.migrate.sending import is_too_long, obstacle, parts
+from codeactions.migrate.sending import INVALID_FORMAT, is_too_long, parts, unsendable
 
 
 class Progress:
@@ -56,18 +57,26 @@ def run(
     return recorded
 
 
+def require_sendable(session: Session, step: Step, text: bytes, before: RecordedVersion) -> None:
+    """Raise `MigrationError` (invalid) for a file that cannot be sent."""
+    reason, outcome = unsendable(text), failures.kept_nothing(before.version)
+    if reason == INVALID_FORMAT:
+        raise failures.refused(step, text, ServerError("08P01", reason), outcome, session.address.driver)
+    if reason:
+        raise failures.unsendable(step, reason, outcome)
+
+
 def _run_one(session: Session, step: Step, text: bytes, before: RecordedVersion) -> RecordedVersion:
     """Run one file in one transaction with its version if it allows that, and without one otherwise."""
-    if b"\0" in text:
-        # libpq takes C strings: it would run the text before the NUL and report success.
-        error = ServerError("08P01", "invalid message format")
-        raise failures.refused(step, text, error, failures.kept_nothing(before.version), session.address.driver)
-    why = obstacle(session, text)
-    if why is None:
+    require_sendable(session, step, text, before)
+    how = manner(session, text)
+    if how.why is None:
         if any(is_too_long(session, part) for part in parts(session, text)):
             outcome = failures.kept_nothing(before.version)
             raise failures.too_long(step, session.address.multi_statement_max_size, outcome)
-        why = in_transaction.run(session, step, text, before)
+        why = in_transaction.run(session, step, text, before, how)
+    else:
+        why = how.why
     if why is None:
         return RecordedVersion(step.target, False)
     return without_transaction.run(session, step, text, before, why)

@@ -1,7 +1,7 @@
 """The state of a database, compared with the migration files: whether a migration, or a server, can start."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from codeactions.migrate.database.history import Entry
 from codeactions.migrate.database.session import Session
@@ -23,8 +23,7 @@ class DatabaseState(StrEnum):
     """Other files have made what is recorded. `foreign.inspect` alone looks for that."""
 
 
-@dataclass(frozen=True)
-class Inspection:
+class Inspection(NamedTuple):
     """A database's state at one moment. `message` is one line and names the command that helps."""
 
     state: DatabaseState
@@ -37,8 +36,7 @@ class Inspection:
     message: str
 
 
-@dataclass(frozen=True)
-class UnfinishedStep:
+class UnfinishedStep(NamedTuple):
     """The step that left the version dirty."""
 
     entry: Entry
@@ -98,6 +96,16 @@ def ahead_error(version: int, message: str, *, urgent: bool = False) -> Migratio
     """Return the error for a version without a file, in the same way."""
     go_text = f"no migration found for version {version}: read down for version {version} .: file does not exist"
     return MigrationError(ErrorCode.CONFLICT, message, go_text=go_text, hint=sentence(message), urgent=urgent)
+
+
+def second_table(session: Session) -> str:
+    """Return the warning for a version table in another schema of the search path."""
+    name = session.address.table
+    return (
+        f"{name} in the schema {session.schema} is used, and there is another one in {session.other_tables}, which is "
+        "in the search path too: to use that one, put its schema first (search_path), or name it in the URL "
+        '(x-migrations-table-quoted=true&x-migrations-table="SCHEMA"."TABLE")'
+    )
 
 
 def _at(version: int) -> str:

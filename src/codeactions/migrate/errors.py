@@ -34,12 +34,14 @@ class MigrationError(Exception):
     def renamed(self, program: str) -> "MigrationError":
         """Return a copy that calls the command `program`: the texts are written with `migrate ...`."""
 
-        def named(text: str) -> str:
-            return text.replace("`migrate ", f"`{program} ")
+        texts = (self.message, self.go_text, self.hint)
+        message, go_text, hint = (renamed(text, program) for text in texts)
+        return MigrationError(self.code, message, go_text=go_text, hint=hint, urgent=self.urgent)
 
-        return MigrationError(
-            self.code, named(self.message), go_text=named(self.go_text), hint=named(self.hint), urgent=self.urgent
-        )
+
+def renamed(text: str, program: str) -> str:
+    """Return a text that is written with `migrate ...` with `program` as the name of the command."""
+    return text.replace("`migrate ", f"`{program} ").replace("`migrate`", f"`{program}`")
 
 
 def invalid(message: str) -> MigrationError:

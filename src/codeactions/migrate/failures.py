@@ -1,28 +1,39 @@
-"""The errors for a migration file that failed."""
+"""The errors for a migration file that failed.
 
-from dataclasses import dataclass
+The modules that only a failure needs are imported in the functions: most runs do without.
+"""
+
+from typing import NamedTuple
 
 from codeactions.migrate.database.errors import DatabaseError, ServerError, TimedOut
 from codeactions.migrate.errors import ErrorCode, MigrationError, sentence
-from codeactions.migrate.go_compat.driver_errors import in_go_words
 from codeactions.migrate.go_compat.drivers import Driver
 from codeactions.migrate.plan import Step
-from codeactions.migrate.statements.secrets import masked
 from codeactions.migrate.versions import NIL_VERSION
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The state in which a failed step leaves the database, and what that asks for."""
 
     message: str
-    dirty: bool = False
+    urgent: bool = False
+    """Whether people are told even where golang-migrate says nothing of the kind."""
 
 
-def kept_nothing(version: int) -> Outcome:
-    """Return the outcome of a transaction that was rolled back."""
+PUT_ALONE = (
+    "PostgreSQL runs several statements as one transaction: put this one in a file of its own, or add "
+    "x-multi-statement=true to the database URL"
+)
+
+
+def kept_nothing(version: int, *, told: bool = False, advice: str = "") -> Outcome:
+    """Return the outcome of a transaction that was rolled back.
+
+    `told` if people have reason to expect something else; `advice` is always told.
+    """
     at = "at no version" if version == NIL_VERSION else f"at version {version}"
-    return Outcome(f"nothing of it was kept, the database is {at} and clean; mend the cause, then run `migrate up`")
+    message = f"nothing of it was kept, the database is {at} and clean; mend the cause, then run `migrate up`"
+    return Outcome(message + (f". {sentence(advice)[:-1]}" if advice else ""), told or bool(advice))
 
 
 def lost() -> Outcome:
@@ -45,7 +56,7 @@ def left_dirty(step: Step, before: int, *, why: str = "", advice: str = "", ende
         message += late_way_out(before)
     else:
         message += way_out(nothing=before, everything=step.target)
-    return Outcome(message + (f". {advice}" if advice else ""), dirty=True)
+    return Outcome(message + (f". {advice}" if advice else ""), urgent=True)
 
 
 def way_out(*, nothing: int, everything: int) -> str:
@@ -71,28 +82,40 @@ def force_argument(version: int) -> str:
 
 def refused(step: Step, text: bytes, error: ServerError, outcome: Outcome, driver: Driver) -> MigrationError:
     """Return the error for a file that is not even sent, as the server would have put it."""
+    from codeactions.migrate.go_compat.driver_errors import in_go_words
+    from codeactions.migrate.statements.secrets import masked
+
     query, message = masked(text.decode(errors="backslashreplace")), error.message
     go_text = f"migration failed: {message} in line 0: {query} (details: {in_go_words(error, driver)})"
     return _error(ErrorCode.INVALID, step, message, go_text, outcome)
 
 
+def unsendable(step: Step, reason: str, outcome: Outcome) -> MigrationError:
+    """Return the error for a file that no server is asked about, since it cannot be sent: `reason` is for people."""
+    return _error(ErrorCode.INVALID, step, reason, f"migration failed: {step}: {reason}", outcome)
+
+
 def failed(step: Step, text: bytes, error: DatabaseError, outcome: Outcome, driver: Driver) -> MigrationError:
     """Return the error for `step`, which failed at `text`: the file, or the piece of it that was sent."""
-    query = text.decode(errors="backslashreplace")
+    from codeactions.migrate.go_compat.driver_errors import in_go_words
+    from codeactions.migrate.statements import copy_data, psql
+    from codeactions.migrate.statements.secrets import masked
+
+    query, shown = text.decode(errors="backslashreplace"), copy_data.shown(text).decode(errors="backslashreplace")
     details = in_go_words(error, driver)
     # pgx gives up the connection when the time is over, and so has no words of the server's.
     if not isinstance(error, ServerError) or (isinstance(error, TimedOut) and driver is not Driver.POSTGRES):
-        go_text = f"migration failed in line 0: {masked(query)} (details: {details})"
+        go_text = f"migration failed in line 0: {masked(shown)} (details: {details})"
         return _error(ErrorCode.INTERNAL, step, " ".join(str(error).split()), go_text, outcome)
     line, column = position(query, error.position)
     at = f" (column {column})" if column else ""
     detail = f", {error.detail}" if error.detail else ""
-    go_text = masked(f"migration failed: {error.message}{at}{detail} in line {line}: {query} (details: {details})")
+    go_text = masked(f"migration failed: {error.message}{at}{detail} in line {line}: {shown} (details: {details})")
     reason = " ".join(f"{error.message}{detail}".split())
     reason += f" in line {line}, column {column}" if column else ""
     reason += f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
     reason += f"; hint: {' '.join(error.hint.split())}" if error.hint else ""
-    return _error(ErrorCode.INTERNAL, step, masked(reason), go_text, outcome)
+    return _error(ErrorCode.INTERNAL, step, masked(reason), go_text, outcome, psql.advice(query, error.position))
 
 
 def open_transaction(step: Step, outcome: Outcome) -> MigrationError:
@@ -104,6 +127,8 @@ def open_transaction(step: Step, outcome: Outcome) -> MigrationError:
 
 def unrecorded(step: Step, error: ServerError, outcome: Outcome, driver: Driver) -> MigrationError:
     """Return the error for a file that was run, but whose version could not be written; `error` has the statement."""
+    from codeactions.migrate.go_compat.driver_errors import in_go_words
+
     go_text = f"{in_go_words(error, driver)} in line 0: {error.query}"
     return _error(ErrorCode.INTERNAL, step, f"its end cannot be recorded: {error.message}", go_text, outcome)
 
@@ -125,11 +150,15 @@ def position(query: str, offset: int) -> tuple[int, int]:
     return before.count("\n") + 1, offset - 1 - before.rfind("\n")
 
 
-def _error(code: ErrorCode, step: Step, reason: str, go_text: str, outcome: Outcome) -> MigrationError:
+def _error(
+    code: ErrorCode, step: Step, reason: str, go_text: str, outcome: Outcome, advice: str = ""
+) -> MigrationError:
+    """Return the error. With `advice`, which the server's own words do not give, the hint is always printed."""
+    said = [advice, outcome.message] if advice else [outcome.message]
     return MigrationError(
         code,
-        f"migration {step} failed: {reason}; {outcome.message}",
+        f"migration {step} failed: {'; '.join([reason, *said])}",
         go_text=go_text,
-        hint=sentence(outcome.message),
-        urgent=outcome.dirty,
+        hint=" ".join(map(sentence, said)),
+        urgent=outcome.urgent or bool(advice),
     )

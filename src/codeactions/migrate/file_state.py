@@ -1,6 +1,6 @@
 """The state of each migration file, by the version table, the history and the files themselves."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -101,7 +101,7 @@ def _state(number: int, item: Migration | None, entry: Entry | None, database: I
 
 
 def _as_json(file: FileReport) -> dict[str, Any]:
-    entry = asdict(file.entry) if file.entry else {}
+    entry = file.entry._asdict() if file.entry else {}
     return {
         "version": file.version,
         "title": file.title,

@@ -10,14 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from codeactions.migrate.about import VERSION
 from codeactions.migrate.commands.table import COMMANDS, Command
 from codeactions.migrate.errors import MigrationError, invalid
 from codeactions.migrate.go_compat import flags
-from codeactions.migrate.go_compat.duration import duration_text
+from codeactions.migrate.go_compat.booleans import is_on
 from codeactions.migrate.go_compat.flag_usage import flag_usage
 from codeactions.migrate.go_compat.flags import Kind
 from codeactions.migrate.terminal.interrupt import Interrupt, dying_at_once
@@ -26,6 +25,8 @@ from codeactions.migrate.terminal.streams import occupy
 from codeactions.migrate.usage import usage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from codeactions.migrate.foreign import Owner
 
 GLOBAL_FLAGS = {
@@ -35,6 +36,7 @@ GLOBAL_FLAGS = {
     "prefetch": Kind.UNSIGNED,
     "lock-timeout": Kind.UNSIGNED,
     "exit-stopped": Kind.UNSIGNED,
+    "history": Kind.TEXT,
     "json": Kind.BOOLEAN,
     "verbose": Kind.BOOLEAN,
     "version": Kind.BOOLEAN,
@@ -44,14 +46,14 @@ _CHOICES = {"late": ("warn", "refuse", "apply"), "ahead": ("refuse", "accept")}
 _LOCK_TIMEOUT = 15
 # lib/pq's default where nothing else is given: a typing error in the URL must not send a password in clear.
 _SSLMODE = "require"
-_OURS = re.compile("--?(dry-run|late|ahead|check|json)(=.*)?")
+_OURS = re.compile("--?(dry-run|late|ahead|check|history|json)(=.*)?")
 _Values = dict[str, str | int | bool]
 
 
 class _Defaults(NamedTuple):
     """What a caller sets in place of the command line."""
 
-    directory: Path | None
+    directory: "Path | None"
     database: Callable[[], AbstractContextManager[str]] | None
     sslmode: str | None
     owner: "Owner | None"
@@ -70,7 +72,7 @@ def main(
     argv: Sequence[str] | None = None,
     *,
     program: str = "migrate",
-    directory: Path | None = None,
+    directory: "Path | None" = None,
     database: Callable[[], AbstractContextManager[str]] | None = None,
     sslmode: str | None = _SSLMODE,
     owner: "Owner | None" = None,
@@ -95,7 +97,7 @@ def main(
     output.as_json = output.as_json or bool(values.get("json"))
     try:
         with dying_at_once():
-            _check(values)
+            _check(options | values)
             return _run(command, words, options | values, output, _Defaults(directory, database, sslmode, owner))
     except MigrationError as error:
         output.error(error)
@@ -147,6 +149,7 @@ def _check(values: _Values) -> None:
     for name, choices in _CHOICES.items():
         if name in values and values[name] not in choices:
             raise invalid(f"-{name} must be one of {', '.join(choices)}")
+    is_on(str(values.get("history", "on")), "-history")
 
 
 def _run(command: Command, words: list[str], values: _Values, output: Output, defaults: _Defaults) -> int:
@@ -166,6 +169,7 @@ def _run_on_database(
     from codeactions.migrate.commands.context import CommandContext
     from codeactions.migrate.database.address import parse
     from codeactions.migrate.database.session import opened
+    from codeactions.migrate.database_state import second_table
     from codeactions.migrate.files.directory import read_directory
 
     assert command.run
@@ -178,20 +182,25 @@ def _run_on_database(
         parse(url)
     migrations = read_directory(folder, source)
     timeout = float(values.get("lock-timeout", _LOCK_TIMEOUT))
-    with opened(url, sslmode=defaults.sslmode, patience=timeout) as session:
+    keeps_history = is_on(str(values.get("history", "on")), "-history")
+    with opened(url, sslmode=defaults.sslmode, patience=timeout, keeps_history=keeps_history) as session:
+        if session.other_tables:
+            output.warning(second_table(session))
         interrupt = Interrupt(session.connection.cancel, lambda text: output.line(text, "signal", message=text))
         with interrupt.listening():
             # Other files than the owner's define another schema.
             owner = None if values.get("source") or values.get("path") else defaults.owner
             code = command.run(CommandContext(words, values, migrations, session, output, interrupt, timeout, owner))
-        if code == 0 and command.is_timed:
+        if code == 0 and command.is_timed and output.verbose:
+            from codeactions.migrate.go_compat.duration import duration_text
+
             output.detail(f"Finished after {duration_text(time.perf_counter_ns() - begin)}")
         if code == 0:
             output.detail("Closing source and database")
     return code
 
 
-def _source(values: Mapping[str, str | int | bool], directory: Path | None) -> tuple[str, Path]:
+def _source(values: Mapping[str, str | int | bool], directory: "Path | None") -> "tuple[str, str | Path]":
     """Return the address of the files, as errors name it, and their folder."""
     from codeactions.migrate.go_compat import source_url
 

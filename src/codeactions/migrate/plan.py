@@ -1,13 +1,12 @@
 """The plan: the files that lead from one version to another, in their order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeactions.migrate.files.directory import Migration, Migrations, Script
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One file to run. A step without a script sends nothing and only moves the version."""
 
     version: int

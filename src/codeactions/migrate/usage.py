@@ -11,6 +11,7 @@ Options:
   -prefetch N        accepted for golang-migrate's sake; nothing needs to be read ahead here (default 10)
   -lock-timeout N    seconds to wait for another migration to end (default 15)
   -exit-stopped N    exit code after a stop by a signal with files left (default 0)
+  -history on|off    keep a history in a table of its own, schema_migrations_history (default on)
   -json              one JSON object a line on standard output, in place of text
   -verbose           say more, with times
   -version           print the version of this program

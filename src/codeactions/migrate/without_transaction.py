@@ -5,15 +5,17 @@ import time
 
 from codeactions.migrate import failures
 from codeactions.migrate.database import sql
-from codeactions.migrate.database.errors import DatabaseError, ServerError
+from codeactions.migrate.database.errors import ACTIVE_TRANSACTION, DatabaseError, ServerError
 from codeactions.migrate.database.libpq import TransactionStatus
 from codeactions.migrate.database.session import Session
 from codeactions.migrate.database.version_table import RecordedVersion
+from codeactions.migrate.manner import is_alone
 from codeactions.migrate.plan import Step
 from codeactions.migrate.recording import begun_sql
 from codeactions.migrate.sending import is_too_long, parts, send
+from codeactions.migrate.statements.copy_data import separate
 
-_ACTIVE_TRANSACTION = "25001"
+_DEADLOCK = "40P01"
 
 
 def run(session: Session, step: Step, text: bytes, before: RecordedVersion, why: str) -> RecordedVersion:
@@ -26,17 +28,19 @@ def run(session: Session, step: Step, text: bytes, before: RecordedVersion, why:
     session.table.claim(before)
     session.finish(begun_sql(session, step, text))
     begin = time.perf_counter_ns()
-    _send(session, step, text, before, why)
+    with session.settled():
+        _send(session, step, text, before, why)
     if session.in_transaction:
+        kept = _kept(session, text, session.connection.commits)
         session.roll_back()
-        raise failures.open_transaction(step, failures.left_dirty(step, before.version, why=why))
+        outcome = failures.left_dirty(step, before.version, why=why, advice=". ".join(kept))
+        raise failures.open_transaction(step, outcome)
     finished = session.history.finishing_sql((time.perf_counter_ns() - begin) / 1e6)
     try:
         session.write(session.table.replacing_sql(after), finished)
     except ServerError as error:
-        # For instance, the file has changed to a role without the right to do this.
+        # For instance, the file has dropped the table.
         session.roll_back()
-        session.reset_role()
         error.query = session.table.go_statement
         outcome = failures.left_dirty(step, before.version, ended=True)
         raise failures.unrecorded(step, error, outcome, session.address.driver) from error
@@ -70,14 +74,29 @@ def _advice(session: Session, part: bytes, error: DatabaseError) -> list[str]:
     """Return what else a human needs to know about the failure."""
     if session.connection.closed or not isinstance(error, ServerError):
         return []
-    advice = []
-    if error.sqlstate == _ACTIVE_TRANSACTION:
-        advice.append(
-            "PostgreSQL runs several statements as one transaction: put this one in a file of its own, or add "
-            "x-multi-statement=true to the database URL"
-        )
+    advice = _kept(session, part, error.commits)
+    if error.sqlstate == ACTIVE_TRANSACTION:
+        advice.append(failures.PUT_ALONE)
     concurrently = re.search(rb"\bconcurrently\b", part, re.IGNORECASE)
+    if concurrently and error.sqlstate == _DEADLOCK:
+        advice.append(
+            "The index waited for a golang-migrate that waits for the lock: have none running while an index is built "
+            "CONCURRENTLY"
+        )
     if concurrently and (invalid := session.invalid_indexes()):
         listed = "; ".join(map(sql.drop_index, invalid))
         advice.append(f"Invalid indexes are left, as of a CREATE INDEX CONCURRENTLY that failed: {listed}")
     return advice
+
+
+def _kept(session: Session, part: bytes, commits: int) -> list[str]:
+    """Return what was kept of several statements that were sent together, of which so many were a COMMIT that was done.
+
+    They are one transaction up to the first COMMIT. For a single statement this is not known: a CALL may have committed
+    some of its work.
+    """
+    if is_alone(part) or len(separate(part)) > 1:  # rows for a COPY cut a file into several transactions
+        return []
+    if commits:
+        return [f"What stands before COMMIT number {commits} of the file is kept, and nothing that stands behind it"]
+    return ["Nothing of it was kept"]

@@ -27,6 +27,7 @@ from codeactions.node.wiring import NodeParts, ServerSecrets, build_services
 from codeactions.postgres.codes import CodeStore
 from codeactions.postgres.database import Database
 from codeactions.postgres.embedded.server import EmbeddedPostgres
+from codeactions.postgres.pooling import require_sessions
 from codeactions.postgres.recording.reaper import Reaper
 from codeactions.postgres.recording.recorder import Recorder
 from codeactions.runtimes.registry import Registry, language_of_ending
@@ -86,6 +87,7 @@ class Node:
         languages = await self._start_languages(registry, artifacts)
         url = await self._start_database()
         is_new = (await asyncio.to_thread(inspect, url)).version == NIL_VERSION
+        await asyncio.to_thread(require_sessions, url, "the server")
         version = await asyncio.to_thread(upgrade, url, progress=self._say)
         self._say(f"schema at version {version}")
         database = Database(url)

@@ -14,6 +14,7 @@ import psycopg
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.postgres import client_programs, queries
+from codeactions.postgres.pooling import require_session
 
 # Without what belongs to a machine and its roles, so that the file can be restored under any role on any machine.
 DUMP = [
@@ -122,6 +123,7 @@ def restore(
 def _connected(parameters: Mapping[str, str], application: str) -> Iterator[psycopg.Connection[Any]]:
     with client_programs.connect(parameters, application) as connection:
         try:
+            require_session(connection, lambda: client_programs.connect(parameters, application), f"`{application}`")
             yield connection
         except psycopg.Error as error:
             raise Error(ErrorCode.INTERNAL, f"the database refused: {' '.join(str(error).split())}") from None

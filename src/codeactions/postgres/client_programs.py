@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.postgres.embedded.spawner import PROGRAMS, package_dir
+from codeactions.postgres.pooling import advice
 
 # Against a host that drops packets, at the start or later. The caller's own values win.
 _TIMEOUTS = {
@@ -78,6 +79,8 @@ def connect(parameters: Mapping[str, str], application: str) -> psycopg.Connecti
         return psycopg.connect(make_conninfo(**given), autocommit=True)
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
+        if "startup parameter" in reason:
+            reason += f"; {advice(reason)}"
     # Outside of `except`, because the frames of the cause hold the password.
     raise Error(ErrorCode.INTERNAL, f"cannot connect to the database: {reason}")
 

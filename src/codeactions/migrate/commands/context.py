@@ -4,8 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from codeactions.migrate.database import lock
 from codeactions.migrate.database.session import Session
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from codeactions.migrate.foreign import Owner
 
 
-@dataclass(frozen=True)
-class CommandContext:
+class CommandContext(NamedTuple):
     """The command line, the files, the database, and the way to talk to people."""
 
     words: Sequence[str]
@@ -44,7 +42,11 @@ class CommandContext:
             self.output.passing(f"waiting for another migration to end ... {seconds:.0f} s")
 
         with lock.held(
-            self.session.lock, self.lock_timeout, waiting=waiting, stopped=lambda: self.interrupt.requested
+            self.session.lock,
+            self.lock_timeout,
+            waiting=waiting,
+            stopped=lambda: self.interrupt.requested,
+            lost=self.output.warning,
         ) as is_held:
             yield is_held
 

@@ -23,4 +23,7 @@ def run(context: CommandContext) -> int:
             schema_objects.drop_everything(session, schema_objects.everything(session))
         else:
             schema_objects.drop(session, schema_objects.tables(session))
+        for name, extension in schema_objects.kept(session):
+            said = f"left: table {name} belongs to the extension {extension}"
+            context.output.line(said, "left", kind="TABLE", name=name, extension=extension)
     return 0

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from codeactions.migrate.commands.context import CommandContext
-from codeactions.migrate.errors import ErrorCode, MigrationError, sentence
+from codeactions.migrate.errors import ErrorCode, MigrationError, invalid, sentence
 from codeactions.migrate.files.directory import Migrations
 from codeactions.migrate.plan import Step
 
@@ -17,8 +17,10 @@ def steps_with_policy(
 
     With another policy the files concerned are warned of, or refused: `MigrationError` (conflict).
     """
-    late = context.session.history.never_applied(context.migrations, version)
     policy = str(context.flags.get("late", "warn"))
+    if policy != "warn" and not context.session.history.is_wanted:
+        raise invalid(f"-late {policy} goes by the history, which is off")
+    late = context.session.history.never_applied(context.migrations, version)
     if policy == "apply":
         return planner(version, late)
     steps = planner(version, ())

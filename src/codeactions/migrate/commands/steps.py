@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from codeactions.migrate import apply
 from codeactions.migrate.commands.context import CommandContext
 from codeactions.migrate.commands.late_files import steps_with_policy
 from codeactions.migrate.database.version_table import RecordedVersion
 from codeactions.migrate.database_state import require_clean, require_found, unfinished_step
 from codeactions.migrate.errors import invalid
+from codeactions.migrate.manner import manner
 from codeactions.migrate.plan import Step
-from codeactions.migrate.sending import obstacle
-from codeactions.migrate.terminal.progress import Report
 
 Planner = Callable[[int, Sequence[int]], list[Step]]
 _PREFETCH = 10
@@ -34,28 +32,47 @@ def run_steps(context: CommandContext, planner: Planner, limit: int | None, *, n
         if _is_accepted_ahead(context, recorded):
             return 0
         steps = _planned(context, planner, limit, recorded, needs_files)
-        report = Report(context.output, int(context.flags.get("prefetch", _PREFETCH)))
-        try:
-            apply.run(context.session, steps[:limit], recorded, report, lambda: context.interrupt.requested)
-        finally:
-            report.stop()
+        done = _run(context, steps[:limit], recorded) if steps else 0
     # Only if something was done, because golang-migrate has no such line.
-    if report.done and context.session.history.problem:
+    if done and context.session.history.problem:
         context.output.warning(context.session.history.problem)
-    left = len(steps[:limit]) - report.done
+    left = len(steps[:limit]) - done
     return context.stopped(left, _command_for_rest(context, steps, limit, left)) if left else _ended(steps, limit)
 
 
+def _run(context: CommandContext, steps: Sequence[Step], recorded: RecordedVersion) -> int:
+    """Run the steps and return how many were done before a signal."""
+    # Imported here: there is mostly nothing to do, and every import costs time.
+    from codeactions.migrate import apply
+    from codeactions.migrate.terminal.progress import Report
+
+    report = Report(
+        context.output,
+        int(context.flags.get("prefetch", _PREFETCH)),
+        lambda step: _warn_if_nothing_undone(context, step),
+    )
+    try:
+        apply.run(context.session, steps, recorded, report, lambda: context.interrupt.requested)
+    finally:
+        report.stop()
+    return report.done
+
+
 def _preview(context: CommandContext, planner: Planner, limit: int | None, needs_files: bool) -> int:
+    from codeactions.migrate import apply
+
     recorded = context.session.table.read()
     if _is_accepted_ahead(context, recorded):
         return 0
     steps = _planned(context, planner, limit, recorded, needs_files)
     for step in steps[:limit]:
-        why = obstacle(context.session, step.script.read()) if step.script else None
+        text = step.script.read() if step.script else b""
+        apply.require_sendable(context.session, step, text, recorded)
+        why = manner(context.session, text).why
         how = f"outside of a transaction: {why}" if why else "in one transaction"
         document = {"event": "would_run", "version": step.version, "title": step.title, "direction": step.word}
         context.output.result(f"{step} ({how})", {**document, "transaction": why is None, "late": step.late})
+        _warn_if_nothing_undone(context, step)
     return _ended(steps, limit)
 
 
@@ -80,6 +97,18 @@ def _planned(
     if not steps:
         context.output.line("no change", "no_change")
     return steps
+
+
+def _warn_if_nothing_undone(context: CommandContext, step: Step) -> None:
+    """Warn of a version that goes down without a file for that, or with an empty one: only the number changes."""
+    item = context.migrations.find(step.version)
+    if step.word != "down" or (step.script is None and item and item.down):  # or it is passed over, by -late
+        return
+    from codeactions.migrate.statements.split import is_blank
+
+    if step.script is None or is_blank(step.script.read()):
+        what = "has no down file" if step.script is None else "has an empty down file"
+        context.output.warning(f"nothing was undone: {step.version} ({item.title if item else ''}) {what}")
 
 
 def _is_accepted_ahead(context: CommandContext, recorded: RecordedVersion) -> bool:

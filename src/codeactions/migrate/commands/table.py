@@ -24,9 +24,13 @@ _DROP_ALL = (
     "  -all\n    \tDrop everything else in the schema as well (views, sequences, types, functions, ...),\n"
     "    \tbut what belongs to an extension. Lists it first"
 )
+_HISTORY = (
+    "  -history on|off\n    \tOff: no table schema_migrations_history is made, read or written; status shows what the\n"
+    "    \tversion alone tells (default on)"
+)
 _CHECK = "  -check\n    \tExit code 1 unless the database is current and nothing is late, missing or changed"
 _COMMON = {"help": Kind.BOOLEAN, "json": Kind.BOOLEAN}
-_STEPS = _COMMON | {"dry-run": Kind.BOOLEAN, "late": Kind.TEXT}
+_STEPS = _COMMON | {"dry-run": Kind.BOOLEAN, "history": Kind.TEXT, "late": Kind.TEXT}
 
 
 # Commands are imported when they run, because every import costs time.
@@ -131,21 +135,21 @@ COMMANDS: dict[str, Command] = {
     "goto": Command(
         "goto V\n\tApply or undo migrations until the database is at version V",
         _STEPS,
-        (_DRY_RUN, _JSON, _LATE),
+        (_DRY_RUN, _HISTORY, _JSON, _LATE),
         _goto,
         is_timed=True,
     ),
     "up": Command(
         "up [N]\n\tApply all migrations, or the next N",
         _STEPS | {"ahead": Kind.TEXT},
-        (_AHEAD, _DRY_RUN, _JSON, _LATE),
+        (_AHEAD, _DRY_RUN, _HISTORY, _JSON, _LATE),
         _up,
         is_timed=True,
     ),
     "down": Command(
         "down [N] [-all]\n\tUndo all migrations, after asking, or the last N",
         _STEPS | {"all": Kind.BOOLEAN},
-        (_DRY_RUN, _JSON, _LATE),
+        (_DRY_RUN, _HISTORY, _JSON, _LATE),
         _down,
         (Flag("all", "Apply all down migrations"),),
         is_timed=True,
@@ -160,16 +164,16 @@ COMMANDS: dict[str, Command] = {
     ),
     "force": Command(
         "force V\n\tRecord version V as clean, without running anything; -1: nothing is applied",
-        _COMMON,
-        (_JSON,),
+        _COMMON | {"history": Kind.TEXT},
+        (_HISTORY, _JSON),
         _force,
         is_timed=True,
     ),
     "version": Command("version\n\tPrint the version of the database", _COMMON, (_JSON,), _version),
     "status": Command(
         "status [-check]\n\tShow each migration: applied, pending, late, missing, changed since it was applied",
-        _COMMON | {"check": Kind.BOOLEAN},
-        (_CHECK, _JSON),
+        _COMMON | {"check": Kind.BOOLEAN, "history": Kind.TEXT},
+        (_CHECK, _HISTORY, _JSON),
         _status,
     ),
 }

@@ -1,23 +1,22 @@
 """The address of a database: a URL as golang-migrate takes it, turned into what libpq takes."""
 
 import os
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from codeactions.migrate.go_compat import url_options as options
-from codeactions.migrate.go_compat.database_url import take_apart
+from codeactions.migrate.go_compat.database_url import password_doubt, take_apart
 from codeactions.migrate.go_compat.drivers import DRIVERS, Driver
 from codeactions.migrate.go_compat.quoting import SCHEME, quoted
 from codeactions.migrate.go_compat.url_options import SSLMODES_OF_PQ, refused
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """A database's place, its version table, and how files are to be run there."""
 
     driver: Driver
-    parameters: dict[str, str] = field(repr=False)
+    parameters: dict[str, str]
     """For the connection, by libpq's keywords."""
-    settings: dict[str, str] = field(repr=False)
+    settings: dict[str, str]
     """Run-time parameters at the start of the session."""
     path: str
     """The URL's path, decoded, with its slash; a part of the lock's number. May be empty."""
@@ -34,6 +33,18 @@ class Address:
     """Of one piece, in bytes."""
     lock_strategy: options.Strategy = "advisory"
     lock_table: str = options.DEFAULT_LOCK_TABLE
+    keeps_history: bool = True
+    """Whether steps are noted in a table of our own."""
+    password_doubt: str = ""
+    """What may be wrong with the way in which the URL holds the password, for the case that it is refused."""
+
+    def __repr__(self) -> str:
+        return f"<Address {self.place}>"  # parameters and settings may hold a password
+
+    @property
+    def own_settings(self) -> dict[str, str]:
+        """The settings that the URL itself has, without those with which lib/pq begins each session."""
+        return {key: value for key, value in self.settings.items() if options.START_OF_PQ.get(key) != value}
 
 
 def parse(url: str, *, sslmode: str | None = None) -> Address:
@@ -73,6 +84,8 @@ def parse(url: str, *, sslmode: str | None = None) -> Address:
         size,
         strategy,
         lock_table,
+        options.history(own),
+        password_doubt(url),
     )
 
 

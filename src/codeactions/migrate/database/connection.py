@@ -22,6 +22,7 @@ from codeactions.migrate.database.libpq import TransactionStatus
 Row = tuple[str | None, ...]
 # Seconds. A cancel request that arrives before the server has begun does nothing, so it is sent again.
 _AGAIN = 1.0
+_COPIED_AT_ONCE = 256 * 1024  # bytes
 
 
 class Connection:
@@ -32,6 +33,9 @@ class Connection:
         self._libpq = libpq.library()
         self.cancelled = False
         """Whether `cancel` was called. No file is run after that."""
+        self.commits = 0
+        """How many transactions the last text has ended and kept, as far as its own statements did that."""
+        self._done = 0
         self._deadline = math.inf
         self._timed_out = False
         # Bytes that are not text come from the environment, and reach libpq unchanged.
@@ -69,6 +73,11 @@ class Connection:
         """The backend's process id."""
         return int(self._libpq.PQbackendPID(self._handle))
 
+    def setting(self, name: str) -> str:
+        """Return the value of a setting that the server reports whenever it changes; "" for any other."""
+        raw = self._libpq.PQparameterStatus(self._handle, name.encode())
+        return raw.decode(errors="replace") if raw else ""
+
     def close(self) -> None:
         """End the session. Does nothing the second time."""
         if self._handle is not None:
@@ -88,14 +97,32 @@ class Connection:
             raise
         return rows
 
-    def execute_script(self, text: bytes, timeout: float | None = None) -> None:
+    def start(self, text: str) -> None:
+        """Send statements of our own without waiting; `finish` returns their rows. Raises `ConnectionLost`."""
+        self._send(_encoded(text))
+
+    def has_answer(self, seconds: float) -> bool:
+        """Wait for the answer to `start` to begin, `seconds` at most, and return whether it has.
+
+        A pooler that has no connection to the server to spare does not answer, and does not listen to a cancel either.
+        """
+        self._poll.modify(self._libpq.PQsocket(self._handle), select.POLLIN)
+        return bool(self._poll.poll(seconds * 1000))
+
+    def finish(self) -> list[Row]:
+        """Return the rows of what `start` has sent, as `execute` does."""
+        rows: list[Row] = []
+        self._finish(rows)
+        return rows
+
+    def execute_script(self, text: bytes, timeout: float | None = None, data: bytes | None = None) -> None:
         """Run a file's text unchanged and drop its results as they come.
 
-        The text holds no NUL byte: the rest would not be sent. Raises `DatabaseError`; `TimedOut` after `timeout`
-        seconds. COPY FROM STDIN is refused. So is everything once the connection was cancelled, since the cancel
-        may have come just before this.
+        `data` is what a COPY FROM STDIN in the text reads; without it such a COPY is refused. The text holds no NUL
+        byte: the rest would not be sent. Raises `DatabaseError`; `TimedOut` after `timeout` seconds. Everything is
+        refused once the connection was cancelled, since the cancel may have come just before this.
         """
-        self._run(text, None, timeout)
+        self._run(text, None, timeout, data)
 
     def cancel(self) -> None:
         """Ask the server to give up its current statement. May be called from a signal handler."""
@@ -128,27 +155,37 @@ class Connection:
         self._libpq.PQcancel(cancel, ctypes.create_string_buffer(256), 256)
         self._libpq.PQfreeCancel(cancel)
 
-    def _run(self, text: bytes, rows: list[Row] | None, timeout: float | None) -> None:
+    def _run(self, text: bytes, rows: list[Row] | None, timeout: float | None, data: bytes | None = None) -> None:
         # In this order: a signal in between is either seen here or has moved the deadline.
         self._deadline = math.inf if timeout is None else time.monotonic() + timeout
         self._timed_out = False
+        self._done = self.commits = 0
         if rows is None and self.cancelled:
             raise ServerError(QUERY_CANCELED, "canceling statement due to user request")
-        if self._handle is None or not self._libpq.PQsendQuery(self._handle, text):
-            raise ConnectionLost(self._error_message())
+        self._send(text)
         if rows is None:
             # The rows that a file selects are not used, however many there are.
             self._libpq.PQsetSingleRowMode(self._handle)
-        failure = self._consume(rows)
+        self._finish(rows, data)
+
+    def _send(self, text: bytes) -> None:
+        if self._handle is None or not self._libpq.PQsendQuery(self._handle, text):
+            raise ConnectionLost(self._error_message())
+
+    def _finish(self, rows: list[Row] | None, data: bytes | None = None) -> None:
+        """Read the answer to what was sent, and raise the first error in it."""
+        failure = self._consume(rows, data)
+        error: DatabaseError | None = failure
         # A session that the server ended sends an error first; the loss of the session matters more.
         if self.closed:
-            raise ConnectionLost(str(failure or self._error_message()))
-        if failure and failure.sqlstate == QUERY_CANCELED and self._timed_out:
-            raise TimedOut(failure.sqlstate, failure.message)
-        if failure:
-            raise failure
+            error = ConnectionLost(str(failure or self._error_message()))
+        elif failure and failure.sqlstate == QUERY_CANCELED and self._timed_out:
+            error = TimedOut(failure.sqlstate, failure.message)
+        if error:
+            error.done, error.commits = self._done, self.commits
+            raise error
 
-    def _consume(self, rows: list[Row] | None) -> ServerError | None:
+    def _consume(self, rows: list[Row] | None, data: bytes | None) -> ServerError | None:
         """Read all results of what was sent. Returns the first error among them."""
         failure: ServerError | None = None
         while True:
@@ -159,12 +196,20 @@ class Connection:
             if not result:
                 return failure
             try:
-                failure = failure or self._take(result, rows)
+                if self._libpq.PQresultStatus(result) == libpq.COPY_IN:
+                    self._copy(data)
+                    data = None  # which only the first COPY reads
+                else:
+                    failure = failure or self._take(result, rows)
             finally:
                 self._libpq.PQclear(result)
 
-    def _receive(self) -> bool:
-        """Wait for more of the answer and read it; request a cancel past the deadline. False: connection lost."""
+    def _receive(self, events: int = select.POLLIN) -> bool:
+        """Wait for more of the answer and read it; request a cancel past the deadline. False: connection lost.
+
+        With POLLOUT among the `events`, that more can be sent ends the wait, too.
+        """
+        self._poll.modify(self._libpq.PQsocket(self._handle), events)
         while True:
             now = time.monotonic()
             if now >= self._deadline:
@@ -172,15 +217,16 @@ class Connection:
                 self._request_cancel()
                 self._deadline = now + _AGAIN
             # For a limited time, since a signal may move the deadline meanwhile.
-            if self._poll.poll(min(self._deadline - now, _AGAIN) * 1000):
-                return bool(self._libpq.PQconsumeInput(self._handle))
+            if ready := self._poll.poll(min(self._deadline - now, _AGAIN) * 1000):
+                return not ready[0][1] & ~select.POLLOUT or bool(self._libpq.PQconsumeInput(self._handle))
 
     def _take(self, result: int, rows: list[Row] | None) -> ServerError | None:
         status = self._libpq.PQresultStatus(result)
+        if status in (libpq.COMMAND_OK, libpq.TUPLES_OK):
+            self._done += 1
+            self.commits += self._libpq.PQcmdStatus(result) in libpq.KEEPING
         if status == libpq.TUPLES_OK and rows is not None:
             rows[:] = self._rows(result)
-        elif status == libpq.COPY_IN:
-            self._libpq.PQputCopyEnd(self._handle, b"COPY FROM STDIN has nothing to read in a migration")
         elif status == libpq.COPY_OUT:
             self._drop_copy()
         elif status not in (libpq.EMPTY, libpq.COMMAND_OK, libpq.TUPLES_OK, libpq.SINGLE_TUPLE):
@@ -198,6 +244,31 @@ class Connection:
             for row in range(self._libpq.PQntuples(result))
         ]
 
+    def _copy(self, data: bytes | None) -> None:
+        """Send the data of a COPY FROM STDIN, or refuse it. What the server says of it is the next result."""
+        if data is None:
+            self._libpq.PQputCopyEnd(self._handle, b"COPY FROM STDIN has nothing to read in a migration")
+            return
+        # libpq's own wait has no deadline, and holds up Python's signal handlers.
+        self._libpq.PQsetnonblocking(self._handle, 1)
+        try:
+            for start in range(0, len(data), _COPIED_AT_ONCE):
+                chunk = data[start : start + _COPIED_AT_ONCE]
+                if self._libpq.PQputCopyData(self._handle, chunk, len(chunk)) < 0 or not self._flush():
+                    return
+            self._libpq.PQputCopyEnd(self._handle, None)
+            self._flush()
+        finally:
+            self._libpq.PQsetnonblocking(self._handle, 0)
+
+    def _flush(self) -> bool:
+        """Wait until the server has taken what is to be sent. False: connection lost."""
+        while (left := self._libpq.PQflush(self._handle)) > 0:
+            # The server may not read on before its own notices are read.
+            if not self._receive(select.POLLIN | select.POLLOUT):
+                return False
+        return bool(left == 0)
+
     def _drop_copy(self) -> None:
         buffer = c_void_p()
         # Asynchronously: libpq's own wait has no deadline, and holds up Python's signal handlers.
@@ -213,10 +284,9 @@ class Connection:
             return raw.decode(errors="replace") if raw else ""
 
         message = field(libpq.MESSAGE) or self._libpq.PQresultErrorMessage(result).decode(errors="replace").strip()
+        detail, hint, context = map(field, (libpq.DETAIL, libpq.HINT, libpq.CONTEXT))
         position = int(field(libpq.POSITION) or 0)
-        return ServerError(
-            field(libpq.SQLSTATE), message, detail=field(libpq.DETAIL), hint=field(libpq.HINT), position=position
-        )
+        return ServerError(field(libpq.SQLSTATE), message, detail=detail, hint=hint, position=position, context=context)
 
     def _error_message(self) -> str:
         if self._handle is None:

@@ -5,6 +5,8 @@ UNDEFINED_TABLE = "42P01"
 UNDEFINED_COLUMN = "42703"
 INSUFFICIENT_PRIVILEGE = "42501"
 READ_ONLY_TRANSACTION = "25006"
+ACTIVE_TRANSACTION = "25001"
+INVALID_TRANSACTION_END = "2D000"
 
 
 class DatabaseError(Exception):
@@ -14,6 +16,10 @@ class DatabaseError(Exception):
     """The statements of our own that failed; "" for a file's."""
     while_opening = False
     """Whether golang-migrate would have failed before it came to its command."""
+    done = 0
+    """How many of the statements that were sent together were done before this."""
+    commits = 0
+    """How many of those ended a transaction whose work is kept."""
 
 
 class ConnectFailed(DatabaseError):
@@ -27,7 +33,9 @@ class ConnectionLost(DatabaseError):
 class ServerError(DatabaseError):
     """The server refused a statement. The transaction around it is void."""
 
-    def __init__(self, sqlstate: str, message: str, *, detail: str = "", hint: str = "", position: int = 0) -> None:
+    def __init__(
+        self, sqlstate: str, message: str, *, detail: str = "", hint: str = "", position: int = 0, context: str = ""
+    ) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
         self.message = message
@@ -35,6 +43,8 @@ class ServerError(DatabaseError):
         self.hint = hint
         self.position = position
         """The position of the faulty character in the query, from 1; 0 if unknown."""
+        self.context = context
+        """Where in functions and other work it happened, such as the line of a COPY; may have several lines."""
 
 
 class TimedOut(ServerError):

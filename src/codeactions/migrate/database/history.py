@@ -5,7 +5,7 @@ made by "unknown". Migrations do not depend on the history: without the right to
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeactions.migrate.about import TOOL
 from codeactions.migrate.database import sql
@@ -32,8 +32,7 @@ _LONGEST_NAME = 63
 _KNOWN_ENCODINGS = ("LATIN", "ISO_8859_")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One step of the past."""
 
     version: int
@@ -54,8 +53,10 @@ class Entry:
 class History:
     """The history of one connection's version table, in the same schema."""
 
-    def __init__(self, connection: Connection, schema: str, table: str, encoding: str) -> None:
-        """`encoding` is the database's, as PostgreSQL calls it."""
+    def __init__(
+        self, connection: Connection, schema: str, table: str, encoding: str, *, is_wanted: bool = True
+    ) -> None:
+        """`encoding` is the database's, as PostgreSQL calls it. A history that is not wanted is never looked at."""
         self._connection = connection
         short = table.encode()[: _LONGEST_NAME - len(_SUFFIX)].decode(errors="ignore")
         self.name = short + _SUFFIX
@@ -64,13 +65,16 @@ class History:
             self._encoding = "utf-8"
         else:
             self._encoding = encoding if encoding.startswith(_KNOWN_ENCODINGS) else "ascii"
-        self.kept = True
-        """False once the table turns out to be missing with no right to make it, or not writable."""
+        self.is_wanted = is_wanted
+        self.kept = is_wanted
+        """False, too, once the table turns out to be missing with no right to make it, or not writable."""
         self.problem = ""
         """The reason for that, for people."""
 
     def ensure(self) -> None:
         """Make the table if need be and check that it is ours. `problem` is set if no history can be kept."""
+        if not self.kept:
+            return
         name = self._connection.literal(self._quoted)
         try:
             writable = self._connection.execute(sql.check_history(self._quoted, name))

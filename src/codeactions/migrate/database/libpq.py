@@ -19,7 +19,9 @@ from codeactions.migrate.errors import ErrorCode, MigrationError
 _NOTICES = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
 # The kinds of results and the fields of errors; values from libpq-fe.h and postgres_ext.h.
 EMPTY, COMMAND_OK, TUPLES_OK, COPY_OUT, COPY_IN, SINGLE_TUPLE = 0, 1, 2, 3, 4, 9
-SQLSTATE, MESSAGE, DETAIL, HINT, POSITION = (ord(letter) for letter in "CMDHP")
+SQLSTATE, MESSAGE, DETAIL, HINT, POSITION, CONTEXT = (ord(letter) for letter in "CMDHPW")
+# The words for statements after which the work so far is kept.
+KEEPING = (b"COMMIT", b"PREPARE TRANSACTION")
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "PQconnectdbParams": (c_void_p, [POINTER(c_char_p), POINTER(c_char_p), c_int]),
     "PQstatus": (c_int, [c_void_p]),
@@ -28,6 +30,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "PQsocket": (c_int, [c_void_p]),
     "PQbackendPID": (c_int, [c_void_p]),
     "PQtransactionStatus": (c_int, [c_void_p]),
+    "PQparameterStatus": (c_char_p, [c_void_p, c_char_p]),
     "PQsetNoticeProcessor": (c_void_p, [c_void_p, _NOTICES, c_void_p]),
     "PQsendQuery": (c_int, [c_void_p, c_char_p]),
     "PQsetSingleRowMode": (c_int, [c_void_p]),
@@ -35,6 +38,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "PQisBusy": (c_int, [c_void_p]),
     "PQgetResult": (c_void_p, [c_void_p]),
     "PQresultStatus": (c_int, [c_void_p]),
+    "PQcmdStatus": (c_char_p, [c_void_p]),
     "PQresultErrorField": (c_char_p, [c_void_p, c_int]),
     "PQresultErrorMessage": (c_char_p, [c_void_p]),
     "PQntuples": (c_int, [c_void_p]),
@@ -42,6 +46,9 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "PQgetvalue": (c_char_p, [c_void_p, c_int, c_int]),
     "PQgetisnull": (c_int, [c_void_p, c_int, c_int]),
     "PQclear": (None, [c_void_p]),
+    "PQsetnonblocking": (c_int, [c_void_p, c_int]),
+    "PQflush": (c_int, [c_void_p]),
+    "PQputCopyData": (c_int, [c_void_p, c_char_p, c_int]),
     "PQputCopyEnd": (c_int, [c_void_p, c_char_p]),
     "PQgetCopyData": (c_int, [c_void_p, POINTER(c_void_p), c_int]),
     "PQescapeLiteral": (c_void_p, [c_void_p, c_char_p, c_size_t]),

@@ -10,15 +10,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from codeactions.migrate.database import sql
+from codeactions.migrate.database import lock_sql, sql
 from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import QUERY_CANCELED, DatabaseError, ServerError
 from codeactions.migrate.database.libpq import TransactionStatus
 from codeactions.migrate.errors import ErrorCode, MigrationError
-from codeactions.migrate.statements.secrets import masked
 
 _FACTOR = 1486364155
 _PAUSE = 0.1
+LOST = (
+    "the lock was not held to the end: a file gave it back (pg_advisory_unlock_all, DISCARD ALL), or a connection "
+    "pooler gave the session another connection to the server. Another migration may have run meanwhile: look with "
+    "`migrate status`. x-lock-strategy=table in a pgx4:// URL locks by a row, which neither of them loses"
+)
 # The answers to CREATE TABLE IF NOT EXISTS when another session has just made the same table: unique_violation (in a
 # catalogue), duplicate_table, duplicate_object (the table's type).
 _JUST_MADE = ("23505", "42P07", "42710")
@@ -32,8 +36,11 @@ class Lock(Protocol):
     def take(self) -> bool:
         """Try to take the lock, without waiting. Returns whether it is held now."""
 
-    def release(self) -> None:
-        """Give the lock back. A session that is broken or closed has done so, or no longer can."""
+    def release(self) -> str:
+        """Give the lock back. A session that is broken or closed has done so, or no longer can.
+
+        Returns a sentence for people if the lock was lost before; else "".
+        """
 
     def refusal(self, waited: float) -> MigrationError:
         """Return the error for `waited` seconds in vain: `conflict`, naming the holder."""
@@ -56,16 +63,18 @@ class AdvisoryLock:
 
     def take(self) -> bool:
         """See `Lock`."""
-        return self._connection.execute(sql.try_advisory_lock(self.key)) == [("t",)]
+        return self._connection.execute(lock_sql.try_advisory_lock(self.key)) == [("t",)]
 
-    def release(self) -> None:
+    def release(self) -> str:
         """See `Lock`."""
-        _roll_back(self._connection)
-        self._connection.execute(sql.release_advisory_lock(self.key))
+        roll_back(self._connection)
+        return "" if self._connection.execute(lock_sql.release_advisory_lock(self.key)) == [("t",)] else LOST
 
     def refusal(self, waited: float) -> MigrationError:
         """See `Lock`."""
-        rows = self._connection.execute(sql.advisory_lock_holder(self.key))
+        from codeactions.migrate.statements.secrets import masked
+
+        rows = self._connection.execute(lock_sql.advisory_lock_holder(self.key))
         if not rows:
             holder, advice = "a process that has ended meanwhile", "try again"
         else:
@@ -98,21 +107,22 @@ class TableLock:
         """See `Lock`."""
         if not self._exists():
             try:
-                self._connection.execute(sql.create_lock_table(self._quoted))
+                self._connection.execute(lock_sql.create_lock_table(self._quoted))
             except ServerError as error:
                 if error.sqlstate not in _JUST_MADE or not self._exists():
                     raise
                 return False  # another process made it, and is likely to have the lock
-        return bool(self._connection.execute(sql.insert_lock(self._quoted, self.key)))
+        return bool(self._connection.execute(lock_sql.insert_lock(self._quoted, self.key)))
 
-    def release(self) -> None:
+    def release(self) -> str:
         """See `Lock`. After a crash nothing does it."""
-        _roll_back(self._connection)
-        self._connection.execute(f"{sql.BEGIN} {sql.delete_lock(self._quoted, self.key)}; {sql.COMMIT}")
+        roll_back(self._connection)
+        self._connection.execute(f"{sql.BEGIN} {lock_sql.delete_lock(self._quoted, self.key)}; {sql.COMMIT}")
+        return ""
 
     def refusal(self, waited: float) -> MigrationError:
         """See `Lock`. The row does not tell which process wrote it."""
-        way_out = sql.delete_lock(self._quoted, self.key)
+        way_out = lock_sql.delete_lock(self._quoted, self.key)
         return MigrationError(
             ErrorCode.CONFLICT,
             f"another migration is running, or has died: after {waited:g} s its row is still in {self._quoted}; if no "
@@ -123,7 +133,7 @@ class TableLock:
         )
 
     def _exists(self) -> bool:
-        return self._connection.execute(sql.find_table(self._connection.literal(self._quoted))) != [(None,)]
+        return self._connection.execute(lock_sql.find_table(self._connection.literal(self._quoted))) != [(None,)]
 
 
 @contextmanager
@@ -133,11 +143,13 @@ def held(
     *,
     waiting: Callable[[float], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
+    lost: Callable[[str], None] = lambda _: None,
 ) -> Iterator[bool]:
     """Hold the lock for the block. Raises `conflict` after `timeout` seconds of waiting, naming the holder.
 
     `waiting` is called repeatedly with the seconds waited so far. When `stopped` turns true before the block begins,
-    the block gets False and may not count on the lock.
+    the block gets False and may not count on the lock. `lost` is called with a sentence for people if the lock turns
+    out to have been lost during the block.
     """
     begin = time.monotonic()
     while not stopped():
@@ -146,7 +158,8 @@ def held(
                 # It may have turned true while the lock was being taken.
                 yield not stopped()
             finally:
-                _release(lock)
+                if problem := _release(lock):
+                    lost(problem)
             return
         waited = time.monotonic() - begin
         if waited >= timeout:
@@ -156,18 +169,18 @@ def held(
     yield False
 
 
-def _release(lock: Lock) -> None:
+def _release(lock: Lock) -> str:
     for _ in range(_ATTEMPTS):
         try:
-            lock.release()
-            return
+            return lock.release()
         except DatabaseError as error:
             # A broken session has given its advisory lock back; the error to report is the one before this.
             if not (isinstance(error, ServerError) and error.sqlstate == QUERY_CANCELED):
-                return
+                break
+    return ""
 
 
-def _roll_back(connection: Connection) -> None:
+def roll_back(connection: Connection) -> None:
     """End a transaction that a failure has left open: in a failed one, nothing can be given back."""
     if connection.status in (TransactionStatus.IN_TRANSACTION, TransactionStatus.IN_ERROR):
         connection.execute(sql.ROLLBACK)

@@ -16,6 +16,12 @@ def tables(session: Session) -> list[tuple[str, str]]:
     return [(kind, connection.identifier(name)) for kind, name in listed]
 
 
+def kept(session: Session) -> list[tuple[str, str]]:
+    """Return name and extension of the tables that are left, since only DROP EXTENSION can drop them."""
+    schema = session.connection.literal(session.schema)
+    return [(str(name), str(owner)) for name, owner in session.connection.execute(sql.tables_of_extensions(schema))]
+
+
 def everything(session: Session) -> list[tuple[str, str]]:
     """Return kind and quoted name of all objects in the schema that belong to no extension."""
     connection = session.connection

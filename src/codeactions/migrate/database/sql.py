@@ -13,10 +13,34 @@ _HISTORY_ENTRY = (
 
 # --- the session ---
 
-DESCRIBE_SESSION = """
+
+def describe_session(table: str) -> str:
+    """Select what is to be known of a session; `table` is the version table's name, without a schema, as a literal.
+
+    That is: the current schema, the database, whether transactions are read-only, the encoding, the backend's process
+    id, and the other schemas of the search path that have a table of that name.
+    """
+    return f"""
 SELECT current_schema(), current_database(), current_setting('default_transaction_read_only'),
-       current_setting('server_encoding')
+       current_setting('server_encoding'), pg_backend_pid(),
+       (SELECT string_agg(quote_ident(nspname), ', ' ORDER BY array_position(current_schemas(false), nspname))
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE relname = {table} AND relkind IN ('r', 'p') AND nspname = ANY (current_schemas(false))
+          AND nspname <> current_schema())
 """
+
+
+def set_setting(name: str, value: str, *, is_local: bool) -> str:
+    """Change a setting until the end of the session, or only of the transaction; both texts are literals."""
+    # SET would take a list of schemas, which is one literal, for the name of one.
+    return f"SELECT pg_catalog.set_config({name}, {value}, {str(is_local).lower()});"
+
+
+def reset(name: str) -> str:
+    """Return a setting to the value with which the session began; `name` is quoted."""
+    return f"RESET {name};"
+
+
 # READ WRITE: in a session that is read-only by default, the Go tool too can write its row.
 BEGIN = "BEGIN READ WRITE;"
 COMMIT = "COMMIT"
@@ -26,8 +50,8 @@ ROLLBACK = "ROLLBACK"
 COMMIT_WITHOUT_WAITING = "SET LOCAL synchronous_commit = off;COMMIT"
 # A transaction with a number has a commit to wait for, and with it all commits before.
 WAIT_FOR_DISK = "BEGIN READ WRITE; SELECT pg_catalog.txid_current(); COMMIT"
-# In this order: the first also ends what a role was set to, the second returns to the role the session began with.
-RESET_ROLE = "RESET SESSION AUTHORIZATION; RESET ROLE"
+# For the answer alone.
+NOTHING = "SELECT 1"
 # With their schema, because a file may have put anything in the search_path.
 TRANSACTION_NUMBER = "SELECT pg_catalog.txid_current()"
 # Without those of partitioned tables, which may stay invalid for long, and without those under construction.
@@ -73,9 +97,13 @@ def create_version_table(table: str) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table} (version bigint not null primary key, dirty boolean not null)"
 
 
-def begin_and_read_version(table: str) -> str:
-    """Begin a transaction that keeps other writers away, without waiting for them; select the row."""
-    return f"{BEGIN} LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE NOWAIT; {read_version(table)}"
+def begin_and_read_version(table: str, opening: str = "", modes: str = "") -> str:
+    """Begin a transaction that keeps other writers away, without waiting for them; select the row.
+
+    `opening` are statements that come first in it; `modes` further ones, such as "ISOLATION LEVEL SERIALIZABLE".
+    """
+    begin = f"BEGIN {modes}, READ WRITE;" if modes else BEGIN
+    return f"{begin} {opening}LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE NOWAIT; {read_version(table)}"
 
 
 def clear_version(table: str) -> str:
@@ -194,64 +222,30 @@ def set_lock_timeout(seconds: float) -> str:
     return f"SET LOCAL lock_timeout = {round(seconds * 1000)}"
 
 
-# --- the lock ---
-
-
-def try_advisory_lock(key: int) -> str:
-    """Select whether the lock was taken."""
-    return f"SELECT pg_try_advisory_lock({key}::bigint)"
-
-
-def release_advisory_lock(key: int) -> str:
-    """Give the lock back."""
-    return f"SELECT pg_advisory_unlock({key}::bigint)"
-
-
-def advisory_lock_holder(key: int) -> str:
-    """Select pid, application, start, query and state of the session that holds the lock.
-
-    Columns of pg_stat_activity are NULL for a reader without the right to see them; the pid is shown to all.
-    """
-    return f"""
-SELECT l.pid, a.application_name, to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'),
-       left(regexp_replace(a.query, '\\s+', ' ', 'g'), 200), a.state
-FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid::bigint = {key} AND l.objsubid = 1
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
-
-
-def find_table(name: str) -> str:
-    """Select the table's name, or NULL if it does not exist; `name` is the quoted name as a literal."""
-    return f"SELECT to_regclass({name})"
-
-
-def create_lock_table(table: str) -> str:
-    """Make golang-migrate's table of locks."""
-    return f"CREATE TABLE IF NOT EXISTS {table} (lock_id BIGINT NOT NULL PRIMARY KEY)"
-
-
-def insert_lock(table: str, key: int) -> str:
-    """Take the lock if its row is not there; a row comes back if it was taken."""
-    return f"{BEGIN} INSERT INTO {table} VALUES ({key}) ON CONFLICT DO NOTHING RETURNING lock_id; COMMIT"
-
-
-def delete_lock(table: str, key: int) -> str:
-    """Give the lock back."""
-    return f"DELETE FROM {table} WHERE lock_id = {key}"
-
-
 # --- drop ---
 
 
 def schema_tables(schema: str) -> str:
     """Select kind and name of what golang-migrate drops: ordinary and partitioned tables; `schema` is a literal.
 
-    In no order of its own, as with golang-migrate: an attempt that fails half-way has dropped the same ones.
+    The tables of extensions are left out, at which golang-migrate fails: only DROP EXTENSION can drop them. In no order
+    of its own, as with golang-migrate: an attempt that fails half-way has dropped the same ones.
     """
     return f"""
 SELECT 'TABLE', table_name FROM information_schema.tables
 WHERE table_schema = {schema} AND table_type = 'BASE TABLE'
+  AND table_name NOT IN (SELECT name FROM ({tables_of_extensions(schema)}) AS owned)
+"""
+
+
+def tables_of_extensions(schema: str) -> str:
+    """Select name and extension of each table that an extension owns; `schema` is a literal."""
+    return f"""
+SELECT c.relname AS name, e.extname
+FROM pg_depend d JOIN pg_class c ON c.oid = d.objid JOIN pg_extension e ON e.oid = d.refobjid
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+  AND c.relkind IN ('r', 'p') AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = {schema})
+ORDER BY c.relname
 """
 
 

@@ -1,7 +1,7 @@
 """The table whose one row holds the database's version: golang-migrate's `schema_migrations`."""
 
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeactions.migrate.database import sql
 from codeactions.migrate.database.connection import Connection, Row
@@ -15,8 +15,7 @@ _PAUSE = 0.05
 _READING = 1.0
 
 
-@dataclass(frozen=True)
-class RecordedVersion:
+class RecordedVersion(NamedTuple):
     """The content of the version table. No row is (NIL_VERSION, clean)."""
 
     version: int
@@ -33,10 +32,14 @@ class VersionTable:
     At most one row, and never another column: the table is shared with the Go tool.
     """
 
-    def __init__(self, connection: Connection, schema: str, name: str, patience: float) -> None:
-        """`patience`: seconds to wait for another session that has locked the table."""
+    def __init__(self, connection: Connection, schema: str, name: str, patience: float, opening: str = "") -> None:
+        """`patience`: seconds to wait for another session that has locked the table.
+
+        `opening`: statements with which each transaction begins.
+        """
         self._connection = connection
         self._patience = patience
+        self._opening = opening
         self._quoted = connection.identifier(schema, name)
         self._schema, self._name = connection.literal(schema), connection.literal(name)
         self.go_statement = sql.go_truncate(self._quoted)
@@ -66,8 +69,10 @@ class VersionTable:
                 raise
             return RecordedVersion(NIL_VERSION, False)
 
-    def begin(self) -> list[Row]:
+    def begin(self, modes: str = "") -> list[Row]:
         """Begin a transaction that keeps other writers away, and return the table's rows. Readers pass.
+
+        `modes` are further ones of the transaction, such as "ISOLATION LEVEL SERIALIZABLE".
 
         Like the advisory lock, the table's lock is polled for and not waited for in the server. Raises
         `MigrationError` (conflict) if another session keeps the table, or keeps it until the connection is cancelled.
@@ -75,7 +80,7 @@ class VersionTable:
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                return self._connection.execute(sql.begin_and_read_version(self._quoted))
+                return self._connection.execute(sql.begin_and_read_version(self._quoted, self._opening, modes))
             except ServerError as error:
                 if error.sqlstate != LOCK_NOT_AVAILABLE:
                     # Scripts know this statement as the one that fails for want of a right.
@@ -88,13 +93,13 @@ class VersionTable:
                     raise self._in_use("until this was cancelled") from error
             time.sleep(_PAUSE)
 
-    def claim(self, expected: RecordedVersion) -> None:
+    def claim(self, expected: RecordedVersion, modes: str = "") -> None:
         """Begin as `begin` does, and make sure that the version is still the one that was planned for.
 
         The advisory lock's number depends on how the URL spells the database, so two processes may hold "the" lock
         at once. This is where they then meet. Raises `MigrationError` (conflict).
         """
-        found = _recorded(self.begin())
+        found = _recorded(self.begin(modes))
         if found != expected:
             raise MigrationError(
                 ErrorCode.CONFLICT,

@@ -3,8 +3,7 @@
 import os
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 from codeactions.migrate.errors import ErrorCode, MigrationError
 from codeactions.migrate.go_compat.quoting import quoted
@@ -15,28 +14,25 @@ from codeactions.migrate.versions import MAX_VERSION, NIL_VERSION
 _NAME = re.compile(r"([0-9]+)_(.*)\.(down|up)\.(.*)")
 
 
-@dataclass(frozen=True)
-class Script:
+class Script(NamedTuple):
     """One file: one direction of one version."""
 
     title: str
-    file: str | Path
-    """A text in large folders: a path object for each file takes longer than listing the folder."""
-
-    @property
-    def path(self) -> Path:
-        """The file's path."""
-        return Path(self.file)
+    file: str
+    """The file's path: a text, since a path object for each file takes longer than listing the folder."""
 
     @property
     def name(self) -> str:
         """The file's name, for messages."""
-        return printable(self.path.name)
+        return printable(os.path.basename(self.file))
 
     def read(self) -> bytes:
-        """Return the text unchanged, as it goes to the server. Raises `MigrationError` (internal)."""
+        """Return the text as it goes to the server. Raises `MigrationError` (internal)."""
+        from codeactions.migrate.statements.psql import for_server  # with patterns that only a file needs
+
         try:
-            return self.path.read_bytes()
+            with open(self.file, "rb") as file:
+                return for_server(file.read())
         except OSError as error:
             raise MigrationError(
                 ErrorCode.INTERNAL, f"cannot read the migration {self.name}: {error.strerror}"
@@ -47,8 +43,7 @@ class Script:
         return checksum(self.read())
 
 
-@dataclass(frozen=True)
-class Migration:
+class Migration(NamedTuple):
     """The files of one version. A missing half counts as an empty one."""
 
     version: int
@@ -62,8 +57,7 @@ class Migration:
         return script.title if script else ""
 
 
-@dataclass(frozen=True)
-class Migrations:
+class Migrations(NamedTuple):
     """All migrations of a folder, in order of their versions."""
 
     items: tuple[Migration, ...]
@@ -100,7 +94,7 @@ def checksum(text: bytes) -> str:
     return sha256(text).hexdigest()
 
 
-def read_directory(directory: Path, address: str | None = None) -> Migrations:
+def read_directory(directory: str | os.PathLike[str], address: str | None = None) -> Migrations:
     """Return all migrations of `directory`, without its subfolders. Files with other names are passed over.
 
     `address` is the folder's name in errors: the URL, as golang-migrate was given it. Raises `MigrationError` (invalid)
@@ -132,7 +126,7 @@ def read_directory(directory: Path, address: str | None = None) -> Migrations:
     )
 
 
-def _names(directory: Path, in_go: str) -> list[str]:
+def _names(directory: str | os.PathLike[str], in_go: str) -> list[str]:
     try:
         with os.scandir(directory) as entries:
             # A link counts as a file, whatever it points to; a broken one shows when it is read.

@@ -28,9 +28,10 @@ def take_apart(url: str) -> tuple[dict[str, str], str, dict[str, str]]:
         raise _malformed(url, "net/url: invalid control character in URL")
     at, end = _user_part(rest)
     if at > end:
-        encode = "a / ? # or @ in user or password must be percent-encoded"
         in_go = re.fullmatch(HOSTS, rest[:end].rpartition("@")[2]) is None
-        raise _malformed(url, "invalid port after host" if in_go else encode, encode)
+        # In a password of the query, it is its @ that is taken for the end of the user part.
+        advice = _encode("@" if _has_secret(rest[end:at]) else rest[end])
+        raise _malformed(url, "invalid port after host" if in_go else advice, advice)
     hosts, ports = _hosts(url, rest[at + 1 : end], hidden=at < 0)
     user, _, password = rest[: max(at, 0)].partition(":")
     given = {"host": hosts, "port": ports, "user": _decoded(url, user), "password": _decoded(url, password)}
@@ -48,7 +49,7 @@ def masked(url: str) -> str:
         return found[0] + "***"
     head, rest = found[0] + "//", url[found.end() + 2 :]
     at, end = _user_part(rest)
-    if at > end and any(f"{key}=" in unescaped(rest[:at]).lower() for key in SECRETS):
+    if at > end and _has_secret(rest[:at]):
         # The last @ may just as well be one of a password in the query, and what follows it, too.
         return head + "***"
     if at >= 0:
@@ -58,6 +59,17 @@ def masked(url: str) -> str:
         return head + re.split(r"[:\[\]]", rest)[0] + ":***"
     rest, mark, query = rest[at + 1 :].partition("#")[0].partition("?")
     return head + rest + mark + _masked_query(query)
+
+
+def password_doubt(url: str) -> str:
+    """Return what may be wrong with the way in which a URL holds its password; "" if nothing. The URL can be read."""
+    rest, mark, _ = url.partition("://")[2].partition("#")
+    _, end = _user_part(rest)
+    pairs = [pair.partition("=") for pair in rest[end:].partition("?")[2].split("&")]
+    in_query = [value for key, _, value in pairs if unescaped(key) == "password"]
+    if mark:
+        return f"what follows `#` in the URL is not read: {_encode('#')}"
+    return f"a `+` in the query is a blank: {_encode('+')}" if "+" in "".join(in_query) else ""
 
 
 def _masked_query(query: str) -> str:
@@ -130,7 +142,8 @@ def _values(url: str, query: str) -> dict[str, str]:
 def _decoded(url: str, part: str, *, hidden: bool = True) -> str:
     escape = bad_escape(part)
     if escape:
-        raise _malformed(url, "invalid URL escape" + ("" if hidden else f" {quoted(escape)}"))
+        advice = _encode("%") if hidden else ""
+        raise _malformed(url, "invalid URL escape" + ("" if hidden else f" {quoted(escape)}"), advice)
     text = unescaped(part)
     if "\0" in text or not _is_text(text):
         raise _malformed(url, "an escape stands for no character")
@@ -142,6 +155,15 @@ def _is_text(text: str) -> bool:
     return text.encode(errors="ignore").decode() == text
 
 
-def _malformed(url: str, reason: str, people: str = "") -> MigrationError:
+def _has_secret(text: str) -> bool:
+    return any(f"{key}=" in unescaped(text).lower() for key in SECRETS)
+
+
+def _encode(character: str) -> str:
+    return f"a `{character}` in user or password must be percent-encoded: write %{ord(character):02X}"
+
+
+def _malformed(url: str, reason: str, advice: str = "") -> MigrationError:
+    """Return the error. `reason` is in Go's words, and `advice` tells people what to do about it."""
     in_go = f"failed to open database: parse {quoted(masked(url))}: {reason}"
-    return refused(people or reason, go_text=in_go)
+    return refused(advice or reason, go_text=in_go, hint=advice if advice != reason else "")

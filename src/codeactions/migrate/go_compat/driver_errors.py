@@ -76,8 +76,13 @@ def _attempt(found: re.Match[str], driver: Driver, user: str) -> str:
             Driver.PGX4: "tls error (server refused TLS connection)",
             Driver.PGX5: f"{named}: tls error: server refused TLS connection",
         }[driver]
-    why = "i/o timeout" if "timeout expired" in reason else f"connect: {reason[:1].lower()}{reason[1:]}"
+    why = "i/o timeout" if "timeout expired" in reason else f"connect: {_lowered(reason)}"
     return _dial(f"dial {kind} {place}: {why}", driver, named)
+
+
+def _lowered(reason: str) -> str:
+    """Return the reason as Go begins it: in lower case, unless it begins with an abbreviation (SSL, GSSAPI, ERROR)."""
+    return reason if reason[1:2].isupper() else reason[:1].lower() + reason[1:]
 
 
 def _dial(text: str, driver: Driver, place: str) -> str:

@@ -2,18 +2,18 @@
 
 import os
 import re
-from pathlib import Path
 
 from codeactions.migrate.errors import ErrorCode, MigrationError
 from codeactions.migrate.go_compat.quoting import CONTROL, SCHEME, bad_escape, cut, quoted, unescaped
 
-_PASSWORD = re.compile(r"^([^:]*:(?://)?[^:@]*:).*@", re.DOTALL)
-_USER_PART = re.compile(r"[A-Za-z0-9._:~!$&'()*+,;=%@-]*")
+# Compiled by `re` at their first use: most addresses are plain paths.
+_ADDRESS = r"(?s)^([^:]*:(?://)?[^:@]*:).*@"
+_USER_PART = r"[A-Za-z0-9._:~!$&'()*+,;=%@-]*"
 # In a host, Go takes escapes for nothing but % itself and what is not ASCII.
-_BAD_IN_HOST = re.compile(r"%(?!25|[89a-fA-F][0-9a-fA-F]).{0,2}|[ \\^`{|}]", re.DOTALL)
+_BAD_IN_HOST = r"(?s)%(?!25|[89a-fA-F][0-9a-fA-F]).{0,2}|[ \\^`{|}]"
 
 
-def from_path(path: str) -> tuple[str, Path]:
+def from_path(path: str) -> tuple[str, str]:
     """Return the address, as golang-migrate calls it in errors, and the folder that `-path` stands for.
 
     A path is a path here. golang-migrate reads it as a URL, so that `c%20d` opens `c d` and `m#x` opens `m`; that is
@@ -22,12 +22,12 @@ def from_path(path: str) -> tuple[str, Path]:
     """
     address = f"file://{path}"
     if os.path.exists(path):
-        return address, Path(path)
+        return address, path
     folder = _folder(_read(address))
-    return address, folder if os.path.isdir(folder) else Path(path)
+    return address, folder if os.path.isdir(folder) else path
 
 
-def from_url(url: str) -> tuple[str, Path]:
+def from_url(url: str) -> tuple[str, str]:
     """Return the same for `-source`. Raises `MigrationError` (invalid) if it is no URL, or not one of files."""
     if url.find(":") < 1:
         reason = "no scheme" if url else "URL cannot be empty"
@@ -39,7 +39,7 @@ def from_url(url: str) -> tuple[str, Path]:
     found = SCHEME.match(url)
     if found and found[1].lower() != "file":
         # Addresses of other sources may hold passwords and tokens.
-        shown = _PASSWORD.sub(r"\1***@", url)
+        shown = re.sub(_ADDRESS, r"\1***@", url)
         raise _refused(shown, f"source driver: unknown driver '{found[1].lower()}' (forgotten import?)")
     return url, _folder(_read(url))
 
@@ -71,11 +71,11 @@ def _read(url: str) -> str:
     return rest if opaque else unescaped(host) + unescaped(path)
 
 
-def _folder(path: str) -> Path:
+def _folder(path: str) -> str:
     try:
-        return Path(path if path.startswith("/") else os.path.abspath(path))
+        return path if path.startswith("/") else os.path.abspath(path)
     except OSError:  # the current folder is gone, which shows when this one is read
-        return Path(path)
+        return path or "."
 
 
 def _host_problem(host: str) -> str | None:
@@ -87,14 +87,14 @@ def _host_problem(host: str) -> str | None:
         port = host[host.rfind("]") + 1 :]
     if not re.fullmatch(r"(:[0-9]*)?", port):
         return f"invalid port {quoted(port)} after host"
-    match = _BAD_IN_HOST.search(host)
+    match = re.search(_BAD_IN_HOST, host)
     if match and match[0].startswith("%"):
         return f"invalid URL escape {quoted(cut(match[0]))}"
     return f"invalid character {quoted(match[0])} in host name" if match else None
 
 
 def _user_problem(user: str) -> str | None:
-    if not _USER_PART.fullmatch(user):
+    if not re.fullmatch(_USER_PART, user):
         return "net/url: invalid userinfo"
     name, _, password = user.partition(":")
     return _escape_problem(name) or _escape_problem(password)

@@ -3,8 +3,8 @@
 import re
 from typing import Literal
 
-from codeactions.migrate.errors import ErrorCode, MigrationError
-from codeactions.migrate.go_compat.booleans import FALSE, TRUE
+from codeactions.migrate.errors import ErrorCode, MigrationError, sentence
+from codeactions.migrate.go_compat.booleans import FALSE, TRUE, is_on
 from codeactions.migrate.go_compat.quoting import quoted
 
 DEFAULT_TABLE = "schema_migrations"
@@ -35,7 +35,7 @@ KEYWORDS = _words(
 SECRETS = _words("password sslpassword sslkey oauth_client_secret scram_client_key scram_server_key")
 OPTIONS = _words(
     "x-migrations-table x-migrations-table-quoted x-statement-timeout x-multi-statement x-multi-statement-max-size "
-    "x-lock-strategy x-lock-table"
+    "x-lock-strategy x-lock-table x-history"
 )
 # Known to Go's drivers only, and without meaning for a client that sends simple queries.
 OF_PGX = _words(
@@ -108,16 +108,23 @@ def lock(options: dict[str, str]) -> tuple[Strategy, str]:
     return ("table" if strategy == "table" else "advisory"), options.get("x-lock-table") or DEFAULT_LOCK_TABLE
 
 
-def refused(reason: str, *, go_text: str = "") -> MigrationError:
+def history(options: dict[str, str]) -> bool:
+    """Return `x-history`, which golang-migrate does not know. Raises `MigrationError` (invalid)."""
+    return is_on(options.get("x-history") or "on", "x-history")
+
+
+def refused(reason: str, *, go_text: str = "", hint: str = "") -> MigrationError:
     """Return the error for a URL that makes no sense.
 
-    `go_text` has golang-migrate's words, if they are not the usual ones. The caller keeps passwords, and pieces of
-    them, out of both texts.
+    `go_text` has golang-migrate's words, if they are not the usual ones; `hint` what to do, if they do not say it. The
+    caller keeps passwords, and pieces of them, out of all texts.
     """
     return MigrationError(
         ErrorCode.INVALID,
         f"the database URL: {' '.join(reason.split())}; see DATABASE_URL",
         go_text=go_text or f"failed to open database: {reason}",
+        hint=sentence(hint) if hint else "",
+        urgent=bool(hint),
     )
 
 

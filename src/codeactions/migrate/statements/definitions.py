@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from codeactions.migrate.statements.split import pieces, tokens
+from codeactions.migrate.statements.split import pieces, words
 
 # The words that begin an item of CREATE TABLE, or follow ADD and DROP, where no column is meant.
 _NO_COLUMN = {"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "EXCLUDE", "LIKE"}
@@ -50,13 +50,13 @@ class Definitions:
         """Follow the statements of a file, and return the names of the tables that it alters."""
         altered: set[str] = set()
         for piece in pieces(text):
-            words = _Words(tokens(piece))
-            if words.take("ALTER", "TABLE"):
-                altered.add(self._alter_table(words))
-            elif words.take("CREATE"):
-                self._create(words)
-            elif words.take("DROP"):
-                self._drop(words)
+            statement = _Words(words(piece))
+            if statement.take("ALTER", "TABLE"):
+                altered.add(self._alter_table(statement))
+            elif statement.take("CREATE"):
+                self._create(statement)
+            elif statement.take("DROP"):
+                self._drop(statement)
         return altered
 
     def _create(self, words: "_Words") -> None:

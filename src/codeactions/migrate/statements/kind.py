@@ -1,16 +1,19 @@
 """The statements of a migration file that cannot be in one transaction with the file's version.
 
-Only statements that the server refuses in every transaction block, or that end the block, are listed here. A form
-that is refused only at times is not (DROP SUBSCRIPTION with a slot, CLUSTER or REINDEX of a partitioned table, CALL
-and DO with a COMMIT inside, SET TRANSACTION after another statement): there the server's answer counts.
+Only statements that the server refuses in every transaction block, or that end the block, are listed here. For forms
+that are refused only at times (DROP SUBSCRIPTION with a slot, CLUSTER or REINDEX of a partitioned table, CALL and DO
+with a COMMIT inside) see `database/refusals.py`, and `own_transaction.py` for a BEGIN and COMMIT around the whole file.
 """
 
 import re
 
 # Nearly all files have none of these words, and are not examined any further.
 _HINT = re.compile(
-    rb"\b(?:ABORT|BEGIN|C(?:LUSTER|OMMIT|ONCURRENTLY)|D(?:ATABASE|ISCARD)|END|PREPARED?|R(?:EINDEX|OLLBACK)"
-    rb"|S(?:TART|UBSCRIPTION|YSTEM)|TABLESPACE|VACUUM)\b"
+    # In a string a word may follow an escape.
+    rb"(?:\b|\\[BFNRT])(?:ABORT|BEGIN|C(?:ALL|LUSTER|OMMIT|ONCURRENTLY)|D(?:ATABASE|ISCARD)|END|PREPARED?"
+    rb"|R(?:EINDEX|OLLBACK)|S(?:TART|UBSCRIPTION|YSTEM)|T(?:ABLESPACE|RANSACTION(?:_ISOLATION|_DEFERRABLE)?)|VACUUM)\b"
+    # Functions of languages other than SQL.
+    rb"|_(?:COMMIT|ROLLBACK)\b"
 )
 # Words that end a transaction, wherever they stand.
 _ENDING = re.compile(rb"\b(?:ABORT|COMMIT|END|PREPARE|ROLLBACK)\b")
@@ -72,8 +75,27 @@ _OUTSIDE: dict[str, tuple[tuple[str, str], ...]] = {
         ("REINDEX SCHEMA", f"REINDEX {_OPTIONS}SCHEMA"),
         ("REINDEX SYSTEM", f"REINDEX {_OPTIONS}SYSTEM"),
     ),
+    # They have to come before every query, and ours come before the file's.
+    "SET": (
+        ("SET TRANSACTION SNAPSHOT", "SET (?:LOCAL |SESSION )?TRANSACTION SNAPSHOT"),
+        ("SET transaction_isolation", "SET (?:LOCAL |SESSION )?TRANSACTION_ISOLATION"),
+        ("SET transaction_deferrable", "SET (?:LOCAL |SESSION )?TRANSACTION_DEFERRABLE"),
+    ),
     "VACUUM": (("VACUUM", "VACUUM"),),
 }
+# What is refused only if the object whose name follows is of a kind: what to say of it, and a pattern for what stands
+# before the name.
+WITH_SLOT = ("DROP SUBSCRIPTION with a slot", r"DROP SUBSCRIPTION (?:IF EXISTS )?")
+PARTITIONED = (
+    ("REINDEX of a partitioned table", rf"REINDEX {_OPTIONS}(?:INDEX|TABLE) "),
+    # The second form is the old one, of an index on a table.
+    ("CLUSTER of a partitioned table", rf"CLUSTER (?:VERBOSE )?{_OPTIONS}(?:\S+ (?:\. \S+ )*ON )?"),
+)
+
+
+def is_plain(text: bytes) -> bool:
+    """Return whether the file has none of the words that all statements listed in this package have. Most have none."""
+    return _HINT.search(text.upper()) is None
 
 
 def outside_transaction(text: bytes) -> str | None:
@@ -82,7 +104,7 @@ def outside_transaction(text: bytes) -> str | None:
     For instance "CREATE INDEX CONCURRENTLY" or "COMMIT"; None if there is no such statement, as far as the words tell.
     Strings, comments and function bodies do not count. Never raises.
     """
-    if _HINT.search(text.upper()) is None:
+    if is_plain(text):
         return None
     # Not imported before it is needed: its patterns take longer to compile than most files take to run.
     from codeactions.migrate.statements import split

@@ -5,6 +5,9 @@ expression that never backtracks, so the time is linear in the size of the file,
 """
 
 import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
 
 _NAME_START = rb"[A-Za-z_\x80-\xff]"
 _NO_NAME = rb"(?![A-Za-z0-9_$\x80-\xff])"
@@ -51,6 +54,15 @@ _BLANK = re.compile(
 )
 
 
+class Token(NamedTuple):
+    """One token, by its place in the text."""
+
+    kind: str
+    """`plain` (a word, a number or a sign), `name` (quoted), `string`, or `dollar` (a string in dollar quotes)."""
+    start: int
+    end: int
+
+
 def pieces(text: bytes) -> list[bytes]:
     """Cut the file after each `;` that ends a statement. Joined again the pieces are exactly `text`.
 
@@ -58,15 +70,20 @@ def pieces(text: bytes) -> list[bytes]:
     not empty. Blank pieces are in the list as well: see `is_blank`. Never raises: `text` need not be valid SQL or
     UTF-8, and with an open string, comment or parenthesis the rest is one piece.
     """
-    found: list[bytes] = []
-    start = here = parens = blocks = 0
+    return [text[start:end] for start, end in spans(text)]
+
+
+def spans(text: bytes, start: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield where each of `pieces` begins and ends, from `start` on. What is not asked for is not looked at."""
+    here = start
+    parens = blocks = 0
     # Looked up at the first BEGIN ATOMIC: only functions and procedures have bodies with statements in them.
     routine: bool | None = None
     while step := _NEXT.match(text, here):
         token, here = step[1], step.end()
         if token == b";":
             if parens == blocks == 0:
-                found.append(text[start:here])
+                yield start, here
                 start, routine = here, None
         elif token[:1] == b"(":
             parens += len(token)
@@ -80,8 +97,7 @@ def pieces(text: bytes) -> list[bytes]:
                 routine = _ROUTINE.match(heading(text[start:here], 4)) is not None
             blocks = _depth(blocks, word, routine is True)
     if start < len(text):
-        found.append(text[start:])
-    return found
+        yield start, len(text)
 
 
 def is_blank(piece: bytes) -> bool:
@@ -95,40 +111,39 @@ def heading(piece: bytes, limit: int) -> str:
     Comments are left out. Quoted text is replaced: a string by `''`, a quoted name by `""`. Only a quoted boolean
     stays, without its quotes, because the value of an option may be written that way.
     """
-    tokens: list[bytes] = []
-    here = 0
-    while len(tokens) < limit and (step := _TOKEN.match(piece, here)):
-        kind, token, here = step.lastgroup, step[0], step.end()
-        if kind == "plain":
-            tokens.append(token.upper())
-        elif kind == "name":
-            tokens.append(b'""')
-        elif kind == "string":
-            tokens.append(token[1:-1].upper() if _BOOLEAN.fullmatch(token) else b"''")
-        elif kind is not None:
-            here = _end(piece, token, here)
-            if kind == "dollar":
-                tokens.append(b"''")
-    return b" ".join(tokens).decode("latin-1")
+    found: list[bytes] = []
+    for token in islice(tokens(piece), limit):
+        text = piece[token.start : token.end]
+        if token.kind == "plain":
+            found.append(text.upper())
+        elif token.kind == "name":
+            found.append(b'""')
+        else:
+            found.append(text[1:-1].upper() if _BOOLEAN.fullmatch(text) else b"''")
+    return b" ".join(found).decode("latin-1")
 
 
-def tokens(piece: bytes) -> list[str]:
-    """Return the tokens of a statement: words as they are written, names without their quotes, `''` for a string.
-
-    Blanks and comments are left out.
-    """
-    found: list[str] = []
+def tokens(piece: bytes) -> Iterator[Token]:
+    """Cut a statement, or any SQL, into tokens. Blanks and comments are left out."""
     here = 0
     while step := _TOKEN.match(piece, here):
-        kind, token, here = step.lastgroup, step[0], step.end()
+        kind, here = step.lastgroup, step.end()
         if kind in ("comment", "dollar"):
-            here = _end(piece, token, here)
-        if kind == "name":
-            token = token[1:-1].replace(b'""', b'"')
-        elif kind in ("dollar", "string"):
-            token = b"''"
-        if kind not in (None, "comment"):
-            found.append(token.decode(errors="replace"))
+            here = _end(piece, step[0], here)
+        if kind is not None and kind != "comment":
+            yield Token(kind, step.start(), here)
+
+
+def words(piece: bytes) -> list[str]:
+    """Return the tokens of a statement: words as they are written, names without their quotes, `''` for a string."""
+    found = []
+    for token in tokens(piece):
+        text = piece[token.start : token.end]
+        if token.kind == "name":
+            text = text[1:-1].replace(b'""', b'"')
+        elif token.kind != "plain":
+            text = b"''"
+        found.append(text.decode(errors="replace"))
     return found
 
 

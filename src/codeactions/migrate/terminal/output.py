@@ -1,12 +1,11 @@
 """The command's output: golang-migrate's lines on standard error, or JSON on standard output."""
 
-import json
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from codeactions.migrate.errors import MigrationError
+from codeactions.migrate.errors import MigrationError, renamed
 from codeactions.migrate.terminal.streams import Streams
 
 
@@ -31,7 +30,7 @@ class Output:
     def line(self, text: str, event: str, **fields: Any) -> None:
         """Print `text`, or as JSON the event with its fields (JSON values)."""
         if self.as_json:
-            self._print(json.dumps({"event": event, **fields}), to_stdout=True)
+            self._print(_as_json({"event": event, **fields}), to_stdout=True)
         else:
             self._say(text)
 
@@ -47,7 +46,7 @@ class Output:
 
     def result(self, text: str, document: Mapping[str, Any]) -> None:
         """Print the result of a command that golang-migrate does not have, on standard output."""
-        self._print(json.dumps(document) if self.as_json else text, to_stdout=True)
+        self._print(_as_json(document) if self.as_json else text, to_stdout=True)
 
     def help(self, text: str) -> None:
         """Print an answer to the command line itself, unchanged, on standard error."""
@@ -72,5 +71,11 @@ class Output:
         self._print(stamp + text)
 
     def _print(self, text: str, *, to_stdout: bool = False) -> None:
-        text = text.replace("`migrate ", f"`{self._program} ")
+        text = renamed(text, self._program)
         self._streams.put(text if text.endswith("\n") else text + "\n", to_stdout=to_stdout)
+
+
+def _as_json(document: Mapping[str, Any]) -> str:
+    from json import dumps  # which text output has no use for
+
+    return dumps(document)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from codeactions.migrate.apply import Progress
 from codeactions.migrate.go_compat.duration import duration_text
@@ -16,9 +16,11 @@ _DONE = {"u": "applied", "d": "undone"}
 class Report(Progress):
     """Prints a run as golang-migrate does. Nothing is read ahead; `prefetch` only shapes the verbose lines."""
 
-    def __init__(self, output: Output, prefetch: int) -> None:
+    def __init__(self, output: Output, prefetch: int, ended: Callable[[Step], None] = lambda _: None) -> None:
+        """`ended` is called with each step behind its line."""
         self._output = output
         self._prefetch = prefetch
+        self._ended = ended
         self._coming: list[Step] = []
         self.done = 0
         """How many steps are finished."""
@@ -44,16 +46,16 @@ class Report(Progress):
         self.done += 1
         if self._output.verbose:
             self._output.detail(f"Finished {step} (read {duration_text(read)}, ran {duration_text(run)})")
-            if not self._output.as_json:
-                return
-        self._output.line(
-            f"{step} ({duration_text(read + run)})",
-            _DONE[step.direction],
-            version=step.version,
-            title=step.script.title if step.script else None,
-            recorded=None if step.target < 0 else step.target,
-            duration_ms=round((read + run) / 1e6, 3),
-        )
+        if self._output.as_json or not self._output.verbose:
+            self._output.line(
+                f"{step} ({duration_text(read + run)})",
+                _DONE[step.direction],
+                version=step.version,
+                title=step.script.title if step.script else None,
+                recorded=None if step.target < 0 else step.target,
+                duration_ms=round((read + run) / 1e6, 3),
+            )
+        self._ended(step)
 
     def stop(self) -> None:
         """End the clock, also after a failure."""
