@@ -39,6 +39,7 @@ SQL_IN_PYTHON = {
     # All of the package's own statements: the names of tables are the user's, so nearly all are built.
     "migrate/database/sql.py",
     "migrate/database/file_sql.py",
+    "migrate/database/lock_sql.py",
     # Patterns of statements to look for.
     "migrate/statements/kind.py",
     "migrate/statements/split.py",

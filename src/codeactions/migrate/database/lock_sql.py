@@ -1,5 +1,7 @@
 """The SQL of the locks: the advisory lock that golang-migrate takes as well, and the table with a row for a lock."""
 
+from codeactions.migrate.database.sql import BEGIN
+
 
 def try_advisory_lock(key: int) -> str:
     """Select whether the lock was taken."""
