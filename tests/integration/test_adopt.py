@@ -3,13 +3,14 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from backups import COMMAND, Codeactions, clean_environment, rows, schema, the_line
 from gotool import SERVICE_TABLES
 from harness import wait_until
-from integration.test_foreign import FOREIGN, INDEXES, LATEST, SECRETS, version
+from integration.test_foreign import FOREIGN, INDEXES, LATEST, SECRETS, VERSIONS, version
 from migrations import Connection
 from migrations import rows as versions
 from terminals import WITH_TERMINAL, Terminal
@@ -27,25 +28,32 @@ INSERT INTO coderuns (id, code_id, status) VALUES (gen_random_uuid(), '6a1d8f0e-
 """
 
 
+def content(database: Connection, table: str) -> list[dict[str, Any]]:
+    """Every row of a table. Later migrations may add columns to it."""
+    return [row for (row,) in database.execute(f"SELECT to_jsonb(t) FROM {table} AS t ORDER BY id".encode())]
+
+
 @pytest.mark.parametrize("name", [name for name in FOREIGN if name not in CANNOT])
 def test_it_becomes_ours_and_keeps_its_rows(
     url: str, database: Connection, codeactions: Codeactions, name: str
 ) -> None:
     database.execute((FOREIGN[name][0] + ";" + ROWS).encode())
-    before = rows(url)
+    tables = [*FIVE, "secrets"] if "secrets" in FOREIGN[name][0] else FIVE
+    before = {table: content(database, table) for table in tables}
     done = codeactions("adopt", DATABASE_URL=url)
     assert done.returncode == 0, done.stderr
     assert f"the database is at version {LATEST}" in done.stderr
+    for table, there in before.items():
+        kept = [{name: row[name] for name in old} for old, row in zip(there, content(database, table), strict=True)]
+        assert kept == there, table
     after = rows(url)
-    for table in {*FIVE, "secrets"} & set(before):
-        assert after[table] == before[table], table
     assert versions(database) == [(LATEST, False)]
     assert inspect(url).state is DatabaseState.CURRENT
     assert upgrade(url) == LATEST
     assert codeactions("project", "list", DATABASE_URL=url).returncode == 0
     status = codeactions("migrate", "status", "-check", DATABASE_URL=url)
     assert status.returncode == 0, status.stdout
-    assert f"({LATEST} applied)" in status.stdout
+    assert f"({len(VERSIONS)} applied)" in status.stdout
     again = codeactions("adopt", DATABASE_URL=url)
     assert (again.returncode, again.stderr) == (
         0,
@@ -78,7 +86,7 @@ def test_the_history_has_the_takeover_what_was_there_and_what_was_added(
     assert found == [
         (6, "force", LATEST, True, "codeactions", True),
         *((number, "up", LATEST, True, "unknown", False) for number in range(1, 6)),
-        *((number, "up", LATEST, True, "codeactions", False) for number in range(6, LATEST + 1)),
+        *((number, "up", LATEST, True, "codeactions", False) for number in VERSIONS if number >= 6),
     ]
 
 

@@ -11,7 +11,8 @@ from migrations import Connection, relations, rows
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.node.migrations import DatabaseState, inspect, upgrade
 
-LATEST = max(int(path.name[:6]) for path in (Path(__file__).parents[2] / "migrations").glob("*.up.sql"))
+VERSIONS = sorted(int(path.name[:6]) for path in (Path(__file__).parents[2] / "migrations").glob("*.up.sql"))
+LATEST = VERSIONS[-1]
 # The Go service's own migration 6, in each of its forms: a table, and two indexes.
 SECRETS = """
 CREATE TABLE secrets (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name varchar(255) NOT NULL, value text NOT NULL,
