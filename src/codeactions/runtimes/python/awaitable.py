@@ -12,6 +12,8 @@ import types
 from _contextvars import copy_context
 from collections.abc import Callable, Coroutine
 
+from codeactions.runtimes.python.when_imported import WhenImported
+
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
@@ -55,7 +57,7 @@ class _Begun(Coroutine["Any", "Any", "Any"]):
         self._coroutine = coroutine
         self._context = copy_context()  # what is set in it before the loop is there has to stay set
         self._thread = _thread.get_ident()
-        self._watch = _Watch(self._start_loop)
+        self._imports = WhenImported(_NEED_LOOP, lambda _: self._start_loop())
         self._runner: Any = None
         self._task: Any = None
         self._first: Callable[[], Any] | None = None
@@ -63,7 +65,7 @@ class _Begun(Coroutine["Any", "Any", "Any"]):
     def finish(self) -> Any:
         """Run it to its end and return its result."""
         hooks = sys.get_asyncgen_hooks()
-        sys.meta_path.insert(0, self._watch)
+        self._imports.watch()
         # The loop closes generators at its end, so it has to know of each.
         sys.set_asyncgen_hooks(self._on_generator, lambda generator: self._loop._asyncgen_finalizer_hook(generator))
         try:
@@ -79,7 +81,7 @@ class _Begun(Coroutine["Any", "Any", "Any"]):
             self._first = lambda: _raise(raised)
         finally:
             sys.set_asyncgen_hooks(*hooks)
-            self._watch.stop()
+            self._imports.stop()
         return self._go_on()
 
     @property
@@ -88,7 +90,7 @@ class _Begun(Coroutine["Any", "Any", "Any"]):
 
     def _start_loop(self) -> None:
         """Make a loop and a task of this coroutine, and let both look as if they were running."""
-        self._watch.stop()
+        self._imports.stop()
         if self._runner is not None or _thread.get_ident() != self._thread:
             return
         import asyncio
@@ -127,35 +129,6 @@ class _Begun(Coroutine["Any", "Any", "Any"]):
 
     def __await__(self) -> Any:
         raise TypeError("only a loop's task takes this")
-
-
-class _Watch:
-    """A finder of modules that finds none, but sees to it that an import that needs a loop starts one."""
-
-    def __init__(self, imported: Callable[[], None]) -> None:
-        self._imported = imported
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """Return what the other finders find; once it is imported, `imported` is called."""
-        if name not in _NEED_LOOP:
-            return None
-        others = [finder for finder in sys.meta_path if finder is not self]
-        spec = next((found for finder in others if (found := finder.find_spec(name, path, target))), None)
-        if spec is None or spec.loader is None:
-            return spec
-        execute = spec.loader.exec_module
-
-        def exec_module(module: types.ModuleType) -> None:
-            execute(module)
-            self._imported()
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
-
-    def stop(self) -> None:
-        """Look no more."""
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
 
 
 def _raise(error: BaseException) -> Any:

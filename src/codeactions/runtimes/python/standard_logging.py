@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import sys
 import warnings  # the interpreter itself warns as well
-from importlib.machinery import PathFinder
 
 from codeactions.runtimes.python.output import Output, Printed
+from codeactions.runtimes.python.when_imported import WhenImported
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType
     from typing import Any
 
 _ERROR, _WARNING, _INFO = 40, 30, 20  # as in logging; levels between them count as the next lower one
@@ -29,34 +26,7 @@ def install(output: Output) -> None:
     if "logging" in sys.modules:
         _lead_logging(sys.modules["logging"], output)
     else:
-        # Before the finder of files, which finds it.
-        sys.meta_path.insert(-1, _Once("logging", lambda module: _lead_logging(module, output)))
-
-
-class _Once:
-    """Has a module changed by `change` as soon as it is loaded, the first time that it is imported."""
-
-    def __init__(self, name: str, change: Callable[[Any], None]) -> None:
-        self._name = name
-        self._change = change
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Find the module as usual. Any other is left to the other finders."""
-        if name != self._name:
-            return None
-        sys.meta_path.remove(self)
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-
-            def load_and_change(module: ModuleType) -> None:
-                load(module)
-                self._change(module)
-
-            spec.loader.exec_module = load_and_change  # type: ignore[method-assign]
-        return spec
+        WhenImported(("logging",), lambda module: _lead_logging(module, output)).watch()
 
 
 def _lead_logging(logging: Any, output: Output) -> None:
