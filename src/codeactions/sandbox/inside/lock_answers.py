@@ -88,7 +88,7 @@ class _Questions:
 
     def __init__(self, listener: int) -> None:
         self._listener = listener
-        self._waiting: dict[int, list[_Question]] = {}  # device of a run's /tmp → questions, while a thread answers them
+        self._waiting: dict[int, list[_Question]] = {}  # device of a run's /tmp → questions; none without a thread
         self._lock = _thread.allocate_lock()
 
     def take(self) -> None:
