@@ -44,6 +44,28 @@ ENDS = {
             """,
         go="_, err := net.Dial(`udp`, `192.0.2.1:53`)\nreturn nil, err",
     ),
+    "a socket of the web": run(
+        python="import http.client\nhttp.client.HTTPConnection('192.0.2.1').request('GET', '/')",
+        javascript="""
+            const socket = new WebSocket("wss://192.0.2.1/x");
+            await new Promise((resolve, reject) => { socket.onopen = resolve; socket.onerror = reject; });
+            """,
+        go="_, err := http.Head(`https://192.0.2.1`)\nreturn nil, err",
+    ),
+    "the text of an error": run(
+        python="import urllib.request\ntry: urllib.request.urlopen('http://192.0.2.1/')\n"
+        "except OSError as error: raise RuntimeError(str(error))",
+        javascript="""
+            const socket = new WebSocket("ws://example.com/x");
+            await new Promise((resolve, reject) => { socket.onerror = (event) => reject(new Error(event.message)); });
+            """,
+        go="_, err := http.Get(`https://192.0.2.1`)\npanic(err.Error())",
+    ),
+    "the text of a failed look-up": run(
+        python="import socket\ntry: socket.gethostbyname('example.com')\nexcept OSError as error: raise ValueError(f'{error}')",
+        javascript='await fetch("https://example.com").catch((error) => { throw new Error(error.message); });',
+        go="_, err := http.Get(`https://example.com`)\nreturn nil, fmt.Errorf(`no answer: %v`, err)",
+    ),
     "a client of its own loop": run(
         python="import asyncio\nasyncio.run(asyncio.open_connection('example.com', 80))",
         javascript='await Promise.all([fetch("https://example.com")]);',

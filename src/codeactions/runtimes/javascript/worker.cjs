@@ -14,6 +14,7 @@ const MODULE = process.pid === 1 ? "/tmp/action.js" : `/tmp/action-${crypto.rand
 const NO_NETWORK = "runs have no network";
 const NO_WAY = new Set(["EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "ENOTFOUND"]);
 const ELSEWHERE = /(?<![\d.])(?!127\.|0\.)\d+\.\d+\.\d+\.\d+/; // node:net is refused where others find no way
+const SOCKET_ELSEWHERE = /^WebSocket connection to 'wss?:\/\/(?!localhost|127\.|0\.|\[).*' failed: Failed to connect/;
 const { readSync } = fs;
 const output = new Output(FRAMES_DESCRIPTOR);
 
@@ -91,10 +92,11 @@ function describe(thrown, causesLeft = 8) {
 
 /** Adds to an error of the network why it is one, and returns it: runs have no network. */
 function explained(thrown) {
+  if (thrown instanceof ErrorEvent && thrown.error instanceof Error) thrown = thrown.error; // `socket.onerror = reject`
   if (process.pid !== 1) return thrown; // without walls, runs have the host's
   try {
     const { code, message, path = "" } = thrown;
-    const isAway = NO_WAY.has(code) || (code === "ECONNREFUSED" && ELSEWHERE.test(`${message} ${path}`));
+    const isAway = NO_WAY.has(code) || (code === "ECONNREFUSED" && ELSEWHERE.test(`${message} ${path}`)) || SOCKET_ELSEWHERE.test(message);
     if (isAway && !message.includes(NO_NETWORK)) thrown.message = `${message}; ${NO_NETWORK}`;
   } catch {} // null, or an error with a mind of its own
   return thrown;

@@ -105,7 +105,8 @@ func Serve[Run Action](run Run) {
 	}
 	defer func() {
 		if raised := recover(); raised != nil {
-			out.failure("exception", fmt.Sprintf("panic: %v", raised)+note(raised), trace(debug.Stack()))
+			message := fmt.Sprintf("panic: %v", raised)
+			out.failure("exception", message+note(raised, message), trace(debug.Stack()))
 		}
 		// runtime.Goexit, of the goroutine that Run is in.
 		out.failure("exception", "Run ended its goroutine without returning", "")
@@ -144,7 +145,7 @@ func call(run any, engine *Engine) (any, error) {
 
 func describe(err error) string {
 	if message := err.Error(); message != "" {
-		return message + note(err)
+		return message + note(err, message)
 	}
 	return fmt.Sprintf("%T", err)
 }
