@@ -1,4 +1,4 @@
-"""Which lock on a file is in the way of another process: what fcntl F_GETLK would tell that process."""
+"""Finds the lock on a file that is in the way of another process: what fcntl F_GETLK would tell that process."""
 
 from __future__ import annotations
 
