@@ -40,7 +40,7 @@ def test_the_rows_and_the_version_are_one_transaction(migrate: Migrate, text: st
 
 @pytest.mark.parametrize("options", ["", MULTI])
 def test_a_bad_row_in_a_transaction_of_the_file_leaves_nothing(migrate: Migrate, options: str) -> None:
-    migrate.write(_1=TABLE, _2=f"BEGIN;\nCREATE TABLE a ();\nCOPY found FROM stdin;\n1\tx\nzz\ty\n\\.\nCOMMIT;\n")
+    migrate.write(_1=TABLE, _2="BEGIN;\nCREATE TABLE a ();\nCOPY found FROM stdin;\n1\tx\nzz\ty\n\\.\nCOMMIT;\n")
     ran = migrate("up", options=options)
     assert ran.code == 1
     assert 'invalid input syntax for type integer: "zz"' in ran.err

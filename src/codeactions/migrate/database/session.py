@@ -8,11 +8,12 @@ from typing import NamedTuple
 from codeactions.migrate.database import file_sql, lock, sql
 from codeactions.migrate.database.address import Address, parse
 from codeactions.migrate.database.connect import connect
-from codeactions.migrate.database.connection import Connection, Row
+from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import DatabaseError, ServerError
 from codeactions.migrate.database.history import History
 from codeactions.migrate.database.libpq import TransactionStatus
 from codeactions.migrate.database.pooled_lock import PooledLock
+from codeactions.migrate.database.results import Row
 from codeactions.migrate.database.startup import settings_of, startup_options
 from codeactions.migrate.database.version_table import VersionTable
 from codeactions.migrate.errors import ErrorCode, MigrationError

@@ -4,8 +4,9 @@ import time
 from typing import NamedTuple
 
 from codeactions.migrate.database import sql
-from codeactions.migrate.database.connection import Connection, Row
+from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import UNDEFINED_TABLE, ServerError, TimedOut
+from codeactions.migrate.database.results import Row
 from codeactions.migrate.errors import ErrorCode, MigrationError
 from codeactions.migrate.versions import NIL_VERSION
 
