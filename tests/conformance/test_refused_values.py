@@ -101,7 +101,7 @@ REFUSED: dict[str, tuple[dict[str, str], str | dict[str, str]]] = {
             "javascript": "result.a is a function: call it first",
         },
     ),
-    "bytes that are no text": ({"python": "{'a': b'\\xff'}"}, "result.a are bytes that are no UTF-8 text"),
+    "bytes in an object": ({"python": "{'a': b'text'}"}, "result.a is bytes, which JSON does not have: decode it"),
     "a key of several parts": (
         {
             "python": "{'m': {(1, 2): 3}}",
