@@ -1,9 +1,12 @@
 """Questions about locks (fcntl F_GETLK): answered for a run's own files, and no channel between runs."""
 
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
-from attacks.attacker import ATTEMPTS, findings
-from harness import Server
+import pytest
+from attacks.attacker import ATTEMPTS, findings, processes_named
+from harness import Server, children_of, wait_until
 
 ASKING = """
 def lock(kind, start=0, length=0):
@@ -35,6 +38,8 @@ def Run(engine):
     found["reading"] = asked(open("/tmp/file"), fcntl.F_RDLCK)
     os.symlink("/tmp/file", "/tmp/link")
     found["by a link"] = asked(open("/tmp/link"))
+    libc.prctl(15, b"Gr\\xc3", 0, 0, 0)  # PR_SET_NAME: a thread's name is cut at 15 bytes, here within a letter
+    found["of a name that is cut"] = asked(file)
     return found
 """
 
@@ -46,7 +51,36 @@ def test_the_locks_on_a_runs_own_files_are_told_as_everywhere(server: Server) ->
         "of the parent": [1, 100, 10, 1],  # F_WRLCK, and the process by the run's own number
         "reading": None,
         "by a link": None,
+        "of a name that is cut": None,
     }
+
+
+# Of two locks the kernel names the first one. The process's own must not hide that of another.
+BEHIND_OWN = """
+def Run(engine):
+    file = open("/tmp/file", "w+")
+    file.write("x" * 100)
+    file.flush()
+    for start in (10, 30, 50):
+        fcntl.lockf(file, fcntl.LOCK_EX, 10, start)
+    told, tell = os.pipe()
+    if os.fork() == 0:
+        other = open("/tmp/file", "r+")
+        fcntl.lockf(other, fcntl.LOCK_EX, 5, int(engine.params.get("at")))
+        os.write(tell, b"1")
+        time.sleep(60)
+    os.read(told, 1)
+    end_of_file = fcntl.fcntl(file, fcntl.F_GETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_END, 0, -100, 0))
+    ranges = {"all": (0, 0), "the first 70": (0, 70), "own": (10, 10), "up to 5": (0, 5)}
+    found = {name: asked(file, fcntl.F_WRLCK, *places) for name, places in ranges.items()}
+    return {name: lock and lock[1] for name, lock in found.items()} | {"all of 100": struct.unpack("hhqqi", end_of_file)[2]}
+"""
+
+
+@pytest.mark.parametrize("at", [5, 20, 45, 62])
+def test_a_process_own_locks_hide_no_others(server: Server, at: int) -> None:
+    found = findings(server, ATTEMPTS + ASKING + BEHIND_OWN, params={"at": str(at)})
+    assert found == {"all": at, "the first 70": at, "own": None, "up to 5": None, "all of 100": at}
 
 
 SHARED_FILES = """
@@ -169,3 +203,73 @@ def test_runs_that_ask_without_end_or_die_while_they_ask_keep_no_other_from_its_
         assert [answer.result().json()["error_type"] for answer in dying] == ["killed"] * 2
         assert asking.result().text == "done"
     assert server.client.get(f"/endpoint/{honest}").json()["free"] is None
+
+
+# Puts a socket in a file's place while it is asked for, and closes all descriptors but the answerer's. Closing that one
+# waits for the other side, which does not read.
+LINGERING = """
+import random, threading
+def Run(engine):
+    server = socket.create_server(("127.0.0.1", 0))
+    own = os.open("/tmp/own", os.O_RDWR | os.O_CREAT)
+    place, question = os.dup(own), ctypes.create_string_buffer(lock(fcntl.F_WRLCK))
+    for number in range(5000):
+        sending = socket.create_connection(server.getsockname())
+        receiving, _ = server.accept()
+        sending.setblocking(False)
+        try:
+            while True:
+                sending.send(b"x" * 65536)
+        except BlockingIOError:
+            pass
+        sending.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 600))
+        os.dup2(sending.fileno(), place)
+        os.close(sending.detach())
+        answered, closed = threading.Event(), threading.Event()
+        asking = threading.Thread(target=lambda: (libc.fcntl(place, 5, question), answered.set()))
+        closing = threading.Thread(target=lambda: (os.dup2(own, place), closed.set()))
+        asking.start()
+        until = time.perf_counter() + random.random() * 4e-4
+        while time.perf_counter() < until:
+            pass
+        closing.start()
+        if closed.wait(0.05) and not answered.wait(0.5):
+            name_process("atk-stuck")
+            time.sleep(5)
+            return answered.is_set()
+        receiving.close()
+        asking.join()
+        closing.join()
+"""
+
+
+def test_a_run_that_gets_its_answer_stuck_delays_no_other(server: Server) -> None:
+    lingering, honest = server.create(ATTEMPTS + ASKING + LINGERING), server.create(ATTEMPTS + ASKING + OWN_FILES)
+    with ThreadPoolExecutor(1) as threads:
+        stuck = threads.submit(server.client.get, f"/endpoint/{lingering}")
+        wait_until(lambda: processes_named("atk-stuck"), 50, "a question whose answer is stuck")
+        assert server.client.get(f"/endpoint/{honest}").json()["free"] is None
+        assert stuck.result().json() is False, "it was not stuck"
+
+
+def test_questions_are_answered_after_the_answering_process_was_killed(server: Server) -> None:
+    honest = server.create(ATTEMPTS + ASKING + OWN_FILES)
+    for _ in range(2):
+        assert server.client.get(f"/endpoint/{honest}").json()["free"] is None
+        (answering,) = _answering(server)
+        os.kill(answering, signal.SIGKILL)
+        wait_until(lambda: not _answering(server), 10, "the end of the process that answers")
+
+
+def _answering(server: Server) -> list[int]:
+    """The processes that have the kernel's questions and nothing else."""
+    assert server.process is not None
+    return [pid for pid in children_of(server.process.pid) if _descriptors(pid) == {"seccomp notify"}]
+
+
+def _descriptors(pid: int) -> set[str]:
+    try:
+        files = [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd") if int(number) > 2]
+    except OSError:  # it is just ending
+        return set()
+    return {file.removeprefix("anon_inode:") for file in files}

@@ -4,6 +4,7 @@ Every function raises `OSError` with the call's errno. Constants are from the ke
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -47,6 +48,7 @@ PR_GET_TID_ADDRESS = 40
 SECCOMP_MODE_FILTER = 2
 _SECCOMP_SET_MODE_FILTER = 1
 _SECCOMP_FILTER_FLAG_NEW_LISTENER = 0x8
+_SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 0x20
 
 ARCHITECTURE = os.uname().machine
 _NUMBERS = {
@@ -237,9 +239,16 @@ class Filter:
         _checked(result, "prctl(PR_SET_SECCOMP)")
 
     def listen(self) -> int:
-        """Do the same, and return the descriptor by which the filter hands calls over: seccomp_unotify(2)."""
-        how = _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER
-        result = _libc.syscall(_long(_number("seccomp")), *map(_long, how), self._header)
+        """Do the same, and return the descriptor by which the filter hands calls over: seccomp_unotify(2).
+
+        A call that is handed over and was received is not interrupted by signals any more, from Linux 5.19 on.
+        """
+        result = -1
+        for more in (_SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, 0):
+            how = _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER | more
+            result = _libc.syscall(_long(_number("seccomp")), *map(_long, how), self._header)
+            if result >= 0 or ctypes.get_errno() != errno.EINVAL:
+                break
         return _checked(result, "seccomp(SECCOMP_SET_MODE_FILTER)")
 
 
