@@ -61,6 +61,28 @@ def test_what_the_url_sets_counts_for_our_own_statements_too(migrate: Migrate, u
     assert migrate.query("SELECT count(*) FROM app.schema_migrations_history") == [(3,)]
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", ["{}", "BEGIN; {} COMMIT;"])
+def test_the_next_file_finds_a_fresh_session(migrate: Migrate, url: str, mode: str, way: str) -> None:
+    migrate.query("CREATE ROLE test_reader")
+    left = (
+        "CREATE TABLE found (s text); CREATE TEMP TABLE t (i int); PREPARE p AS SELECT 1; LISTEN news; "
+        "DECLARE c CURSOR WITH HOLD FOR SELECT 1; SET statement_timeout = '50ms'; SET search_path = ''; "
+        "SET default_transaction_read_only = on; SET session_replication_role = replica; SET ROLE test_reader;"
+    )
+    shown = (
+        "SELECT concat_ws(' ', current_user, current_setting('search_path'), current_setting('statement_timeout'), "
+        "current_setting('session_replication_role'), to_regclass('pg_temp.t'), "
+        "(SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_cursors), "
+        "(SELECT count(*) FROM pg_listening_channels()));"
+    )
+    migrate.write(_1=way.format(left), _2="INSERT INTO found " + shown, _3="INSERT INTO found " + shown)
+    with pooled(url, mode) as pool:
+        assert migrate("up", "2", url=pool) == (0, "1/u step (T)\n2/u step (T)\n", "")
+        assert migrate("up", url=pool) == (0, "3/u step (T)\n", "")
+    assert migrate.query("SELECT s FROM found") == [('postgres "$user", public 0 origin 0 0 0',)] * 2
+
+
 def test_what_other_clients_have_on_the_connection_stays(migrate: Migrate, url: str) -> None:
     migrate.write(_1="CREATE TABLE a (i int); PREPARE p AS SELECT 1;", _2="PREPARE p AS SELECT 2;", _3="VACUUM a")
     with pooled(url, "transaction", size=1) as pool, psycopg.connect(pool, autocommit=True) as other:

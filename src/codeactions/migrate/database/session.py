@@ -12,7 +12,6 @@ from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import DatabaseError, ServerError
 from codeactions.migrate.database.history import History
 from codeactions.migrate.database.libpq import TransactionStatus
-from codeactions.migrate.database.pooled_lock import PooledLock
 from codeactions.migrate.database.results import Row
 from codeactions.migrate.database.startup import settings_of, startup_options
 from codeactions.migrate.database.version_table import VersionTable
@@ -248,5 +247,7 @@ def _lock(connection: Connection, address: Address, schema: str, row: int, key: 
     if address.lock_strategy == "table":
         return lock.TableLock(connection, schema, address.lock_table, row)
     if is_pooled:
+        from codeactions.migrate.database.pooled_lock import PooledLock  # most connections are direct
+
         return PooledLock(connection, key, lambda: connect(address))
     return lock.AdvisoryLock(connection, key)
