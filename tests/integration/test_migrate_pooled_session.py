@@ -9,6 +9,7 @@ from codeactions.migrate.database import pooled_lock
 
 MODES = ["session", "transaction"]
 BY_ROW = "&x-lock-strategy=table"
+OWN_LOCKS = "locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 
 
 def by_row(pool: str) -> str:
@@ -90,7 +91,7 @@ def test_what_other_clients_have_on_the_connection_stays(migrate: Migrate, url: 
         assert migrate("up", url=by_row(pool)) == (0, "1/u step (T)\n2/u step (T)\n3/u step (T)\n", "")
         # Refused if the statement is no longer there.
         other.execute("SELECT pg_advisory_lock(5)", prepare=True)
-        assert migrate.query("SELECT objid FROM pg_locks WHERE locktype = 'advisory'") == [(5,)]
+        assert migrate.query(f"SELECT objid FROM pg_locks WHERE {OWN_LOCKS}") == [(5,)]
 
 
 @pytest.mark.parametrize("text", ["SELECT pg_advisory_unlock_all();", "DISCARD ALL;"])
@@ -98,7 +99,7 @@ def test_a_pool_of_one_gets_the_lock_back_that_a_file_gave_away(
     migrate: Migrate, url: str, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setattr(pooled_lock, "_ROOM", 0.2)
-    held = "INSERT INTO found SELECT objid FROM pg_locks WHERE locktype = 'advisory';"
+    held = f"INSERT INTO found SELECT objid FROM pg_locks WHERE {OWN_LOCKS};"
     migrate.write(_1="CREATE TABLE found (key oid);" + held, _2=text, _3=held)
     with pooled(url, "session", size=1) as pool:
         assert migrate("up", url=pool) == (0, "1/u step (T)\n2/u step (T)\n3/u step (T)\n", "")
