@@ -50,3 +50,57 @@ def test_every_word_means_its_type(language: Language) -> None:
             assert "text/plain" in message
         else:  # none at all
             assert answer.headers["content-type"] == "application/octet-stream"
+
+
+# By name: a value that JSON has as a text, in Python, JavaScript and Go.
+TEXTS = {
+    "a date": ("__import__('datetime').date(2024, 1, 2)", "new Date(0)", "time.Unix(0, 0).UTC()"),
+    "a number": ("__import__('decimal').Decimal('1.10')", "10n", "big.NewFloat(1.5)"),
+    "an error": ("ValueError('\"ü\"')", "new Error('\"ü\"')", 'errors.New(`"ü"`)'),
+}
+AS_TEXT = {
+    "a date": {"python": "2024-01-02", "javascript": "1970-01-01T00:00:00.000Z", "go": "1970-01-01T00:00:00Z"},
+    "a number": {"python": "1.10", "javascript": "10", "go": "1.5"},
+    "an error": dict.fromkeys(("python", "javascript", "go"), '"ü"'),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_value_that_is_a_text_has_quotes_in_json_only(language: Language, name: str) -> None:
+    python, javascript, go = TEXTS[name]
+    sources = run(
+        python=f'engine.result.set({python}, content_type=engine.params.get("type"))',
+        javascript=f'engine.result.set({javascript}, {{contentType: engine.params.get("type")}});',
+        go=f'return nil, engine.Result.Set({go}, codeactions.ContentType(engine.Params.Get("type")))',
+    )
+    code_id = language.deploy(sources)
+    text = AS_TEXT[name][language.name]
+    found = {}
+    for content_type in ("text", "html", "text/csv; header=absent", "json", "application/problem+json ; a=b", ""):
+        answer = language.server.client.get(f"/endpoint/{code_id}", params={"type": content_type})
+        found[content_type] = answer.text if "json" not in answer.headers["content-type"] else answer.json()
+        assert ("json" in answer.headers["content-type"]) == (answer.text != text)
+    assert set(found.values()) == {text}
+
+
+def test_a_content_type_among_the_headers_counts_if_there_is_no_other(language: Language) -> None:
+    sources = run(
+        python="""
+            kind = engine.params.get("type")
+            engine.result.set({"a": 1}, content_type=kind, headers={"content-Type": "text/csv; name=ü", "X-A": "b"})
+        """,
+        javascript="""
+            const contentType = engine.params.get("type");
+            engine.result.set({a: 1}, {contentType, headers: {"content-Type": "text/csv; name=ü", "X-A": "b"}});
+        """,
+        go="""
+            headers := codeactions.Headers(map[string]string{"content-Type": "text/csv; name=ü", "X-A": "b"})
+            kind := codeactions.ContentType(engine.Params.Get("type"))
+            return nil, engine.Result.Set(map[string]int{"a": 1}, kind, headers)
+        """,
+    )
+    code_id = language.deploy(sources)
+    for given, sent in (("", "text/csv; name=ü"), ("html", "text/html; charset=utf-8")):
+        answer = language.server.client.get(f"/endpoint/{code_id}", params={"type": given})
+        types = [value.decode() for name, value in answer.headers.raw if name.lower() == b"content-type"]
+        assert (types, answer.headers["x-a"], answer.json()) == ([sent], "b", {"a": 1})

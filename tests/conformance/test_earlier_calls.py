@@ -43,6 +43,13 @@ def test_a_result_may_have_all_its_parts_by_name(python: Language) -> None:
     assert (answer.status_code, answer.headers["content-type"], answer.text) == (201, "text/html; charset=utf-8", "x")
 
 
+def test_a_result_may_be_called_itself_and_its_value_be_named_content(python: Language) -> None:
+    answer = python.call(run(python='engine.result({"a": 1}, content_type="json")'))
+    assert (answer.headers["content-type"], answer.text) == ("application/json", '{"a": 1}')
+    answer = python.call(run(python='engine.result.set(content={"a": 1}, status_code=201)'))
+    assert (answer.status_code, answer.text) == (201, '{"a": 1}')
+
+
 def test_parameters_and_headers_are_read_as_there(python: Language) -> None:
     sources = run(
         python="""

@@ -55,7 +55,7 @@ MISUSES = {
             "javascript": "'x', {contentType: 'pfd'}",
             "go": '"x", codeactions.ContentType("pfd")',
         },
-        "and the short names text, txt, html, json",
+        "and the short names text, txt, html, htm",
     ),
     "content type too long": content_type("'a' * 9000", "'a'.repeat(9000)", 'strings.Repeat("a", 9000)'),
     "header value with CRLF": header("X-A", r"a\r\nX-B: b", f"X-A {_TYPE}"),

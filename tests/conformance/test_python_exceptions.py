@@ -88,7 +88,6 @@ def test_a_syntax_error_is_shown_with_its_line(python: Language) -> None:
 @pytest.mark.parametrize(
     ("value", "kind"),
     [
-        ("{1, 2}", "TypeError: "),
         ("object()", "TypeError: "),
         ("{'a': float('nan')}", "ValueError: "),
         ("{(1, 2): 3}", "TypeError: "),

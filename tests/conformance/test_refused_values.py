@@ -83,6 +83,15 @@ REFUSED: dict[str, tuple[dict[str, str], str | dict[str, str]]] = {
             "javascript": "result.a is a Promise: await it first",
         },
     ),
+    "a body that was not read": (
+        {"javascript": "{a: new Blob(['x'])}"},
+        "result.a is a Blob: await its text() or bytes() first",
+    ),
+    "a file of a form": ({"javascript": "[new File(['x'], 'n')]"}, "result[0] is a Blob: await its text()"),
+    "an answer within an answer": ({"javascript": "{a: new Response('x')}"}, "result.a is a Response: await its"),
+    "a request": ({"javascript": "[engine.request.raw]"}, "result[0] is a Request: await its text()"),
+    "a stream": ({"javascript": "[new ReadableStream()]"}, "result[0] is a ReadableStream: read it first"),
+    "a weak map": ({"javascript": "{a: new WeakMap()}"}, "result.a is a WeakMap, which cannot be listed"),
     "an iterator": (
         {"python": "{'a': map(str, [])}", "javascript": "{a: [1].values()}"},
         {
@@ -101,7 +110,7 @@ REFUSED: dict[str, tuple[dict[str, str], str | dict[str, str]]] = {
             "javascript": "result.a is a function: call it first",
         },
     ),
-    "bytes that are no text": ({"python": "{'a': b'\\xff'}"}, "result.a are bytes that are no UTF-8 text"),
+    "bytes in an object": ({"python": "{'a': b'text'}"}, "result.a is bytes, which JSON does not have: decode it"),
     "a key of several parts": (
         {
             "python": "{'m': {(1, 2): 3}}",

@@ -95,7 +95,6 @@ PLAIN: dict[str, tuple[dict[str, str], Any]] = {
         },
         {"err": "EOF", "N": "0"},
     ),
-    "bytes of a text": ({"python": "b'text'"}, "text"),
     "bytes": ({"javascript": "new Uint8Array([0, 255])", "go": "[]byte{0, 255}"}, "AP8="),
     "bytes of a buffer": ({"javascript": "Buffer.from([0, 255])"}, "AP8="),
     "bytes without a view": ({"javascript": "new Uint8Array([0, 255]).buffer"}, "AP8="),

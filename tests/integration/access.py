@@ -57,6 +57,7 @@ GET    /metrics                                401    403      403    403       
 GET    /docs                                   401    200      200    200         200       200
 GET    /docs/favicon.png                       401    200      200    200         200       200
 GET    /openapi.json                           401    200      200    200         200       200
+GET    /                                       200    200      200    200         200       200
 GET    /health                                 200    200      200    200         200       200
 GET    /healthz                                200    200      200    200         200       200
 GET    /endpoint/{code}                        200    200      200    200         200       200

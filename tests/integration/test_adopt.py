@@ -15,8 +15,8 @@ from migrations import Connection
 from migrations import rows as versions
 from terminals import WITH_TERMINAL, Terminal
 
+from codeactions.migrate.database.lock_sql import release_advisory_lock, try_advisory_lock
 from codeactions.migrate.database.session import opened
-from codeactions.migrate.database.sql import release_advisory_lock, try_advisory_lock
 from codeactions.node.migrations import DatabaseState, inspect, upgrade
 
 CANNOT = {"a column less", "another type", "a table of its own"}

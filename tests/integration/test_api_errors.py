@@ -27,7 +27,7 @@ def raw(server: Server, request: bytes) -> bytes:
     return b"".join(parts)
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/code/", "/endpoint", "/run", "/docs/nothing.js", "/coderun/x/y"])
+@pytest.mark.parametrize("path", ["/nothing", "/code/", "/endpoint", "/run", "/docs/nothing.js", "/coderun/x/y"])
 def test_where_there_is_nothing_the_answer_is_404_in_the_one_shape(server: Server, path: str) -> None:
     assert refused(server.client.get(path), 404, "not_found")
 

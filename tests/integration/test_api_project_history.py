@@ -153,7 +153,7 @@ def test_either_a_code_or_a_project_is_named(server: Server, project: str) -> No
     code_id = str(uuid4())
     for path, told in (
         ("/coderun", "give either code_id or project_uuid"),
-        ("/codelog", "give run_id or code_id, or project_uuid"),
+        ("/codelog", "give run_id, code_id or both, or project_uuid"),
     ):
         assert refused(server.client.get(path)) == told
         assert refused(server.client.get(path, params={"code_id": code_id, "project_uuid": project})) == told

@@ -109,8 +109,9 @@ def test_what_is_no_backup_is_refused_before_anything_is_made(codeactions: Codea
     (tmp_path / "all.sql").write_text("--\n-- PostgreSQL database cluster dump\n--\n")
     before = names_in(tmp_path)
     for name in before:
-        line = the_line(codeactions("restore", name, CODEACTIONS_DATA_DIR=tmp_path / "data"))
+        line = the_line(codeactions("restore", name, "--data-dir", "elsewhere"))
         assert f"codeactions: {name} is no backup" in line
+        assert "elsewhere" not in line, "a word for the program is no command to type"
     line = the_line(codeactions("restore", "absent.sql", CODEACTIONS_DATA_DIR=tmp_path / "data"))
     assert "absent.sql cannot be read: No such file or directory" in line
     assert "cannot be read: Is a directory" in the_line(codeactions("restore", tmp_path))

@@ -54,6 +54,8 @@ class TestRelease:
         class Cancelled:
             """Two more signals come while it is given back."""
 
+            session_key = None
+
             def take(self) -> bool:
                 return True
 

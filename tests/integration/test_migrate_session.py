@@ -1,7 +1,7 @@
 """The session is restored after each file: `up` in one run and file by file come to the same."""
 
 import pytest
-from migrations import Migrate
+from migrations import PAUSE, Migrate
 
 DEFINED = "CREATE TABLE IF NOT EXISTS found (s text);"
 BY_FUNCTION = "CREATE FUNCTION sets() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {} END $$; SELECT sets();"
@@ -157,3 +157,14 @@ def test_the_server_restores_it_too(migrate: Migrate) -> None:
     migrate.write(_1="SET statement_timeout = '50ms'; SET search_path = '';", _2="CREATE TABLE a (i int); COMMIT;")
     assert migrate.upgrade() == 2
     assert migrate.rows() == [(2, False)]
+
+
+def test_a_lock_that_another_migration_gets_meanwhile_is_told(migrate: Migrate) -> None:
+    migrate.write(_1="SELECT pg_advisory_unlock_all(); " + PAUSE, _2="SELECT 2;")
+    with migrate.paused(lambda: migrate("up")) as (result, _), migrate.locked():
+        migrate.query("SELECT pg_advisory_unlock_all()")  # the gate
+        ran = result.result(60)
+    assert ran.code == 0
+    assert ran.err.startswith(
+        "1/u step (T)\n2/u step (T)\nwarning: the lock was not held to the end: a file gave it back"
+    )

@@ -40,6 +40,11 @@ include-name = [
 ]
 checks.positive_data_acceptance.expected-statuses = [200, 201, 400, 404, 409]
 
+# An empty object as the body is enough where the parameter has the only field that is needed.
+[[operations]]
+include-name = ["PATCH /permission/{{permission_id}}"]
+checks.negative_data_rejection.expected-statuses = [200, "4xx"]
+
 # Of code_id, project_uuid and, for lines, run_id, one is needed, and type or code_type: OpenAPI knows no such rules for
 # parameters.
 [[operations]]

@@ -48,6 +48,10 @@ class Ids:
 
     run = code
 
+    async def in_links(self) -> bool:
+        """Whether runs may name their code by its old id alone."""
+        return False
+
 
 class Fakes:
     """A limiter, callers, codes, runs and a body. used_up: which limits are."""

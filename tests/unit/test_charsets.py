@@ -28,6 +28,7 @@ def test_codecs_that_are_no_charsets_are_not_taken(name: str) -> None:
         "text/plain; charset='iso-8859-1'; format=flowed",
         "text/plain; format=flowed; Charset = windows-1252",
         "application/x-www-form-urlencoded; charset=l1",
+        "text/plain; charset=ISO_8859_1",
     ],
 )
 def test_a_charset_is_found_however_it_is_written(content_type: str) -> None:
@@ -49,11 +50,19 @@ def test_anything_else_is_left_to_the_engines(content_type: str) -> None:
     assert decode_body(b"\xfc", content_type) == (None, None)
 
 
+@pytest.mark.parametrize(
+    "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/octet-stream"]
+)
+@pytest.mark.parametrize("text", ["[1]", "{}", '\r\n {"a": 1}'])
+def test_marked_json_is_json_whatever_it_is_called(content_type: str, text: str) -> None:
+    assert decode_body(b"\xef\xbb\xbf" + text.encode(), content_type) == (text, "utf-8-sig")
+
+
 def test_only_json_has_a_byte_order_mark_that_is_no_text() -> None:
     content = b"\xef\xbb\xbf[1]"
     assert decode_body(content, "application/json") == ("[1]", "utf-8-sig")
     assert decode_body(content, "Application/Problem+JSON; charset=utf-8") == ("[1]", "utf-8-sig")
-    assert decode_body(content, "text/plain") == (None, None)
+    assert decode_body(b"\xef\xbb\xbfa,b", "text/plain") == (None, None)
     assert decode_body("[1]".encode("utf-16"), "text/json") == ("[1]", "utf-16")
     assert decode_body("[1]".encode("utf-16"), "text/plain") == (None, None)
 

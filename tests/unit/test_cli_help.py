@@ -117,6 +117,12 @@ def test_a_variable_that_is_no_setting_is_named_with_the_nearest_one(tmp_path: P
     assert error.startswith("codeactions: there is no database in ")
 
 
+def test_the_nearest_setting_is_a_variable_even_where_its_option_is_given(tmp_path: Path) -> None:
+    done = codeactions("project", "list", "--data-dir", str(tmp_path), CODEACTIONS_DATADIR="/x")
+    warning = done.stderr.splitlines()[0]
+    assert warning.endswith("CODEACTIONS_DATADIR is no setting and does nothing: did you mean CODEACTIONS_DATA_DIR?")
+
+
 def test_a_data_folder_that_is_passed_over_is_said_to_be(tmp_path: Path) -> None:
     url = "postgresql://u:secret@127.0.0.1:1/d"
     said = "warning: DATABASE_URL is set, so this is about that database, and not about one of --data-dir"

@@ -170,7 +170,9 @@ async def _try_languages(
     try:
         await languages.start(prepare=False)
         for language, state in (await languages.tried(executor)).items():
-            found = {key: value for key, value in state.items() if key not in ("state", "version")}
+            found = {
+                key: value for key, value in state.items() if key not in ("state", "version") and value is not None
+            }
             details = f" ({', '.join(f'{key} {value}' for key, value in found.items())})" if found else ""
             print(f"tried:   {language}: {state['state']}{details}")
     finally:

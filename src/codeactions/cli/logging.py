@@ -26,7 +26,12 @@ class _StandardError:
 
 def say(line: str) -> None:
     """Write one line for people to standard error. Its commands are written so that they can be typed."""
-    print(typed(line), file=cast(TextIO, _StandardError()), flush=True)
+    say_as_it_is(typed(line))
+
+
+def say_as_it_is(line: str) -> None:
+    """Write one line for people to standard error, such as one about the environment and not about options."""
+    print(line, file=cast(TextIO, _StandardError()), flush=True)
 
 
 def configure(log_format: str) -> None:

@@ -57,10 +57,11 @@ def list_projects(data_dir: _DataDir = None, database_url: _Url = None, as_json:
 def show_project(uuid: _Project, data_dir: _DataDir = None, database_url: _Url = None, as_json: _Json = False) -> None:
     """Show a project and its members."""
     from codeactions.cli.manage import print_fields
+    from codeactions.domain.project import stored_members
     from codeactions.services.projects import ProjectService
 
     found = _run(data_dir, database_url, lambda audited, who: ProjectService(audited).get(who, uuid))
-    users = [{"email": one.email, "role": one.role.title} for one in found.authorizations]
+    users = [{"email": email, "role": role} for email, role in stored_members(found)]
     fields = {"uuid": found.uuid, "name": found.name, "users": users}
     print_fields({**fields, "created_at": found.created_at, "updated_at": found.updated_at}, as_json=as_json)
 

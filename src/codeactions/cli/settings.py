@@ -2,7 +2,7 @@
 
 import os
 
-from codeactions.cli.logging import say
+from codeactions.cli.logging import say, say_as_it_is
 from codeactions.node.settings import Settings, read_settings
 from codeactions.node.unknown_variables import unknown_variables
 
@@ -13,7 +13,7 @@ def command_settings(**given: object) -> Settings:
     given: values of options, which override the environment unless they are None. Raises `Error` (invalid).
     """
     for line in unknown_variables(os.environ):
-        say(f"warning: {line}")
+        say_as_it_is(f"warning: {line}")
     settings = read_settings(**given)
     # `serve`, which alone has a host, keeps more in the folder than a database.
     if "host" not in given and given.get("data_dir") and not given.get("database_url") and settings.database_url:

@@ -5,6 +5,10 @@ import re
 # Labels as the web's Encoding Standard has them, and UTF-32, by the name of Python's codec. Nothing else is taken: of
 # Python's other codecs, some are no charsets and some take a square of the text's length.
 _CODECS = {
+    # Those of DOS, and of old spreadsheets, of which the web has only the last.
+    "cp437": "437 cp437 cspc8codepage437 ibm437",
+    "cp850": "850 cp850 cspc850multilingual ibm850",
+    "cp852": "852 cp852 cspcp852 ibm852",
     "cp866": "866 cp866 csibm866 ibm866",
     "iso-8859-2": "csisolatin2 iso-8859-2 iso-ir-101 iso8859-2 iso88592 iso_8859-2 l2 latin2 latin-2",
     "iso-8859-3": "csisolatin3 iso-8859-3 iso-ir-109 iso8859-3 iso88593 iso_8859-3 l3 latin3 latin-3",
@@ -51,6 +55,7 @@ _CODECS = {
 }
 _BY_LABEL = {label: codec for codec, labels in _CODECS.items() for label in labels.split()}
 _CHARSET = re.compile(r""";\s*charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;]*))""", re.IGNORECASE)
+_MARKED_JSON = re.compile(rb"\xef\xbb\xbf\s*[\[{]")
 _BOMS = {
     # The longer ones first: that of UTF-16 begins that of UTF-32.
     b"\xff\xfe\x00\x00": "utf-32",
@@ -65,17 +70,20 @@ def decode_body(body: bytes, content_type: str) -> tuple[str | None, str | None]
     """Return a body as text, and the codec: by the charset that its content type names, or by the BOM of JSON.
 
     body: at least one byte. Returns (None, None) if it is plain UTF-8, or of a charset that is not known: the engines
-    read that by themselves. JSON that is UTF-8 is read as that, whatever charset is named: JSON has no other.
+    read that by themselves. JSON that is UTF-8 is read as that, whatever charset is named: JSON has no other. What
+    begins with the BOM of UTF-8 and an object or a list is JSON, whatever its type.
     """
     if 0 < body[0] < 0x80 and ";" not in content_type:
         return None, None  # as nearly all bodies are: no BOM, no charset
     kind = content_type.partition(";")[0].strip().lower()
     is_json = kind.endswith(("/json", "+json"))
     codec = next((codec for bom, codec in _BOMS.items() if body.startswith(bom)), None) if is_json else None
+    if _MARKED_JSON.match(body):  # many clients send it under no type, or under that of forms
+        codec = "utf-8-sig"
     if codec is None:
         named = _CHARSET.search(content_type) if ";" in content_type else None
         label = (named[1] or named[2] or named[3] or "").strip().lower() if named else ""
-        codec = _BY_LABEL.get(label)
+        codec = _BY_LABEL.get(label) or _BY_LABEL.get(label.replace("_", "-"))
         if codec is None or (is_json and not codec.startswith("utf-") and _is_utf_8(body)):
             return None, None
     return body.decode(codec, "replace"), codec

@@ -9,7 +9,7 @@ from uuid import UUID
 from codeactions.domain.draft import UNSET, Draft, Unset
 from codeactions.domain.errors import Error, invalid, not_found
 from codeactions.domain.moment import StoredTime
-from codeactions.domain.role import Role, RoleRule, known_role, parse_role
+from codeactions.domain.role import Role, RoleRule, known_role, parse_role, role_title
 from codeactions.domain.rules import Text, TextRule
 from codeactions.domain.text import SHORT_TEXT, require_text
 
@@ -175,6 +175,13 @@ def stored_authorizations(value: Any) -> tuple[Authorization, ...]:
     items = value if isinstance(value, list) else []
     found = [(item.get("email"), known_role(item.get("role"))) for item in items if isinstance(item, Mapping)]
     return as_authorizations((email, role) for email, role in found if isinstance(email, str) and role is not None)
+
+
+def stored_members(project: Project) -> list[tuple[str, str]]:
+    """Return the users of a project with their roles for people, those that are unknown and give no right, too."""
+    items = project.stored if isinstance(project.stored, list) else []
+    found = [(item.get("email"), item.get("role")) for item in items if isinstance(item, Mapping)]
+    return [(email, role_title(role)) for email, role in found if isinstance(email, str)]
 
 
 def as_authorizations(pairs: Iterable[tuple[str, Role]]) -> tuple[Authorization, ...]:

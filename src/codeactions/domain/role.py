@@ -64,7 +64,7 @@ def known_role(value: object) -> Role | None:
     return Role(value) if is_number and value in _NUMBERS else None
 
 
-def role_title(value: int | None) -> str:
+def role_title(value: object) -> str:
     """Return a stored role for people: its name, or the number of one that is unknown."""
     role = known_role(value)
     return role.title if role else f"unknown ({value})"

@@ -12,7 +12,7 @@ from codeactions.domain.job import Admission, Job, JobKind, OutputLimits
 from codeactions.domain.run import ErrorType, Outcome, RunError
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.executor import Executor
-from codeactions.runtimes.registry import Registry
+from codeactions.runtimes.registry import Registry, require_known
 from codeactions.runtimes.runtime import Form, Runtime
 
 _MB = 1024 * 1024
@@ -80,8 +80,9 @@ class Builds:
     async def prepare(self, language: str, source: str) -> Prepared:
         """Return what a run of a source needs. Mostly it was built when the code was deployed.
 
-        Raises `SourceRefused`, and `Error` (busy) as `check` does.
+        Raises `SourceRefused`, and `Error`: busy as `check` does; conflict for a language that there is none.
         """
+        require_known(language)
         runtime = self._registry.get(language)
         if runtime.form is Form.SOURCE:
             return Prepared(source=source)

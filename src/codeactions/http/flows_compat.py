@@ -8,26 +8,38 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from codeactions import __version__
 from codeactions.domain.errors import ErrorCode, invalid
 from codeactions.domain.moment import text_of
+from codeactions.domain.run import RunStatus
 from codeactions.http.api.health import check_parts
 from codeactions.http.authentication import Authenticated, identify
 from codeactions.http.dependencies import Codes, Context, Runs
 from codeactions.http.errors import SHAPE, ErrorAnswer
-from codeactions.http.parameters import Moment, PageNumber, PathId, QueryId, refuse_unknown
+from codeactions.http.parameters import (
+    Moment,
+    PageNumber,
+    PathId,
+    ProjectFilter,
+    QueryId,
+    empty_is_absent,
+    refuse_unknown,
+)
 from codeactions.http.response_models import run_object
 
 _LIST_LIMIT = 1000  # runs on a page: the Go service has no pages, and sends all
 _STATUS = {ErrorCode.TIMEOUT: 408}
 _SERVICES = {"events": "rabbitmq", "limits": "redis"}  # its names of parts that it has, too
 _STARTED = time.monotonic()
+
+_Project = Annotated[ProjectFilter, BeforeValidator(empty_is_absent)]
 
 _public = APIRouter(include_in_schema=False)
 _known = APIRouter(include_in_schema=False, dependencies=[Depends(identify)])
@@ -88,14 +100,22 @@ async def list_runs(
     caller: Authenticated,
     runs: Runs,
     code_id: QueryId = None,
+    project_uuid: _Project = None,
     after: Moment = None,
     before: Moment = None,
+    status: RunStatus | None = None,
     page: PageNumber = 1,
 ) -> JSONResponse:
-    """List the runs of a code, newest first, as a plain array. `X-Total-Count` tells how many there are."""
-    if code_id is None:
+    """List the runs of a code, newest first, as a plain array. `X-Total-Count` tells how many there are.
+
+    The Go service has no list of a project's runs. Without a code, `project_uuid` gives one, 20 a page.
+    """
+    if code_id is not None:
+        found = await runs.page(caller, code_id, status=status, after=after, before=before, page=page, size=_LIST_LIMIT)
+    elif project_uuid is not None:
+        found = await runs.page_of_project(caller, project_uuid, status=status, after=after, before=before, page=page)
+    else:
         raise invalid("valid code_id is required")
-    found = await runs.page(caller, code_id, after=after, before=before, page=page, size=_LIST_LIMIT)
     content = [run_object(run, traceback=True) for run in found.data]
     return JSONResponse(content, headers={"X-Total-Count": str(found.total)})
 

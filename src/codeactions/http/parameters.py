@@ -63,7 +63,12 @@ _AnyId = Annotated[UUID, WrapValidator(_old_or_uuid)]
 _AN_ID = "A UUID; in a database of flows-code-actions also the 24 digits of an old id"
 PathId = Annotated[_AnyId, Path(description=_AN_ID)]
 """The id of a code or a run."""
-QueryId = Annotated[_AnyId | None, BeforeValidator(empty_is_absent), Query(description=_AN_ID)]
+QueryId = Annotated[
+    _AnyId | None,
+    BeforeValidator(empty_is_absent),
+    Query(description=f"{_AN_ID}. One of the parameters that choose is required"),
+]
+"""The id of a code or a run by which a list is chosen, where there are other ways to choose."""
 
 
 async def refuse_unknown(request: Request) -> None:

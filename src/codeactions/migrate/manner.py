@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from codeactions.migrate.database.session import Session
 from codeactions.migrate.sending import parts
-from codeactions.migrate.statements.copy_data import with_blank_data, with_data_of
+from codeactions.migrate.statements.copy_data import with_blank_data, with_data_of, without_data
 from codeactions.migrate.statements.kind import is_plain, outside_transaction
 from codeactions.migrate.statements.own_transaction import OwnTransaction, located, own_transaction
 from codeactions.migrate.statements.split import is_blank
@@ -47,12 +47,12 @@ def manner(session: Session, text: bytes) -> Manner:
 
 def is_alone(text: bytes) -> bool:
     """Return whether the file has one statement only. PostgreSQL runs several as one transaction."""
-    return len(list(located(text))) == 1
+    return len(list(located(without_data(text)))) == 1
 
 
 def needs_savepoint(text: bytes) -> bool:
     """Return whether the file may forbid its transaction to write, and so to write the version."""
-    return _READ_ONLY.search(text) is not None
+    return _READ_ONLY.search(without_data(text)) is not None
 
 
 def _examined(session: Session, text: bytes, sql: bytes) -> Manner:

@@ -72,7 +72,7 @@ def read_head(source: IO[bytes]) -> bytes:
     """Read the first bytes of a backup, for `restore`. Raises `NotABackup`, and OSError."""
     head = source.read(HEAD)
     if _BEGINNING not in head:
-        raise NotABackup("is no backup: neither `codeactions backup` nor pg_dump (as plain text) wrote it")
+        raise NotABackup("is no backup: it was written neither by codeactions nor, as plain text, by pg_dump")
     return head
 
 

@@ -15,6 +15,7 @@ from codeactions.domain.run import FinishedRun, Run, RunStatus, run_not_found
 from codeactions.domain.text import storable
 from codeactions.postgres import queries
 from codeactions.postgres.database import Connection, Statements
+from codeactions.postgres.linkedruns import LinkedRuns
 
 # Bodies and results of one page: twenty of each may be 10 MB and more. `get` returns everything. Parameters and headers
 # are never cut: the HTTP side bounds them to 64 KiB a call.
@@ -115,6 +116,7 @@ class RunStore:
 
     def __init__(self, database: Statements) -> None:
         self._database = database
+        self._linked = LinkedRuns(database)
 
     async def get(self, run_id: UUID) -> Run:
         """Read a run. Raises `Error` (not_found)."""
@@ -122,6 +124,10 @@ class RunStore:
         if row is None:
             raise run_not_found(run_id)
         return Run(**row)
+
+    async def code_of_linked(self, run_id: UUID) -> UUID | None:
+        """Return the code that a run without a code's id means by its old id; None if it means none."""
+        return await self._linked.code_of(run_id)
 
     async def page(
         self,
@@ -132,13 +138,15 @@ class RunStore:
         before: datetime | None = None,
         page: int = 1,
         size: int = PAGE_SIZE,
+        linked: bool = False,
     ) -> Page[ListedRun]:
         """Read a page of a code's runs, newest first; created after and before the given times. size: of a page.
 
-        Together their bodies and results have at most `PAGE_BYTES` bytes: those that do not fit are cut.
+        linked: whether runs may name their code by an old id alone. Together their bodies and results have at most
+        `PAGE_BYTES` bytes: those that do not fit are cut.
         """
         values = {"code_id": code_id, "status": status, "after": after, "before": before}
-        return await self._page("page", "count", values, page, size)
+        return await self._page("", "count", values, page, size, linked)
 
     async def page_of_project(
         self,
@@ -148,19 +156,23 @@ class RunStore:
         after: datetime | None = None,
         before: datetime | None = None,
         page: int = 1,
+        linked: bool = False,
     ) -> Page[ListedRun]:
         """Read a page of the runs of all codes of a project, as `page` does of one code."""
         values = {"project_uuid": project_uuid, "status": status, "after": after, "before": before}
         counting = "count_of_project" if status is None else "count_of_project_with_status"
-        return await self._page("page_of_project", counting, values, page, PAGE_SIZE)
+        return await self._page("_of_project", counting, values, page, PAGE_SIZE, linked)
 
     async def _page(
-        self, statement: str, counting: str, values: dict[str, Any], page: int, size: int
+        self, of: str, counting: str, values: dict[str, Any], page: int, size: int, linked: bool
     ) -> Page[ListedRun]:
-        total = await self._database.fetch_one(_SQL[counting], values)
-        bounds = {"limit": size, "offset": (page - 1) * size, "bytes": PAGE_BYTES, "beginning": BEGINNING}
-        rows = await self._database.fetch(_SQL[statement], {**values, **bounds, "reach": page * size})
-        return Page([_listed(row) for row in rows], total["total"] if total else 0, page)
+        counted = await self._database.fetch_one(_SQL[counting], values)
+        total = counted["total"] if counted else 0
+        more = await self._linked.count(of, values) if linked else 0
+        bounds = {"limit": size, "offset": (page - 1) * size, "reach": page * size}
+        values = {**values, **bounds, "bytes": PAGE_BYTES, "beginning": BEGINNING}
+        rows = await (self._linked.page(of, values) if more else self._database.fetch(_SQL[f"page{of}"], values))
+        return Page([_listed(row) for row in rows], total + more, page)
 
 
 class InstanceLocks:

@@ -45,6 +45,10 @@ class OldIds:
         """Return the id of the run that a caller means; None if no run has this old id. Raises as `code` does."""
         return given if isinstance(given, UUID) else await self._find("coderuns", given, "run_id")
 
+    async def in_links(self) -> bool:
+        """Return whether runs may name their code by its old id alone."""
+        return await self._has("links")
+
     async def _find(self, table: str, old: OldId, name: str) -> UUID | None:
         if not await self._has(table):
             return parse_id(old, name)  # raises: it is none
@@ -59,5 +63,6 @@ class OldIds:
         if not self._columns.get(table) and self._clock() - self._looked_at >= _LOOK_AGAIN:
             rows = await self._database.fetch(_SQL["columns"])
             self._columns = {row["name"]: row["there"] for row in rows}
+            self._columns["links"] = self._columns["codes"] and any(row["links"] for row in rows)
             self._looked_at = self._clock()
         return self._columns[table]

@@ -31,6 +31,13 @@ def language_rule() -> OneOf:
     return OneOf(names())
 
 
+def require_known(language: str) -> None:
+    """Raise `Error` (conflict) for what no server has as a language: another program stored the code."""
+    if language not in LANGUAGES:
+        said = f"{language[:50]!r} is no language of this server, which has {', '.join(LANGUAGES)}"
+        raise Error(ErrorCode.CONFLICT, f"{said}: change the code's language")
+
+
 def name_of(given: str) -> str:
     """Return the name of the language that is called so, by its name or another one, in any case.
 
@@ -62,15 +69,9 @@ class Registry:
     problems: dict[str, Error] = field(default_factory=dict)
 
     def get(self, language: str) -> Runtime:
-        """Return the runtime of a language. Raises `Error`: busy, saying what is missing on this node; conflict.
-
-        conflict: there is no such language; another program stored the code.
-        """
+        """Return the runtime of a language. Raises `Error` (busy) that says what is missing on this node."""
         if language in self.found:
             return self.found[language]
-        if language not in LANGUAGES:
-            said = f"{language[:50]!r} is no language of this server, which has {', '.join(LANGUAGES)}"
-            raise Error(ErrorCode.CONFLICT, f"{said}: change the code's language")
         raise self.problems.get(language) or no_runtime(language, "it is not switched on", "see CODEACTIONS_LANGUAGES")
 
     def give_up(self, language: str, reason: str) -> None:

@@ -40,6 +40,9 @@ class Ids(Protocol):
     async def run(self, given: AnyId, /) -> UUID | None:
         """Return the id of the run that a caller means; None if there is none. Raises `Error`: invalid, busy."""
 
+    async def in_links(self) -> bool:
+        """Return whether runs may name their code by its old id alone. Raises `Error`: busy."""
+
 
 class Callers(Keys, Protocol):
     """Recognises callers: `Identities`, or a fake of a test."""

@@ -1,6 +1,7 @@
 """Runs: start them, and read them with their logs, as the caller's role allows."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -68,6 +69,8 @@ class RunService:
         if found is None:
             raise run_not_found(run_id)
         run = await self._store.get(found)
+        if run.code_id is None and await self._ids.in_links():
+            run = replace(run, code_id=await self._store.code_of_linked(found))
         await self._require(caller, run.code_id, run_not_found(run_id))
         return run
 
@@ -88,7 +91,10 @@ class RunService:
             return Page([], 0, page)
 
         async def read() -> Page[ListedRun]:
-            return await self._store.page(found, status=status, after=after, before=before, page=page, size=size)
+            linked = await self._ids.in_links()
+            return await self._store.page(
+                found, status=status, after=after, before=before, page=page, size=size, linked=linked
+            )
 
         return await self._if_visible(caller, found, read, page)
 
@@ -105,7 +111,10 @@ class RunService:
         """Return the runs of all codes of a project, newest first; none if the caller may not know of the project."""
         if caller.role_in(project_uuid) is None:
             return Page([], 0, page)
-        return await self._store.page_of_project(project_uuid, status=status, after=after, before=before, page=page)
+        linked = await self._ids.in_links()
+        return await self._store.page_of_project(
+            project_uuid, status=status, after=after, before=before, page=page, linked=linked
+        )
 
     async def log(self, caller: Caller, log_id: UUID) -> StoredLog:
         """Read one line."""

@@ -27,7 +27,7 @@ def test_second_on_the_same_folder(postgres: EmbeddedPostgres, data_dir: Path) -
     second.stop()
     assert query(postgres, "SELECT 1") == 1
     with server(data_dir) as process:
-        assert f"conflict The data folder {data_dir} is in use by process {os.getpid()}" in answer(process)
+        assert f"conflict the data folder {data_dir} is in use by process {os.getpid()}" in answer(process)
     assert query(postgres, "SELECT 1") == 1
 
 

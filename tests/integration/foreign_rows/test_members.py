@@ -1,11 +1,13 @@
 """Permissions and projects that another program wrote are shown as they are, and count as far as they are known."""
 
 import json
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
+from backups import codeactions_in
 from harness import Server, wait_until
 from integration.foreign_rows.rows import TEXTS, TIMES, WHOLE_NUMBERS, assert_shown, cases, get, insert, insert_code
 
@@ -104,3 +106,20 @@ def test_authorizations_are_shown_as_they_are_and_stay_so(
     wanted = [{"email": "bo@example.com", "role": 2}]
     answer = foreign.client.patch(f"/project/{uuid}", json={"authorizations": wanted})
     assert (answer.status_code, answer.json()["authorizations"]) == (200, wanted)
+
+
+def test_the_command_line_shows_members_of_every_role(
+    foreign: Server, db: psycopg.Connection[Any], module_database_url: str, tmp_path: Path
+) -> None:
+    uuid = str(uuid4())
+    foreign.client.post("/project", json={"name": "p", "uuid": uuid}).raise_for_status()
+    for role in (0, 1, 4, 5):
+        insert(db, "user_permissions", project_uuid=f"'{uuid}'", email=f"'{role}@example.com'", role=str(role))
+    command = codeactions_in(tmp_path)
+    shown = json.loads(command("project", "show", uuid, "--json", DATABASE_URL=module_database_url).stdout)
+    assert [(one["email"], one["role"]) for one in shown["users"]] == [
+        ("0@example.com", "unknown (0)"),
+        ("1@example.com", "viewer"),
+        ("4@example.com", "unknown (4)"),
+        ("5@example.com", "unknown (5)"),
+    ]

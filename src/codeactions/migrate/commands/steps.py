@@ -7,7 +7,6 @@ from codeactions.migrate.commands.late_files import steps_with_policy
 from codeactions.migrate.database.version_table import RecordedVersion
 from codeactions.migrate.database_state import require_clean, require_found, unfinished_step
 from codeactions.migrate.errors import invalid
-from codeactions.migrate.manner import manner
 from codeactions.migrate.plan import Step
 
 Planner = Callable[[int, Sequence[int]], list[Step]]
@@ -60,6 +59,7 @@ def _run(context: CommandContext, steps: Sequence[Step], recorded: RecordedVersi
 
 def _preview(context: CommandContext, planner: Planner, limit: int | None, needs_files: bool) -> int:
     from codeactions.migrate import apply
+    from codeactions.migrate.manner import manner
 
     recorded = context.session.table.read()
     if _is_accepted_ahead(context, recorded):

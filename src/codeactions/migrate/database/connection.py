@@ -2,13 +2,14 @@
 
 import ctypes
 import math
+import re
 import select
 import time
 from collections.abc import Mapping
 from ctypes import c_char_p, c_void_p
 from typing import Any
 
-from codeactions.migrate.database import libpq
+from codeactions.migrate.database import libpq, results
 from codeactions.migrate.database.errors import (
     QUERY_CANCELED,
     ConnectFailed,
@@ -18,8 +19,8 @@ from codeactions.migrate.database.errors import (
     TimedOut,
 )
 from codeactions.migrate.database.libpq import TransactionStatus
+from codeactions.migrate.database.results import Row
 
-Row = tuple[str | None, ...]
 # Seconds. A cancel request that arrives before the server has begun does nothing, so it is sent again.
 _AGAIN = 1.0
 _COPIED_AT_ONCE = 256 * 1024  # bytes
@@ -35,6 +36,8 @@ class Connection:
         """Whether `cancel` was called. No file is run after that."""
         self.commits = 0
         """How many transactions the last text has ended and kept, as far as its own statements did that."""
+        self.opening = ""
+        """Statements with which each transaction of our own statements begins."""
         self._done = 0
         self._deadline = math.inf
         self._timed_out = False
@@ -87,11 +90,11 @@ class Connection:
     def execute(self, text: str, timeout: float | None = None) -> list[Row]:
         """Run statements of our own and return the rows of the last one that selects, as text.
 
-        Raises `DatabaseError`; `TimedOut` after `timeout` seconds.
+        Any BEGIN comes first in `text`. Raises `DatabaseError`; `TimedOut` after `timeout` seconds.
         """
         rows: list[Row] = []
         try:
-            self._run(_encoded(text), rows, timeout)
+            self._run(_encoded(self._opened(text)), rows, timeout)
         except DatabaseError as error:
             error.query = text
             raise
@@ -147,6 +150,12 @@ class Connection:
             return ctypes.string_at(address).decode()
         finally:
             self._libpq.PQfreemem(address)
+
+    def _opened(self, text: str) -> str:
+        if not self.opening or self.status is not TransactionStatus.IDLE:
+            return text
+        begin, rest = re.fullmatch("(BEGIN[^;]*;)?(.*)", text, re.DOTALL).groups("")  # type: ignore[union-attr]
+        return begin + self.opening + rest
 
     def _request_cancel(self) -> None:
         if self._handle is None:
@@ -226,23 +235,12 @@ class Connection:
             self._done += 1
             self.commits += self._libpq.PQcmdStatus(result) in libpq.KEEPING
         if status == libpq.TUPLES_OK and rows is not None:
-            rows[:] = self._rows(result)
+            rows[:] = results.rows(self._libpq, result)
         elif status == libpq.COPY_OUT:
             self._drop_copy()
         elif status not in (libpq.EMPTY, libpq.COMMAND_OK, libpq.TUPLES_OK, libpq.SINGLE_TUPLE):
-            return self._error(result)
+            return results.error(self._libpq, result)
         return None
-
-    def _rows(self, result: int) -> list[Row]:
-        value, is_null = self._libpq.PQgetvalue, self._libpq.PQgetisnull
-        columns = range(self._libpq.PQnfields(result))
-        return [
-            tuple(
-                None if is_null(result, row, column) else value(result, row, column).decode(errors="replace")
-                for column in columns
-            )
-            for row in range(self._libpq.PQntuples(result))
-        ]
 
     def _copy(self, data: bytes | None) -> None:
         """Send the data of a COPY FROM STDIN, or refuse it. What the server says of it is the next result."""
@@ -277,16 +275,6 @@ class Connection:
                 self._libpq.PQfreemem(buffer)
             elif not self._receive():
                 break
-
-    def _error(self, result: int) -> ServerError:
-        def field(code: int) -> str:
-            raw = self._libpq.PQresultErrorField(result, code)
-            return raw.decode(errors="replace") if raw else ""
-
-        message = field(libpq.MESSAGE) or self._libpq.PQresultErrorMessage(result).decode(errors="replace").strip()
-        detail, hint, context = map(field, (libpq.DETAIL, libpq.HINT, libpq.CONTEXT))
-        position = int(field(libpq.POSITION) or 0)
-        return ServerError(field(libpq.SQLSTATE), message, detail=detail, hint=hint, position=position, context=context)
 
     def _error_message(self) -> str:
         if self._handle is None:

@@ -5,8 +5,16 @@ FIRE_DEFERRED = "SET CONSTRAINTS ALL IMMEDIATE;"
 # In this order: the first also ends what a role was set to, the second returns to the role the session began with, and
 # the third to the settings it began with. The rest is what DISCARD ALL does, but for the advisory locks: ours stays.
 RESTORE_SETTINGS = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;"
-DISCARD = "CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES;"
-RESTORE_ENCODING = "RESET client_encoding"
+DISCARD = "CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES;"
+DEALLOCATE = "DEALLOCATE ALL;"
+# Without the statements that drivers have prepared. Behind a pooler they may be those of other clients.
+DEALLOCATE_THOSE_OF_FILES = """
+DO $$ DECLARE statement text; BEGIN
+    FOR statement IN SELECT name FROM pg_prepared_statements WHERE from_sql LOOP
+        EXECUTE format('DEALLOCATE %I', statement);
+    END LOOP;
+END $$;
+"""
 # A savepoint is what a transaction comes back from after SET TRANSACTION READ ONLY.
 SAVEPOINT = "SAVEPOINT codeactions_file;"
 READ_ONLY = "SET TRANSACTION READ ONLY"
@@ -17,6 +25,12 @@ SELECT mode = 'ExclusiveLock', objsubid, (classid::bigint << 32) | objid::bigint
        classid::bigint::bit(32)::int || ', ' || objid::bigint::bit(32)::int
 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND objsubid IN (1, 2);
 """
+
+
+def restore_encoding(encoding: str) -> str:
+    """Change the client's encoding; the argument is its name as a literal."""
+    # Not RESET: behind a pooler the session may have begun with another one.
+    return f"SET client_encoding = {encoding}"
 
 
 def release_left_lock(is_exclusive: str | None, numbers: str | None, one: str | None, two: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from codeactions.migrate.about import TOOL
 from codeactions.migrate.database import sql
-from codeactions.migrate.database.connection import Connection, Row
+from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import (
     INSUFFICIENT_PRIVILEGE,
     READ_ONLY_TRANSACTION,
@@ -17,6 +17,7 @@ from codeactions.migrate.database.errors import (
     UNDEFINED_TABLE,
     ServerError,
 )
+from codeactions.migrate.database.results import Row
 from codeactions.migrate.errors import MigrationError
 from codeactions.migrate.files.directory import Migrations, Script
 from codeactions.migrate.versions import NIL_VERSION

@@ -33,6 +33,10 @@ _ATTEMPTS = 3
 class Lock(Protocol):
     """One way of keeping other migrations out."""
 
+    @property
+    def session_key(self) -> int | None:
+        """The number of the advisory lock that the session itself holds, which a file can give back; else None."""
+
     def take(self) -> bool:
         """Try to take the lock, without waiting. Returns whether it is held now."""
 
@@ -60,6 +64,11 @@ class AdvisoryLock:
     def __init__(self, connection: Connection, key: int) -> None:
         self._connection = connection
         self.key = key
+
+    @property
+    def session_key(self) -> int | None:
+        """See `Lock`."""
+        return self.key
 
     def take(self) -> bool:
         """See `Lock`."""
@@ -102,6 +111,11 @@ class TableLock:
         self._connection = connection
         self._quoted = connection.identifier(schema, table)
         self.key = key
+
+    @property
+    def session_key(self) -> int | None:
+        """See `Lock`."""
+        return None
 
     def take(self) -> bool:
         """See `Lock`."""

@@ -32,8 +32,15 @@ class PooledLock:
         self._is_of_session = False
         self.key = key
 
+    @property
+    def session_key(self) -> int | None:
+        """See `Lock`."""
+        return self.key if self._is_of_session else None
+
     def take(self) -> bool:
         """See `Lock`. Raises `MigrationError` (conflict) if the pooler has no connection left for the files."""
+        if self._is_of_session:  # as an earlier try has found
+            return self._of_session.take()
         if self._holder is None or self._holder.closed:
             self._holder = self._connect()
         holder = self._holder

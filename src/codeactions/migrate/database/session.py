@@ -8,16 +8,25 @@ from typing import NamedTuple
 from codeactions.migrate.database import file_sql, lock, sql
 from codeactions.migrate.database.address import Address, parse
 from codeactions.migrate.database.connect import connect
-from codeactions.migrate.database.connection import Connection, Row
+from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import DatabaseError, ServerError
 from codeactions.migrate.database.history import History
 from codeactions.migrate.database.libpq import TransactionStatus
-from codeactions.migrate.database.pooled_lock import PooledLock
+from codeactions.migrate.database.results import Row
 from codeactions.migrate.database.startup import settings_of, startup_options
 from codeactions.migrate.database.version_table import VersionTable
 from codeactions.migrate.errors import ErrorCode, MigrationError
 
 PATIENCE = 15.0
+# What a client sets when it connects, and the server reports whenever it changes. Poolers set it for each client.
+_REPORTED = (
+    "client_encoding",
+    "DateStyle",
+    "IntervalStyle",
+    "TimeZone",
+    "application_name",
+    "standard_conforming_strings",
+)
 
 
 class Session(NamedTuple):
@@ -34,6 +43,10 @@ class Session(NamedTuple):
     table: VersionTable
     history: History
     lock: lock.Lock
+    restoring: str
+    """The statements that restore the session after a file. The last one selects its advisory locks."""
+    is_pooled: bool = False
+    """Whether there is a pooler before the server, whose connections may be those of other clients, too."""
     settings: tuple[tuple[str, str], ...] = ()
     """What a pooler was not told at the start, and so has to be set: with each transaction, or around a file."""
     other_tables: str = ""
@@ -50,7 +63,7 @@ class Session(NamedTuple):
         See `end_file`.
         """
         begin = self._with_encoding(sql.BEGIN)
-        self._release_locks(self.connection.execute(begin + self._restoring + "".join(statements) + sql.COMMIT))
+        self._release_locks(self.connection.execute(begin + self.restoring + "".join(statements) + sql.COMMIT))
 
     def finish(self, *statements: str) -> None:
         """Run the statements in the transaction that is open, and commit it."""
@@ -67,7 +80,7 @@ class Session(NamedTuple):
         The disk is not waited for.
         """
         before = self._with_encoding(file_sql.FIRE_DEFERRED + (file_sql.RELEASE_SAVEPOINT if in_savepoint else ""))
-        text = before + self._restoring + statements() + sql.COMMIT_WITHOUT_WAITING
+        text = before + self.restoring + statements() + sql.COMMIT_WITHOUT_WAITING
         self._release_locks(self.connection.execute(text))
 
     def roll_back(self) -> None:
@@ -119,10 +132,6 @@ class Session(NamedTuple):
             return [str(name) for (name,) in self.connection.execute(sql.INVALID_INDEXES)]
         return []
 
-    @property
-    def _restoring(self) -> str:
-        return file_sql.RESTORE_SETTINGS + file_sql.DISCARD + file_sql.OWN_ADVISORY_LOCKS
-
     def _with_encoding(self, before: str) -> str:
         """Return what is to be sent first. If a file has changed the encoding, send it here, and restore that.
 
@@ -130,23 +139,25 @@ class Session(NamedTuple):
         """
         if self.connection.setting("client_encoding") == self.encoding:
             return before
-        self.connection.execute(before + file_sql.RESTORE_ENCODING)
+        self.connection.execute(before + file_sql.restore_encoding(self.connection.literal(self.encoding)))
         return ""
 
     def _release_locks(self, held: list[Row]) -> None:
         """Give back the advisory locks that a file has left behind, and take ours again if the file gave it back.
 
-        `held` are the rows of OWN_ADVISORY_LOCKS, read before the commit.
+        `held` are the rows of OWN_ADVISORY_LOCKS, read before the commit. Behind a pooler nothing is given back, since
+        the locks may be those of other clients, unless the session is known to have a connection for itself.
         """
-        key = self.lock.key if isinstance(self.lock, lock.AdvisoryLock | PooledLock) else None
+        key = self.lock.session_key
+        if self.is_pooled and key is None:
+            return
         ours = ("t", "1", str(key))
         while any(row[:3] != ours for row in held):
             # Those of the transaction have ended with it, and one may be held more than once.
             held = self.connection.execute(file_sql.OWN_ADVISORY_LOCKS)
             releases = [file_sql.release_left_lock(*row) for row in held if row[:3] != ours]
             self.connection.execute("".join(releases))
-        # That of a pooled session may be on a connection of its own.
-        if isinstance(self.lock, lock.AdvisoryLock) and ours not in [row[:3] for row in held]:
+        if key is not None and ours not in [row[:3] for row in held]:
             self.lock.take()
 
 
@@ -184,8 +195,10 @@ def _session(connection: Connection, address: Address, patience: float, *, keeps
     is_pooled = described[4] != str(connection.pid)
     settings = tuple(settings_of(startup_options(address))[0]) if is_pooled else ()
     opening = "".join(sql.set_setting(literal(name), literal(value), is_local=True) for name, value in settings)
+    restoring = _restoring(connection, opening, is_pooled)
     if opening:
-        described = connection.execute(opening + sql.describe_session(literal(address.table)))[0]
+        connection.opening = opening
+        described = connection.execute(sql.describe_session(literal(address.table)))[0]
     schema, database, read_only, encoding, _, others = described
     if schema is None:
         from codeactions.migrate.go_compat.driver_errors import NO_SCHEMA
@@ -203,19 +216,38 @@ def _session(connection: Connection, address: Address, patience: float, *, keeps
         schema,
         read_only == "on",
         connection.setting("client_encoding"),
-        VersionTable(connection, table_schema, address.table, patience, opening),
+        VersionTable(connection, table_schema, address.table, patience),
         History(connection, table_schema, address.table, encoding or "", is_wanted=keeps_history),
         _lock(
             connection, address, schema, lock.number(name), lock.number(name, table_schema, address.table), is_pooled
         ),
+        restoring,
+        is_pooled,
         settings,
         "" if address.schema else others or "",
     )
+
+
+def _restoring(connection: Connection, opening: str, is_pooled: bool) -> str:
+    """Return the statements that restore the session. See `Session`."""
+    if not is_pooled:
+        return file_sql.RESTORE_SETTINGS + file_sql.DEALLOCATE + file_sql.DISCARD + file_sql.OWN_ADVISORY_LOCKS
+    # What the client began with is not what the pooler's connection began with, to which RESET returns.
+    reported = {name: connection.setting(name) for name in _REPORTED}
+    again = "".join(
+        sql.set_setting(connection.literal(name), connection.literal(value), is_local=False)
+        for name, value in reported.items()
+        if value
+    )
+    discard = file_sql.DEALLOCATE_THOSE_OF_FILES + file_sql.DISCARD
+    return file_sql.RESTORE_SETTINGS + again + opening + discard + file_sql.OWN_ADVISORY_LOCKS
 
 
 def _lock(connection: Connection, address: Address, schema: str, row: int, key: int, is_pooled: bool) -> lock.Lock:
     if address.lock_strategy == "table":
         return lock.TableLock(connection, schema, address.lock_table, row)
     if is_pooled:
+        from codeactions.migrate.database.pooled_lock import PooledLock  # most connections are direct
+
         return PooledLock(connection, key, lambda: connect(address))
     return lock.AdvisoryLock(connection, key)

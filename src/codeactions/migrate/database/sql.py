@@ -97,13 +97,13 @@ def create_version_table(table: str) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table} (version bigint not null primary key, dirty boolean not null)"
 
 
-def begin_and_read_version(table: str, opening: str = "", modes: str = "") -> str:
+def begin_and_read_version(table: str, modes: str = "") -> str:
     """Begin a transaction that keeps other writers away, without waiting for them; select the row.
 
-    `opening` are statements that come first in it; `modes` further ones, such as "ISOLATION LEVEL SERIALIZABLE".
+    `modes` are further ones of the transaction, such as "ISOLATION LEVEL SERIALIZABLE".
     """
     begin = f"BEGIN {modes}, READ WRITE;" if modes else BEGIN
-    return f"{begin} {opening}LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE NOWAIT; {read_version(table)}"
+    return f"{begin} LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE NOWAIT; {read_version(table)}"
 
 
 def clear_version(table: str) -> str:

@@ -4,8 +4,9 @@ import time
 from typing import NamedTuple
 
 from codeactions.migrate.database import sql
-from codeactions.migrate.database.connection import Connection, Row
+from codeactions.migrate.database.connection import Connection
 from codeactions.migrate.database.errors import UNDEFINED_TABLE, ServerError, TimedOut
+from codeactions.migrate.database.results import Row
 from codeactions.migrate.errors import ErrorCode, MigrationError
 from codeactions.migrate.versions import NIL_VERSION
 
@@ -32,14 +33,10 @@ class VersionTable:
     At most one row, and never another column: the table is shared with the Go tool.
     """
 
-    def __init__(self, connection: Connection, schema: str, name: str, patience: float, opening: str = "") -> None:
-        """`patience`: seconds to wait for another session that has locked the table.
-
-        `opening`: statements with which each transaction begins.
-        """
+    def __init__(self, connection: Connection, schema: str, name: str, patience: float) -> None:
+        """`patience`: seconds to wait for another session that has locked the table."""
         self._connection = connection
         self._patience = patience
-        self._opening = opening
         self._quoted = connection.identifier(schema, name)
         self._schema, self._name = connection.literal(schema), connection.literal(name)
         self.go_statement = sql.go_truncate(self._quoted)
@@ -80,7 +77,7 @@ class VersionTable:
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                return self._connection.execute(sql.begin_and_read_version(self._quoted, self._opening, modes))
+                return self._connection.execute(sql.begin_and_read_version(self._quoted, modes))
             except ServerError as error:
                 if error.sqlstate != LOCK_NOT_AVAILABLE:
                     # Scripts know this statement as the one that fails for want of a right.

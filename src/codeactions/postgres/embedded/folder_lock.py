@@ -39,7 +39,7 @@ class FolderLock:
                 holder = os.pread(self._file, 32, 0).decode(errors="replace").strip()
                 raise Error(
                     ErrorCode.CONFLICT,
-                    f"The data folder {data_dir} is in use by process {holder or '(unknown)'}: "
+                    f"the data folder {data_dir} is in use by process {holder or '(unknown)'}: "
                     f"stop that server, or set CODEACTIONS_DATA_DIR to another folder",
                 )
             time.sleep(0.02)

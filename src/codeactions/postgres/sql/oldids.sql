@@ -5,7 +5,11 @@ SELECT name,
        EXISTS (
            SELECT 1 FROM pg_attribute
            WHERE attrelid = to_regclass(name) AND attname = 'mongo_object_id' AND NOT attisdropped
-       ) AS there
+       ) AS there,
+       EXISTS (
+           SELECT 1 FROM pg_attribute
+           WHERE attrelid = to_regclass(name) AND attname = 'code_mongo_id' AND NOT attisdropped
+       ) AS links
 FROM unnest(ARRAY['codes', 'coderuns']) AS name
 
 -- name: codes

@@ -8,6 +8,7 @@ const { toJson } = require("./values.cjs");
 // The server refuses what is over these limits (runtimes/protocol.py); told here, the code learns of it by an exception.
 const MOST_HEADERS = 100, NAME_LIMIT = 256, VALUE_LIMIT = 8192;
 const ASCII = /^[\x00-\x7f]*$/, TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/, VALUE = /^[\t\x20-\x7e\x80-\ud7ff\ue000-\u{10ffff}]*$/u;
+const QUOTE = 0x22, JSON_TYPE = /^[^;]*[/+]json\s*(?:;|$)/i;
 
 /** Query parameters, in order. Of a repeated one the first value counts; `all()` returns every value. */
 class Params {
@@ -89,12 +90,14 @@ class Result {
   /**
    * A string goes out as it is, and so do bytes (a typed array, an ArrayBuffer); anything else goes out as JSON.
    * `contentType` only says what it is called: a short name such as `text`, `json`, `html` or `pdf`, or any MIME type.
-   * Without it, a string is text, bytes are an octet stream. Throws when something cannot be sent.
+   * Without it, and without a header of that name, a string is text, bytes are an octet stream. A value that JSON has as
+   * a text, such as a date, goes out without quotes if its type is given and is not JSON. Throws when something cannot be
+   * sent.
    */
   set(value, options = {}) {
     if (arguments.length === 0) value = "";
     if (options === null || typeof options !== "object") throw new TypeError(`options must be an object, not ${shown(options)}`);
-    const { statusCode = 200, contentType = null, headers = {}, ...unknown } = options;
+    const { statusCode = 200, contentType = null, headers, ...unknown } = options;
     for (const name of Object.keys(unknown)) {
       throw new TypeError(`there is no option ${shown(name)}; there are statusCode, contentType and headers`);
     }
@@ -106,9 +109,11 @@ class Result {
         `contentType must be text without line breaks, at most ${VALUE_LIMIT} bytes, not ${shown(contentType)}`
       );
     }
-    const pairs = headerPairs(headers);
-    const full = contentType ? fullType(contentType) : null;
-    const [body, natural] = encode(value);
+    const pairs = headerPairs(headers ?? {});
+    const wanted = contentType || typeIn(pairs);
+    const full = wanted ? fullType(wanted) : null;
+    let [body, natural] = encode(value);
+    if (full && body[0] === QUOTE && natural === SHORT_TYPES.json && !JSON_TYPE.test(full)) body = Buffer.from(JSON.parse(body.toString()));
     this.isSet = true;
     this.statusCode = statusCode;
     this.headers = pairs;
@@ -127,7 +132,7 @@ function encode(value) {
 }
 
 function headerPairs(headers) {
-  if (headers === null || typeof headers !== "object" || Array.isArray(headers)) throw new TypeError(`headers must be an object, not ${shown(headers)}`);
+  if (typeof headers !== "object" || Array.isArray(headers)) throw new TypeError(`headers must be an object, not ${shown(headers)}`);
   const given = typeof headers.entries === "function" ? [...headers.entries()] : Object.entries(headers);
   if (given.length > MOST_HEADERS) throw new RangeError(`a result may have at most ${MOST_HEADERS} headers, not ${given.length}`);
   return given.map(([name, value]) => {
@@ -140,6 +145,12 @@ function headerPairs(headers) {
     }
     return [name, bytesOf(text)];
   });
+}
+
+/** Returns the content type that is among the headers, as it was given, if there is one. */
+function typeIn(pairs) {
+  const value = pairs.find(([name]) => name.toLowerCase() === "content-type")?.[1];
+  return value && Buffer.from(value, "latin1").toString();
 }
 
 function isHeaderValue(text) {

@@ -18,6 +18,7 @@ const OURS = /\n[^\n]*\/runtimes\/javascript\/[^\n]*/g;
 const { writeSync } = fs;
 const { exit } = process;
 const { stringify } = JSON;
+const { keys } = Object;
 const bytes = (text) => Buffer.from(text);
 const now = performance.now.bind(performance);
 
@@ -119,7 +120,7 @@ class Output {
 
   /** Ends the lines that were printed without a line feed. */
   #finish() {
-    for (const level in this.#begun) if (this.#begun[level].room !== null) this.#take(level, NOTHING, true);
+    for (const level of keys(this.#begun)) if (this.#begun[level].room !== null) this.#take(level, NOTHING, true);
   }
 
   #spend(size) {

@@ -68,6 +68,9 @@ meansInJson(Function.prototype, refused("is a function: call it first"));
 meansInJson(Promise.prototype, refused("is a Promise: await it first"));
 meansInJson(iterator, refused("is an iterator: make a list of it first"));
 meansInJson(asyncIterator, refused("is an async iterator: make a list of it first"));
+for (const body of [Blob, Request, Response]) meansInJson(body.prototype, refused(`is a ${body.name}: await its text() or bytes() first`));
+meansInJson(ReadableStream.prototype, refused("is a ReadableStream: read it first"));
+for (const weak of [WeakMap, WeakSet]) meansInJson(weak.prototype, refused(`is a ${weak.name}, which cannot be listed`));
 
 /** Returns a value as JSON. Throws an error that names the place of what JSON does not have. */
 function toJson(value) {

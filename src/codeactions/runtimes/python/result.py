@@ -5,6 +5,7 @@ Imported in the zygote and used inside runs; needs the standard library and the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from codeactions.runtimes.protocol import MOST_HEADERS, NAME_LIMIT, SHORT_TYPES, VALUE_LIMIT
@@ -13,6 +14,8 @@ from codeactions.runtimes.python.values import to_json
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
+
+_NOT_GIVEN: Any = object()
 
 
 class Result:
@@ -31,13 +34,19 @@ class Result:
         status_code: int = 200,
         content_type: str | None = None,
         headers: Mapping[str, Any] | None = None,
+        *,
+        content: Any = _NOT_GIVEN,
     ) -> None:
-        """Set the result.
+        """Set the result. content: the value, under the name that it has in `engine.log`.
 
         A string goes out as it is, and so do bytes; anything else goes out as JSON. `content_type` only says what it is
-        called: a short name such as `text`, `json`, `html` or `pdf`, or any MIME type. Without it, a string is text,
-        bytes are an octet stream. Raises `TypeError` or `ValueError` when something cannot be sent.
+        called: a short name such as `text`, `json`, `html` or `pdf`, or any MIME type. Without it, and without a header
+        of that name, a string is text, bytes are an octet stream. A value that JSON has as a text, such as a date, goes
+        out without quotes if its type is given and is not JSON. Raises `TypeError` or `ValueError` when something
+        cannot be sent.
         """
+        if content is not _NOT_GIVEN:
+            value = content
         if isinstance(status_code, bool) or not isinstance(status_code, int) or not 200 <= status_code <= 599:
             raise ValueError(f"status_code must be a whole number from 200 to 599, not {_shown(status_code)}")
         if content_type is not None and not _is_header_value(content_type):
@@ -46,10 +55,24 @@ class Result:
                 f"not {_shown(content_type)}"
             )
         pairs = _header_pairs(headers or {})
-        full_type = _full_type(content_type) if content_type else None
+        wanted = content_type or _type_in(pairs)
+        full_type = _full_type(wanted) if wanted else None
         body, natural_type = _encode(value)
+        if full_type and body[:1] == b'"' and natural_type == SHORT_TYPES["json"] and not _is_json(full_type):
+            body = _to_utf8(json.loads(body))
         self.is_set, self.status_code, self.headers, self.body = True, status_code, pairs, body
         self.content_type = full_type or natural_type
+
+    __call__ = set  # noqa: A003 - as the documents of the earlier service have it: engine.result("ok")
+
+
+def _type_in(pairs: list[tuple[str, str]]) -> str | None:
+    """Return the content type that is among the headers, if there is one."""
+    return next((value for name, value in pairs if name.lower() == "content-type"), None)
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower().endswith(("/json", "+json"))
 
 
 def _full_type(content_type: str) -> str:

@@ -52,7 +52,7 @@ def _plain(value: Any) -> Any:
         if plain is not None:
             return plain(value)
     if isinstance(value, bytes | bytearray | memoryview):
-        return _text_of(bytes(value))
+        raise TypeError("is bytes, which JSON does not have: decode it, or encode it by base64.b64encode")
     if isinstance(value, type):
         raise TypeError(f"is the class {value.__name__}, not a value of it")
     if hasattr(kind, "__dataclass_fields__"):
@@ -67,13 +67,6 @@ def _plain(value: Any) -> Any:
 def _no_number(value: Any) -> float:
     """Return a decimal that is not finite as a float, which is refused with its place."""
     return float("nan" if value.is_nan() else value)
-
-
-def _text_of(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise TypeError("are bytes that are no UTF-8 text: encode them, for example by base64.b64encode") from None
 
 
 def _container(value: Any, kind: type) -> Any:
@@ -105,11 +98,14 @@ class _Search:
         self._above: dict[int, int] = {}  # the containers above, by identity: how many steps lead to each
 
     def convert(self, value: Any) -> Any:
-        """Return the value made of what JSON has. Raises `TypeError` or `ValueError` that names the place."""
+        """Return the value made of what JSON has.
+
+        Raises `TypeError`, `ValueError` or `RecursionError` that names the place.
+        """
         try:
             return self._converted(value)
         except RecursionError:
-            raise ValueError(f"{self._where()} is nested too deeply for JSON") from None
+            raise RecursionError(f"{self._where()} is nested too deeply for JSON") from None
 
     def _converted(self, value: Any) -> Any:
         if value is None or isinstance(value, str | int):

@@ -1,4 +1,4 @@
-"""What is to happen as soon as a run imports a module, which would cost every run too much if it happened before."""
+"""Act as soon as a run imports a module: done before, it would cost every run the import."""
 
 from __future__ import annotations
 

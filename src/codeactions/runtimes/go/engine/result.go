@@ -1,8 +1,10 @@
 package codeactions
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -22,6 +24,7 @@ const (
 type Result struct {
 	isSet  bool
 	answer answer
+	failed error // of the last Set
 }
 
 type answer struct {
@@ -55,9 +58,16 @@ func Headers(headers map[string]string) Option {
 }
 
 // Set sets the result. A string goes out as it is, and so does a []byte; anything else goes out as JSON. ContentType only
-// says what it is called; without it, a string is text and a []byte an octet stream. Set returns an error, and changes
-// nothing, when something cannot be sent.
+// says what it is called; without it, and without a header of that name, a string is text and a []byte an octet stream. A
+// value that JSON has as a text, such as a time, goes out without quotes if its type is given and is not JSON. Set returns
+// an error, and changes nothing, when something cannot be sent. A run that ignores this error, and sets nothing else, fails
+// with it.
 func (result *Result) Set(value any, given ...Option) error {
+	result.failed = result.set(value, given)
+	return result.failed
+}
+
+func (result *Result) set(value any, given []Option) error {
 	wanted := options{statusCode: 200}
 	for _, option := range given {
 		option(&wanted)
@@ -77,9 +87,18 @@ func (result *Result) Set(value any, given ...Option) error {
 	if err != nil {
 		return err
 	}
+	if wanted.contentType == "" {
+		wanted.contentType = typeIn(wanted.headers)
+	}
 	if wanted.contentType != "" {
+		isQuoted := contentType == jsonType && body[0] == '"'
 		if contentType, err = fullType(wanted.contentType); err != nil {
 			return err
+		}
+		if isQuoted && !isJSON(contentType) {
+			var text string
+			_ = json.Unmarshal(body, &text)
+			body = []byte(text)
 		}
 	}
 	result.isSet = true
@@ -94,8 +113,36 @@ func encode(value any) ([]byte, string, error) {
 	case []byte:
 		return slices.Clone(typed), octets, nil
 	}
+	if isText(value) {
+		return []byte(reflect.ValueOf(value).String()), plainText, nil
+	}
 	body, err := toJSON(value)
 	return body, jsonType, err
+}
+
+// isText tells whether a value is a string of a type of its own.
+func isText(value any) bool {
+	if _, isNumber := value.(json.Number); isNumber || value == nil {
+		return false
+	}
+	kind := reflect.TypeOf(value)
+	return kind.Kind() == reflect.String && !encodesItself(kind) && !kind.Implements(errorInterface)
+}
+
+// typeIn returns the content type that is among the headers, if there is one.
+func typeIn(headers map[string]string) string {
+	for name, value := range headers {
+		if strings.EqualFold(name, "content-type") {
+			return value
+		}
+	}
+	return ""
+}
+
+func isJSON(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	kind = strings.ToLower(strings.TrimSpace(kind))
+	return strings.HasSuffix(kind, "/json") || strings.HasSuffix(kind, "+json")
 }
 
 func headerPairs(headers map[string]string) ([][2]string, error) {

@@ -120,6 +120,9 @@ func Serve[Run Action](run Run) {
 			out.failure("exception", err.Error(), "")
 		}
 	}
+	if err := engine.Result.failed; err != nil && !engine.Result.isSet {
+		out.failure("exception", err.Error(), "") // an empty answer would hide that the action gave one
+	}
 	out.result(engine.Result.answer)
 }
 
