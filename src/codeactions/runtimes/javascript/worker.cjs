@@ -92,9 +92,9 @@ function describe(thrown, causesLeft = 8) {
 
 /** Adds to an error of the network why it is one, and returns it: runs have no network. */
 function explained(thrown) {
-  if (thrown instanceof ErrorEvent && thrown.error instanceof Error) thrown = thrown.error; // `socket.onerror = reject`
-  if (process.pid !== 1) return thrown; // without walls, runs have the host's
   try {
+    if (thrown instanceof ErrorEvent && thrown.error instanceof Error) thrown = thrown.error; // `socket.onerror = reject`
+    if (process.pid !== 1) return thrown; // without walls, runs have the host's
     const { code, message, path = "" } = thrown;
     const isAway = NO_WAY.has(code) || (code === "ECONNREFUSED" && ELSEWHERE.test(`${message} ${path}`)) || SOCKET_ELSEWHERE.test(message);
     if (isAway && !message.includes(NO_NETWORK)) thrown.message = `${message}; ${NO_NETWORK}`;

@@ -18,7 +18,7 @@ def in_the_way(file: int, asked: bytes, process: int) -> tuple[int, int, int, in
 
     file: descriptor of the same open file. None: nothing keeps it. Raises `OSError`.
 
-    The kernel names one lock, and that may be the process's own, which is in nobody's way. Another may be before it or
+    The kernel names one lock, and that may be the process's own, which is not in its way. Another may be before it or
     behind it. Where the process may read, so may others, and that alone is not seen.
     """
     kind, whence, start, length, _ = LOCK.unpack(asked)

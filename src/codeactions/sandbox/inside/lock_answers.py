@@ -9,7 +9,7 @@ takes a descriptor of it, and never lets the call of the run go on.
 
 A run can make the answer to its own questions take long: with memory that is being changed, with a hundred thousand
 locks, with a socket in the file's place whose last descriptor is then the one here, so that closing it waits for the
-other side. So each run has a thread of its own here, while it asks, and waits for nobody's questions but its own.
+other side. So each run has a thread of its own here, while it asks, and waits for its own questions only.
 """
 
 from __future__ import annotations
