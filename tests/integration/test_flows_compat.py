@@ -26,8 +26,8 @@ SOURCE = (
 )
 ROWS = f"""
 INSERT INTO codes (id, name, type, source, language, project_uuid, created_at, updated_at, mongo_object_id) VALUES
-    ('{CODE}', 'old', 'endpoint', E'def Run(engine):\\n    return "old"\\n', 'python', '{PROJECT}', now(), now(),
-     '{OLD_CODE}');
+    ('{CODE}', 'old', 'endpoint', E'def Run(engine):\\n    return {{"id": engine.params.get("user_id")}}\\n', 'python',
+     '{PROJECT}', now(), now(), '{OLD_CODE}');
 INSERT INTO coderuns (id, code_id, status, result, created_at, updated_at, mongo_object_id, code_mongo_id) VALUES
     ('{RUN}', '{CODE}', 'failed', 'error on executing code', '2024-06-01', '2024-06-01', '{OLD_RUN}', '{OLD_CODE}');
 """

@@ -110,8 +110,7 @@ class Result {
       );
     }
     const pairs = headerPairs(headers ?? {});
-    const wanted = contentType || typeIn(pairs);
-    const full = wanted ? fullType(wanted) : null;
+    const full = contentType ? fullType(contentType) : null;
     let [body, natural] = encode(value);
     if (full && body[0] === QUOTE && natural === SHORT_TYPES.json && !JSON_TYPE.test(full)) body = Buffer.from(JSON.parse(body.toString()));
     this.isSet = true;
@@ -145,12 +144,6 @@ function headerPairs(headers) {
     }
     return [name, bytesOf(text)];
   });
-}
-
-/** Returns the content type that is among the headers, as it was given, if there is one. */
-function typeIn(pairs) {
-  const value = pairs.find(([name]) => name.toLowerCase() === "content-type")?.[1];
-  return value && Buffer.from(value, "latin1").toString();
 }
 
 function isHeaderValue(text) {

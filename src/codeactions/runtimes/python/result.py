@@ -40,10 +40,9 @@ class Result:
         """Set the result. content: the value, under the name that it has in `engine.log`.
 
         A string goes out as it is, and so do bytes; anything else goes out as JSON. `content_type` only says what it is
-        called: a short name such as `text`, `json`, `html` or `pdf`, or any MIME type. Without it, and without a header
-        of that name, a string is text, bytes are an octet stream. A value that JSON has as a text, such as a date, goes
-        out without quotes if its type is given and is not JSON. Raises `TypeError` or `ValueError` when something
-        cannot be sent.
+        called: a short name such as `text`, `json`, `html` or `pdf`, or any MIME type. Without it, a string is text,
+        bytes are an octet stream. A value that JSON has as a text, such as a date, goes out without quotes if its type
+        is given and is not JSON. Raises `TypeError` or `ValueError` when something cannot be sent.
         """
         if content is not _NOT_GIVEN:
             value = content
@@ -55,8 +54,7 @@ class Result:
                 f"not {_shown(content_type)}"
             )
         pairs = _header_pairs(headers or {})
-        wanted = content_type or _type_in(pairs)
-        full_type = _full_type(wanted) if wanted else None
+        full_type = _full_type(content_type) if content_type else None
         body, natural_type = _encode(value)
         if full_type and body[:1] == b'"' and natural_type == SHORT_TYPES["json"] and not _is_json(full_type):
             body = _to_utf8(json.loads(body))
@@ -64,11 +62,6 @@ class Result:
         self.content_type = full_type or natural_type
 
     __call__ = set  # noqa: A003 - as the documents of the earlier service have it: engine.result("ok")
-
-
-def _type_in(pairs: list[tuple[str, str]]) -> str | None:
-    """Return the content type that is among the headers, if there is one."""
-    return next((value for name, value in pairs if name.lower() == "content-type"), None)
 
 
 def _is_json(content_type: str) -> bool:

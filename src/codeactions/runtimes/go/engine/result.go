@@ -87,9 +87,6 @@ func (result *Result) set(value any, given []Option) error {
 	if err != nil {
 		return err
 	}
-	if wanted.contentType == "" {
-		wanted.contentType = typeIn(wanted.headers)
-	}
 	if wanted.contentType != "" {
 		isQuoted := contentType == jsonType && body[0] == '"'
 		if contentType, err = fullType(wanted.contentType); err != nil {
@@ -127,16 +124,6 @@ func isText(value any) bool {
 	}
 	kind := reflect.TypeOf(value)
 	return kind.Kind() == reflect.String && !encodesItself(kind) && !kind.Implements(errorInterface)
-}
-
-// typeIn returns the content type that is among the headers, if there is one.
-func typeIn(headers map[string]string) string {
-	for name, value := range headers {
-		if strings.EqualFold(name, "content-type") {
-			return value
-		}
-	}
-	return ""
 }
 
 func isJSON(contentType string) bool {
