@@ -11,4 +11,5 @@ DROP TRIGGER user_permissions_agree_on_update ON user_permissions;
 DROP TRIGGER user_permissions_agree_on_insert ON user_permissions;
 DROP FUNCTION user_permissions_agree();
 DROP FUNCTION project_permissions(jsonb);
-DROP FUNCTION project_authorizations(VARCHAR);
+DROP FUNCTION project_authorizations(VARCHAR, jsonb, TEXT[]);
+DROP FUNCTION is_permission(jsonb);

@@ -3,6 +3,7 @@
 --
 -- Writing authorizations makes the rows just these; making a project whose rows came before it keeps them, unless its
 -- authorizations name the user. Addresses are compared as they are written here: the server writes small letters.
+-- What another program has put into authorizations and can be no row stays there, after the others. It gives no right.
 
 -- One transaction after the other: each must see all that the one before it wrote. Before any row is locked, or two could
 -- wait for each other. ProjectStore.lock takes the same lock.
@@ -21,20 +22,40 @@ CREATE TRIGGER projects_in_turn
 BEFORE INSERT OR UPDATE OR DELETE ON projects
 FOR EACH STATEMENT EXECUTE FUNCTION permissions_in_turn();
 
--- Who is in a project of which uuid, from the rows. In the order that the server uses, too.
-CREATE FUNCTION project_authorizations(project VARCHAR) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    SELECT coalesce(jsonb_agg(jsonb_build_object('email', email, 'role', role) ORDER BY email COLLATE "C", role), '[]')
-    FROM user_permissions
-    WHERE project_uuid = project
+-- Whether one of a project's authorizations can be a row.
+CREATE FUNCTION is_permission(item jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(
+        jsonb_typeof(item -> 'email') = 'string' AND length(item ->> 'email') <= 255 AND item -> 'role' IN ('1', '2', '3'), false
+    )
+$$;
+
+-- The authorizations of the project of this uuid: its rows, in the order that the server uses, too, and what of those that
+-- are stored can be no row. Of a user who has a row, or had one until this change (gone), the row counts.
+CREATE FUNCTION project_authorizations(project VARCHAR, stored jsonb, gone TEXT[] DEFAULT '{}')
+RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('email', email, 'role', role) ORDER BY email COLLATE "C", role), '[]')
+        FROM user_permissions
+        WHERE project_uuid = project
+    ) || (
+        SELECT coalesce(jsonb_agg(item ORDER BY place), '[]')
+        FROM jsonb_path_query(stored, '$[*]') WITH ORDINALITY AS one (item, place)
+        WHERE NOT is_permission(item)
+          AND item <> 'null'
+          -- Where all can be rows, as nearly always, these are not even read.
+          AND coalesce(item -> 'email' NOT IN (
+              SELECT coalesce(to_jsonb(email), 'null')
+              FROM (SELECT email FROM user_permissions WHERE project_uuid = project UNION ALL SELECT unnest(gone)) AS member
+          ), true)
+    )
 $$;
 
 -- What of a project's authorizations can be a row. A user who is named twice gets the lower role: nobody meant more.
 CREATE FUNCTION project_permissions(authorizations jsonb, OUT email text, OUT role integer)
 RETURNS SETOF record LANGUAGE sql IMMUTABLE AS $$
     SELECT item ->> 'email', min((item ->> 'role')::numeric)::integer
-    FROM jsonb_path_query(
-        authorizations, '$[*] ? (@.email.type() == "string" && (@.role == 1 || @.role == 2 || @.role == 3))'
-    ) AS item
+    FROM jsonb_path_query(authorizations, '$[*]') AS item
+    WHERE is_permission(item)
     GROUP BY item ->> 'email'
 $$;
 
@@ -55,7 +76,12 @@ BEGIN
     END IF;
     -- One by one: found by its uuid however many there are, and locked in their order.
     FOR touched IN SELECT uuid FROM unnest(uuids) AS uuid WHERE uuid IS NOT NULL ORDER BY uuid LOOP
-        told := project_authorizations(touched);
+        SELECT project_authorizations(
+            touched, authorizations, ARRAY(SELECT email::text FROM changed WHERE project_uuid = touched)
+        )
+        INTO told
+        FROM projects
+        WHERE uuid = touched;
         UPDATE projects
         SET authorizations = told, updated_at = now()
         WHERE uuid = touched AND authorizations IS DISTINCT FROM told;
@@ -90,7 +116,7 @@ BEGIN
         DELETE FROM user_permissions WHERE project_uuid = OLD.uuid;
     END IF;
     -- Here the two triggers, each of which writes what the other is for, come to an end.
-    IF TG_OP = 'DELETE' OR NEW.authorizations IS NOT DISTINCT FROM project_authorizations(NEW.uuid) THEN
+    IF TG_OP = 'DELETE' OR NEW.authorizations IS NOT DISTINCT FROM project_authorizations(NEW.uuid, NEW.authorizations) THEN
         RETURN NULL;
     END IF;
     -- In one statement, so that the other trigger sees the rows only when all are right. First those that go (the count):
@@ -121,7 +147,7 @@ BEGIN
     -- Rows that were there before, duplicates, another order: the project tells what the rows say now. Not if it was
     -- written as it was: then a trigger of somebody else's wants it so, and would for ever.
     IF TG_OP = 'INSERT' OR OLD.authorizations IS DISTINCT FROM NEW.authorizations THEN
-        told := project_authorizations(NEW.uuid);
+        told := project_authorizations(NEW.uuid, NEW.authorizations);
         UPDATE projects SET authorizations = told WHERE uuid = NEW.uuid AND authorizations IS DISTINCT FROM told;
     END IF;
     RETURN NULL;
@@ -149,8 +175,8 @@ FROM projects, project_permissions(authorizations) AS wanted
 WHERE NOT EXISTS (SELECT 1 FROM user_permissions AS there WHERE there.project_uuid = projects.uuid);
 
 UPDATE projects
-SET authorizations = project_authorizations(uuid)
-WHERE authorizations IS DISTINCT FROM project_authorizations(uuid);
+SET authorizations = project_authorizations(uuid, authorizations)
+WHERE authorizations IS DISTINCT FROM project_authorizations(uuid, authorizations);
 
 -- An identity token may spell an address with other letters than the row.
 CREATE INDEX idx_user_permissions_lower_email ON user_permissions (lower(email));

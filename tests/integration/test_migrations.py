@@ -22,11 +22,12 @@ BEFORE, LATEST = VERSIONS[-2:]
 GO_SERVICE = (
     SERVICE_TABLES
     + """
--- One project whose rows and authorizations differ, one without rows, one that says nothing good.
+-- Projects whose rows and authorizations differ, without rows, without authorizations, with none that can be a row.
 INSERT INTO projects (id, uuid, authorizations) VALUES
     (gen_random_uuid(), 'a', '[{"email": "old@x", "role": 3}]'),
     (gen_random_uuid(), 'b', '[{"email": "b@x", "role": 2}, {"email": "b@x", "role": 1}, {"email": "c@x", "role": 9}]'),
-    (gen_random_uuid(), 'c', NULL), (gen_random_uuid(), 'd', '{"email": "d@x"}');
+    (gen_random_uuid(), 'c', NULL), (gen_random_uuid(), 'd', '{"email": "d@x"}'),
+    (gen_random_uuid(), 'f', jsonb_build_array(jsonb_build_object('email', repeat('f', 256), 'role', 1)));
 INSERT INTO user_permissions (id, project_uuid, email, role) VALUES
     (gen_random_uuid(), 'a', 'a@x', 1), (gen_random_uuid(), 'elsewhere', 'e@x', 2);
 """
@@ -92,6 +93,7 @@ class TestSchema:
         assert functions is not None
         assert triggers is not None
         helpers = {"project_authorizations", "project_permissions", "permissions_in_turn", "user_permissions_agree"}
+        helpers |= {"is_permission"}
         assert set(functions[0]) == own | helpers
         events = {f"user_permissions_agree_on_{event}" for event in ("insert", "update", "delete")}
         events |= {"projects_agree_on_update", "projects_agree_on_delete"}
@@ -139,9 +141,10 @@ def test_a_database_of_the_go_service_takes_the_later_migrations(url: str, datab
     projects = dict(database.execute("SELECT uuid, authorizations FROM projects").fetchall())
     assert projects == {
         "a": [{"email": "a@x", "role": 1}],
-        "b": [{"email": "b@x", "role": 1}],
+        "b": [{"email": "b@x", "role": 1}, {"email": "c@x", "role": 9}],
         "c": [],
-        "d": [],
+        "d": [{"email": "d@x"}],
+        "f": [{"email": "f" * 256, "role": 1}],
     }
     database.execute(
         "INSERT INTO codelogs (run_id, code_id, type, content) VALUES (%s, %s, 'warning', 'x')",

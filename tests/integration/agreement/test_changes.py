@@ -1,5 +1,6 @@
 """A project's authorizations and the rows of user_permissions agree after every change of either, by SQL alone."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,6 +8,14 @@ import psycopg
 import pytest
 from integration.agreement.members import both, listed, make, put, rows, since, write
 from migrations import Connection
+
+
+@pytest.fixture
+def unchecked(db: Connection) -> Connection:
+    """The tables without checks, as another program made them."""
+    db.execute("ALTER TABLE user_permissions DROP CONSTRAINT user_permissions_role_check")
+    db.execute("ALTER TABLE projects DROP CONSTRAINT projects_authorizations_check")
+    return db
 
 
 def test_authorizations_follow_every_change_of_rows(db: Connection) -> None:
@@ -70,6 +79,39 @@ def test_further_fields_of_an_authorization_are_dropped(db: Connection) -> None:
     make(db, "p")
     db.execute("""UPDATE projects SET authorizations = '[{"email": "a", "role": 1, "since": "then"}]'""")
     assert both(db) == {"a": 1}
+
+
+def test_what_can_be_no_row_stays_in_the_authorizations_and_gives_no_right(unchecked: Connection) -> None:
+    odd = [{"email": "c", "role": 9}, {"email": "d", "role": 0}, "text", {"role": 1}, 5, [{"email": "e", "role": 1}]]
+    odd += [{"email": "f", "role": "3"}, {"email": "g" * 256, "role": 2}, {"email": 7, "role": 2}]
+
+    def said() -> list[object]:
+        (authorizations,) = unchecked.execute("SELECT authorizations FROM projects").fetchone() or ()
+        return list(authorizations)
+
+    def row(email: str, role: int) -> object:
+        return {"email": email, "role": role}
+
+    stored = json.dumps([odd[0], row("b", 2), None, *odd[1:], row("a", 1)])
+    unchecked.execute("INSERT INTO projects (uuid, name, authorizations) VALUES ('p', 'x', %s)", (stored,))
+    assert (rows(unchecked, "p"), said()) == ({"a": 1, "b": 2}, [row("a", 1), row("b", 2), *odd])
+    put(unchecked, "p", c=3)  # a role that counts, in place of one that is none
+    assert said() == [row("a", 1), row("b", 2), row("c", 3), *odd[1:]]
+    unchecked.execute("DELETE FROM user_permissions WHERE email = 'c'")
+    unchecked.execute("UPDATE user_permissions SET email = 'z' WHERE email = 'b'")
+    assert said() == [row("a", 1), row("z", 2), *odd[1:]]
+    unchecked.execute("UPDATE projects SET authorizations = authorizations || %s::jsonb", (listed(("x", 4)),))
+    assert (rows(unchecked, "p"), said()) == ({"a": 1, "z": 2}, [row("a", 1), row("z", 2), *odd[1:], row("x", 4)])
+    write(unchecked, "p", ("a", 2))
+    assert both(unchecked) == {"a": 2}
+
+
+def test_a_row_with_a_role_that_is_none_leaves_with_its_authorization(unchecked: Connection) -> None:
+    make(unchecked, "p", ("a", 1))
+    put(unchecked, "p", b=5)
+    assert both(unchecked) == {"a": 1, "b": 5}
+    unchecked.execute("DELETE FROM user_permissions WHERE email = 'b'")
+    assert both(unchecked) == {"a": 1}
 
 
 def test_a_role_that_is_written_with_a_fraction_is_the_role(db: Connection) -> None:

@@ -81,6 +81,14 @@ AUTHORIZATIONS: list[Any] = [
 ]  # fmt: skip
 
 
+def can_be_a_row(one: Any) -> bool:
+    """Whether an authorization gives somebody a role. To Python, True is a number."""
+    if not isinstance(one, dict):
+        return False
+    role = one.get("role")
+    return isinstance(one.get("email"), str) and type(role) is int and role in (1, 2, 3)
+
+
 @pytest.mark.parametrize("stored", [*AUTHORIZATIONS, ...], ids=str)
 def test_authorizations_are_shown_as_they_are_and_stay_so(
     foreign: Server, db: psycopg.Connection[Any], stored: Any
@@ -97,12 +105,14 @@ def test_authorizations_are_shown_as_they_are_and_stay_so(
     assert any(one["uuid"] == uuid for page in range(1, 99) for one in get(foreign, "/project", page=page)["data"])
     assert foreign.client.patch(f"/project/{uuid}", json={"name": "renamed"}).status_code == 200
     assert get(foreign, f"/project/{uuid}")["authorizations"] == shown
-    # With the triggers, whatever is written, both records of who is in it end the same.
+    # With the triggers, whatever is written, both records of who is in it end the same, and nothing else is lost.
     db.execute("UPDATE projects SET authorizations = NULL WHERE uuid = %s", (uuid,))
     db.execute("UPDATE projects SET authorizations = %s WHERE uuid = %s", (text, uuid))
-    listed = [(one["email"], one["role"]) for one in get(foreign, f"/project/{uuid}")["authorizations"]]
-    rows = db.execute("SELECT email, role FROM user_permissions WHERE project_uuid = %s ORDER BY email", (uuid,))
-    assert listed == rows.fetchall()
+    query = 'SELECT email, role FROM user_permissions WHERE project_uuid = %s ORDER BY email COLLATE "C"'
+    rows = [{"email": email, "role": role} for email, role in db.execute(query, (uuid,))]
+    items = shown if isinstance(shown, list) else [shown]
+    odd = [one for one in items if one is not None and not can_be_a_row(one)]
+    assert get(foreign, f"/project/{uuid}")["authorizations"] == [*rows, *odd]
     wanted = [{"email": "bo@example.com", "role": 2}]
     answer = foreign.client.patch(f"/project/{uuid}", json={"authorizations": wanted})
     assert (answer.status_code, answer.json()["authorizations"]) == (200, wanted)
