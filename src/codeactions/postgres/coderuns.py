@@ -145,8 +145,8 @@ class RunStore:
         linked: whether runs may name their code by an old id alone. Together their bodies and results have at most
         `PAGE_BYTES` bytes: those that do not fit are cut.
         """
-        values = {"code_id": code_id, "status": status, "after": after, "before": before}
-        return await self._page("", "count", values, page, size, linked)
+        values = {"code_id": code_id, "project_uuid": None, "status": status, "after": after, "before": before}
+        return await self._page("page", "count", values, page, size, linked=linked)
 
     async def page_of_project(
         self,
@@ -159,20 +159,22 @@ class RunStore:
         linked: bool = False,
     ) -> Page[ListedRun]:
         """Read a page of the runs of all codes of a project, as `page` does of one code."""
-        values = {"project_uuid": project_uuid, "status": status, "after": after, "before": before}
+        values = {"code_id": None, "project_uuid": project_uuid, "status": status, "after": after, "before": before}
         counting = "count_of_project" if status is None else "count_of_project_with_status"
-        return await self._page("_of_project", counting, values, page, PAGE_SIZE, linked)
+        return await self._page("page_of_project", counting, values, page, PAGE_SIZE, linked=linked)
 
     async def _page(
-        self, of: str, counting: str, values: dict[str, Any], page: int, size: int, linked: bool
+        self, statement: str, counting: str, values: dict[str, Any], page: int, size: int, *, linked: bool
     ) -> Page[ListedRun]:
         counted = await self._database.fetch_one(_SQL[counting], values)
         total = counted["total"] if counted else 0
-        more = await self._linked.count(of, values) if linked else 0
-        bounds = {"limit": size, "offset": (page - 1) * size, "reach": page * size}
-        values = {**values, **bounds, "bytes": PAGE_BYTES, "beginning": BEGINNING}
-        rows = await (self._linked.page(of, values) if more else self._database.fetch(_SQL[f"page{of}"], values))
-        return Page([_listed(row) for row in rows], total + more, page)
+        more = await self._linked.count(values) if linked else 0
+        values |= {"limit": size, "offset": (page - 1) * size, "reach": page * size}
+        found = await (self._linked.page(values) if more else self._database.fetch(_SQL[statement], values))
+        codes = {row["id"]: row["code_id"] for row in found}
+        bounds = {"ids": list(codes), "bytes": PAGE_BYTES, "beginning": BEGINNING}
+        rows = await self._database.fetch(_SQL["of_ids"], bounds)
+        return Page([_listed({**row, "code_id": codes[row["id"]]}) for row in rows], total + more, page)
 
 
 class InstanceLocks:

@@ -1,6 +1,5 @@
 """Runs of the Go service that name their code by its old id alone, in `coderuns.code_mongo_id`."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +22,11 @@ class LinkedRuns:
         row = await self._database.fetch_one(_SQL["code_of"], {"id": run_id})
         return row["id"] if row else None
 
-    async def count(self, of: str, values: Mapping[str, Any]) -> int:
-        """Return how many there are. of: "" for those of a code, "_of_project" for those of a project."""
-        row = await self._database.fetch_one(_SQL[f"count{of}"], dict(values))
+    async def count(self, values: dict[str, Any]) -> int:
+        """Return how many there are of a code or a project, as `RunStore.page` chooses them."""
+        row = await self._database.fetch_one(_SQL["count"], values)
         return int(row["total"]) if row else 0
 
-    async def page(self, of: str, values: Mapping[str, Any]) -> list[DictRow]:
-        """Return the rows of a page of all runs, these and the others. of: as for `count`."""
-        found = await self._database.fetch(_SQL[f"page{of}"], dict(values))
-        return await self._database.fetch(_SQL["of_ids"], {**values, "ids": [row["id"] for row in found]})
+    async def page(self, values: dict[str, Any]) -> list[DictRow]:
+        """Return the `id` of each run of a page, linked or not, and the `code_id` that is meant."""
+        return await self._database.fetch(_SQL["page"], values)

@@ -25,7 +25,8 @@ SELECT count(*) AS total FROM codelogs WHERE code_id = %(code_id)s
 
 -- name: page_of_project
 -- As `page_of_code`, of all codes that are the project's now. Read as the runs of a project are (coderuns.sql).
-WITH latest AS (
+SELECT found.id, found.run_id, found.code_id, found.type, found.content, found.created_at
+FROM (
     SELECT codes.id, newest.created_at
     FROM codes CROSS JOIN LATERAL (
         SELECT created_at
@@ -37,9 +38,7 @@ WITH latest AS (
     WHERE codes.project_uuid = %(project_uuid)s
     ORDER BY newest.created_at DESC
     LIMIT %(reach)s::int
-)
-SELECT found.id, found.run_id, found.code_id, found.type, found.content, found.created_at
-FROM latest CROSS JOIN LATERAL (
+) AS latest CROSS JOIN LATERAL (
     SELECT id, run_id, code_id, type, content, position, created_at
     FROM codelogs
     WHERE code_id = latest.id

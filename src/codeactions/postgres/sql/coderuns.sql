@@ -53,30 +53,15 @@ FROM coderuns
 WHERE id = %(id)s
 
 -- name: page
-SELECT id, code_id, status, extra, params, headers, created_at, updated_at,
-       CASE WHEN octet_length(body) > most THEN left(body, %(beginning)s) ELSE body END AS body,
-       CASE WHEN octet_length(result) > most THEN left(result, %(beginning)s) ELSE result END AS result,
-       array_remove(ARRAY[CASE WHEN octet_length(body) > most THEN 'body' END,
-                          CASE WHEN octet_length(result) > most THEN 'result' END], NULL) AS cut
-FROM (
-    -- Runs that fit together come whole: `most` is NULL then. Otherwise each of their two fields has an equal share,
-    -- so that what one shows does not depend on its place, and one large run takes nothing from small ones. The
-    -- lengths are read without the texts, and of those that are cut only the beginning is read.
-    SELECT id, code_id, status, result, extra, params, body, headers, created_at, updated_at,
-           CASE WHEN sum(coalesce(octet_length(body), 0) + coalesce(octet_length(result), 0)) OVER () > %(bytes)s
-                THEN %(bytes)s / (2 * count(*) OVER ()) END AS most
-    FROM (
-        SELECT id, code_id, status, result, extra, params, body, headers, created_at, updated_at
-        FROM coderuns
-        WHERE code_id = %(code_id)s
-          AND (%(status)s::text IS NULL OR status = %(status)s)
-          AND (%(after)s::timestamptz IS NULL OR created_at > %(after)s)
-          AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
-        ORDER BY created_at DESC, id DESC
-        LIMIT %(limit)s OFFSET %(offset)s
-    ) AS page
-) AS measured
+-- The ids of a page of a code's runs, newest first.
+SELECT id, code_id
+FROM coderuns
+WHERE code_id = %(code_id)s
+  AND (%(status)s::text IS NULL OR status = %(status)s)
+  AND (%(after)s::timestamptz IS NULL OR created_at > %(after)s)
+  AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
 ORDER BY created_at DESC, id DESC
+LIMIT %(limit)s OFFSET %(offset)s
 
 -- name: count
 SELECT count(*) AS total
@@ -88,38 +73,41 @@ WHERE code_id = %(code_id)s
 
 -- name: page_of_project
 -- As `page`, of all codes that are the project's now. The newest `reach` runs of the project are among the newest `reach`
--- runs of those `reach` codes that ran last: one look into the index of (code_id, created_at) for each code finds these,
--- and the texts of the page's runs alone are read. Bounds in place of NULL let every plan use that index.
-WITH latest AS (
+-- runs of those `reach` codes that ran last: one look into the index of (code_id, created_at) for each code finds these.
+-- Bounds in place of NULL let every plan use that index; of another program's rows, they take infinite times in.
+SELECT found.id, latest.id AS code_id
+FROM (
     SELECT codes.id, newest.created_at
     FROM codes CROSS JOIN LATERAL (
         SELECT created_at
         FROM coderuns
         WHERE code_id = codes.id
           AND (%(status)s::text IS NULL OR status = %(status)s)
-          AND created_at > coalesce(%(after)s::timestamptz, '-infinity')
-          AND created_at < coalesce(%(before)s::timestamptz, 'infinity')
+          AND created_at >= coalesce(%(after)s::timestamptz + '1 us'::interval, '-infinity')
+          AND created_at <= coalesce(%(before)s::timestamptz - '1 us'::interval, 'infinity')
         ORDER BY created_at DESC
         LIMIT 1
     ) AS newest
     WHERE codes.project_uuid = %(project_uuid)s
     ORDER BY newest.created_at DESC
     LIMIT %(reach)s::int
-), page AS (
-    SELECT found.id
-    FROM latest CROSS JOIN LATERAL (
-        SELECT id, created_at
-        FROM coderuns
-        WHERE code_id = latest.id
-          AND (%(status)s::text IS NULL OR status = %(status)s)
-          AND created_at > coalesce(%(after)s::timestamptz, '-infinity')
-          AND created_at < coalesce(%(before)s::timestamptz, 'infinity')
-        ORDER BY created_at DESC, id DESC
-        LIMIT %(reach)s::int
-    ) AS found
-    ORDER BY found.created_at DESC, found.id DESC
-    LIMIT %(limit)s OFFSET %(offset)s
-)
+) AS latest CROSS JOIN LATERAL (
+    SELECT id, created_at
+    FROM coderuns
+    WHERE code_id = latest.id
+      AND (%(status)s::text IS NULL OR status = %(status)s)
+      AND created_at >= coalesce(%(after)s::timestamptz + '1 us'::interval, '-infinity')
+      AND created_at <= coalesce(%(before)s::timestamptz - '1 us'::interval, 'infinity')
+    ORDER BY created_at DESC, id DESC
+    LIMIT %(reach)s::int
+) AS found
+ORDER BY found.created_at DESC, found.id DESC
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: of_ids
+-- The rows of a page. Runs that fit together come whole: `most` is NULL then. Otherwise each of their two fields has an
+-- equal share, so that what one shows does not depend on its place, and one large run takes nothing from small ones. The
+-- lengths are read without the texts, and of those that are cut only the beginning is read.
 SELECT id, code_id, status, extra, params, headers, created_at, updated_at,
        CASE WHEN octet_length(body) > most THEN left(body, %(beginning)s) ELSE body END AS body,
        CASE WHEN octet_length(result) > most THEN left(result, %(beginning)s) ELSE result END AS result,
@@ -130,7 +118,7 @@ FROM (
            CASE WHEN sum(coalesce(octet_length(body), 0) + coalesce(octet_length(result), 0)) OVER () > %(bytes)s
                 THEN %(bytes)s / (2 * count(*) OVER ()) END AS most
     FROM coderuns
-    WHERE id IN (SELECT page.id FROM page)
+    WHERE id = ANY (%(ids)s::uuid[])
 ) AS measured
 ORDER BY created_at DESC, id DESC
 
@@ -141,8 +129,8 @@ FROM codes CROSS JOIN LATERAL (
     SELECT count(*) AS total
     FROM coderuns
     WHERE code_id = codes.id
-      AND created_at > coalesce(%(after)s::timestamptz, '-infinity')
-      AND created_at < coalesce(%(before)s::timestamptz, 'infinity')
+      AND created_at >= coalesce(%(after)s::timestamptz + '1 us'::interval, '-infinity')
+      AND created_at <= coalesce(%(before)s::timestamptz - '1 us'::interval, 'infinity')
 ) AS of_code
 WHERE codes.project_uuid = %(project_uuid)s
 
@@ -151,8 +139,8 @@ SELECT count(*) AS total
 FROM coderuns JOIN codes ON codes.id = coderuns.code_id
 WHERE codes.project_uuid = %(project_uuid)s
   AND coderuns.status = %(status)s
-  AND coderuns.created_at > coalesce(%(after)s::timestamptz, '-infinity')
-  AND coderuns.created_at < coalesce(%(before)s::timestamptz, 'infinity')
+  AND coderuns.created_at >= coalesce(%(after)s::timestamptz + '1 us'::interval, '-infinity')
+  AND coderuns.created_at <= coalesce(%(before)s::timestamptz - '1 us'::interval, 'infinity')
 
 -- name: started_instances
 -- The instances with unfinished runs. Rows without an instance, or with anything else under that name, were made by

@@ -10,19 +10,10 @@ ORDER BY codes.id
 LIMIT 1
 
 -- name: count
+-- Of a code, or of all codes of a project; the other one is NULL.
 SELECT count(*) AS total
 FROM codes JOIN coderuns AS run ON run.code_id IS NULL AND run.code_mongo_id = codes.mongo_object_id
-WHERE codes.id = %(code_id)s
-  AND codes.mongo_object_id <> ''
-  AND NOT EXISTS (SELECT 1 FROM codes AS c WHERE c.mongo_object_id = codes.mongo_object_id AND c.id < codes.id)
-  AND (%(status)s::text IS NULL OR run.status = %(status)s)
-  AND (%(after)s::timestamptz IS NULL OR run.created_at > %(after)s)
-  AND (%(before)s::timestamptz IS NULL OR run.created_at < %(before)s)
-
--- name: count_of_project
-SELECT count(*) AS total
-FROM codes JOIN coderuns AS run ON run.code_id IS NULL AND run.code_mongo_id = codes.mongo_object_id
-WHERE codes.project_uuid = %(project_uuid)s
+WHERE (codes.id = %(code_id)s OR codes.project_uuid = %(project_uuid)s)
   AND codes.mongo_object_id <> ''
   AND NOT EXISTS (SELECT 1 FROM codes AS c WHERE c.mongo_object_id = codes.mongo_object_id AND c.id < codes.id)
   AND (%(status)s::text IS NULL OR run.status = %(status)s)
@@ -30,61 +21,31 @@ WHERE codes.project_uuid = %(project_uuid)s
   AND (%(before)s::timestamptz IS NULL OR run.created_at < %(before)s)
 
 -- name: page
--- The ids of a page of a code's runs, linked ones too: the newest `reach` of both kinds hold it.
-SELECT id
+-- The ids of a page of both kinds of runs, linked and others, with the code that is meant: the newest `reach` of each kind
+-- hold it.
+SELECT id, code_id
 FROM (
     (
-        SELECT id, created_at
-        FROM coderuns
-        WHERE code_id = %(code_id)s
-          AND (%(status)s::text IS NULL OR status = %(status)s)
-          AND (%(after)s::timestamptz IS NULL OR created_at > %(after)s)
-          AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
-        ORDER BY created_at DESC, id DESC
-        LIMIT %(reach)s::int
-    )
-    UNION ALL
-    (
-        SELECT run.id, run.created_at
-        FROM codes JOIN coderuns AS run ON run.code_id IS NULL AND run.code_mongo_id = codes.mongo_object_id
-        WHERE codes.id = %(code_id)s
-          AND codes.mongo_object_id <> ''
-          AND NOT EXISTS (SELECT 1 FROM codes AS c WHERE c.mongo_object_id = codes.mongo_object_id AND c.id < codes.id)
-          AND (%(status)s::text IS NULL OR run.status = %(status)s)
-          AND (%(after)s::timestamptz IS NULL OR run.created_at > %(after)s)
-          AND (%(before)s::timestamptz IS NULL OR run.created_at < %(before)s)
-        ORDER BY run.created_at DESC, run.id DESC
-        LIMIT %(reach)s::int
-    )
-) AS found
-ORDER BY created_at DESC, id DESC
-LIMIT %(limit)s OFFSET %(offset)s
-
--- name: page_of_project
--- The same of all codes of a project.
-SELECT id
-FROM (
-    (
-        SELECT run.id, run.created_at
+        SELECT run.id, codes.id AS code_id, run.created_at
         FROM codes CROSS JOIN LATERAL (
             SELECT id, created_at
             FROM coderuns
             WHERE code_id = codes.id
               AND (%(status)s::text IS NULL OR status = %(status)s)
-              AND created_at > coalesce(%(after)s::timestamptz, '-infinity')
-              AND created_at < coalesce(%(before)s::timestamptz, 'infinity')
+              AND (%(after)s::timestamptz IS NULL OR created_at > %(after)s)
+              AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
             ORDER BY created_at DESC, id DESC
             LIMIT %(reach)s::int
         ) AS run
-        WHERE codes.project_uuid = %(project_uuid)s
-        ORDER BY created_at DESC, id DESC
+        WHERE codes.id = %(code_id)s OR codes.project_uuid = %(project_uuid)s
+        ORDER BY run.created_at DESC, run.id DESC
         LIMIT %(reach)s::int
     )
     UNION ALL
     (
-        SELECT run.id, run.created_at
+        SELECT run.id, codes.id AS code_id, run.created_at
         FROM codes JOIN coderuns AS run ON run.code_id IS NULL AND run.code_mongo_id = codes.mongo_object_id
-        WHERE codes.project_uuid = %(project_uuid)s
+        WHERE (codes.id = %(code_id)s OR codes.project_uuid = %(project_uuid)s)
           AND codes.mongo_object_id <> ''
           AND NOT EXISTS (SELECT 1 FROM codes AS c WHERE c.mongo_object_id = codes.mongo_object_id AND c.id < codes.id)
           AND (%(status)s::text IS NULL OR run.status = %(status)s)
@@ -96,22 +57,3 @@ FROM (
 ) AS found
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s OFFSET %(offset)s
-
--- name: of_ids
--- The rows of a page, with the code that is meant. Their texts are cut as in coderuns.sql.
-SELECT id, code_id, status, extra, params, headers, created_at, updated_at,
-       CASE WHEN octet_length(body) > most THEN left(body, %(beginning)s) ELSE body END AS body,
-       CASE WHEN octet_length(result) > most THEN left(result, %(beginning)s) ELSE result END AS result,
-       array_remove(ARRAY[CASE WHEN octet_length(body) > most THEN 'body' END,
-                          CASE WHEN octet_length(result) > most THEN 'result' END], NULL) AS cut
-FROM (
-    SELECT id, status, result, extra, params, body, headers, created_at, updated_at,
-           CASE WHEN code_id IS NOT NULL THEN code_id
-                ELSE (SELECT c.id FROM codes AS c WHERE c.mongo_object_id = code_mongo_id ORDER BY c.id LIMIT 1)
-           END AS code_id,
-           CASE WHEN sum(coalesce(octet_length(body), 0) + coalesce(octet_length(result), 0)) OVER () > %(bytes)s
-                THEN %(bytes)s / (2 * count(*) OVER ()) END AS most
-    FROM coderuns
-    WHERE id = ANY (%(ids)s::uuid[])
-) AS measured
-ORDER BY created_at DESC, id DESC
