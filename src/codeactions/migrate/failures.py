@@ -55,8 +55,8 @@ def left_dirty(
     because = f" ({why}, so no transaction holds it together)" if why else ""
     what = "was run, and its end is not recorded" if ended else f"began{because} and did not end"
     message = f"the database is left dirty at version {step.target}: {step} {what}"
-    help_out = late_way_out(before) if step.late else way_out(nothing=before, everything=step.target)
-    message += f". {known}. {sentence(help_out)[:-1]}" if known else f"; {help_out}"
+    ways = late_way_out(before) if step.late else way_out(nothing=before, everything=step.target)
+    message += f". {known}. {sentence(ways)[:-1]}" if known else f"; {ways}"
     return Outcome(message + (f". {advice}" if advice else ""), urgent=True)
 
 
