@@ -27,6 +27,7 @@ CREATE FUNCTION slowly(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
 CREATE PROCEDURE by_itself(version bigint) LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(0.03); INSERT INTO ran VALUES (version); COMMIT; PERFORM pg_sleep(0.03); END $$;
 """
+COPIED = "COPY ran (version) FROM stdin;\n{0}\n\\.\n"
 RAN = "INSERT INTO ran VALUES ({0});"
 # By turns; the plain ones are most, as in life.
 KINDS = (
@@ -39,7 +40,7 @@ KINDS = (
     "SELECT pg_sleep(0.05);" + RAN,
     "BEGIN; SELECT pg_sleep(0.05);" + RAN + "COMMIT;",
     "CALL by_itself({0});",
-    "-- No more\n" + RAN,
+    "-- No more\n" + COPIED + "SELECT pg_sleep(0.03);",
 )
 
 

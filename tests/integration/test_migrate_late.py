@@ -114,7 +114,8 @@ class TestFailure:
         assert merged("version") == (0, "5 (dirty)\n", "")
         assert tables(merged) == {1, 2, 3, 4, 5}
         said = (
-            "4/u step began (COMMIT, so no transaction holds it together) and did not end; undo what is there of it, "
+            "4/u step began (COMMIT, so no transaction holds it together) and did not end. What stands before COMMIT "
+            "number 1 of the file is kept, and nothing that stands behind it. Undo what is there of it, "
         )
         assert said in ran.err
         assert "applying migration 4 (step) began and its end is not recorded" in merged("status").out

@@ -112,6 +112,14 @@ class TestMaxSize:
         migrate.query("DROP TABLE a")
         assert migrate("up", options=PIECES).code == 0
 
+    def test_a_transaction_that_is_left_open_is_not_done(self, migrate: Migrate) -> None:
+        migrate.write(_1="CREATE TABLE a (i int); BEGIN; CREATE TABLE b (i int);")
+        ran = migrate("up", options=PIECES)
+        assert ran.err.startswith("error: transaction start failed in line 0: ")
+        assert " and did not end. Of its 3 statements the first 1 were done. If nothing of it is" in ran.err
+        assert "Nothing of it was kept" not in ran.err
+        assert migrate.relations() & {"a", "b"} == {"a"}
+
     def test_a_file_of_many_small_ones_may_be_longer(self, migrate: Migrate) -> None:
         migrate.write(_1=f"SELECT '{'x' * 3000}'; " * 4)
         assert migrate("up", options=f"{PIECES}&{self.SIZE}").code == 0

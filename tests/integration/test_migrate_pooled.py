@@ -39,12 +39,12 @@ def sharing(url: str) -> Iterator[str]:
 
 
 @contextmanager
-def busy(url: str, count: int = 1) -> Iterator[None]:
-    """Hold connections of the pooler's for a block."""
+def busy(url: str, count: int) -> Iterator[list[Connection]]:
+    """Hold connections of the pooler's for a block, each by a client of its own."""
     clients = [psycopg.connect(url) for _ in range(count)]
     for client in clients:
         client.execute("SELECT 1")
-    yield
+    yield clients
     for client in clients:
         client.close()
 
@@ -80,16 +80,16 @@ class TestBoth:
         assert migrate("version", url=found).err == "3\n"
         assert migrate.query("SELECT version FROM app.schema_migrations") == [(3,)]
 
-    def test_nothing_of_it_is_left_to_the_next_client(self, migrate: Migrate, pool: str) -> None:
+    @pytest.mark.parametrize("failing", ["VACUUM nowhere", "COMMIT; BEGIN; SELECT 1"])
+    def test_nothing_of_it_is_left_to_the_next_client(self, migrate: Migrate, pool: str, failing: str) -> None:
         migrate.write(**FILES)
         migrate.query("CREATE SCHEMA app")
-        migrate.write(_4="VACUUM nowhere")
+        migrate.write(_4=failing)
         assert migrate("up", url=pool + "&search_path=app&statement_timeout=7s").code == 1
         assert migrate.query("SELECT version FROM app.schema_migrations") == [(4,)]
-        for _ in range(3):
-            with busy(pool, 3), psycopg.connect(pool) as client:
-                found = client.execute("SELECT current_setting('search_path'), current_setting('statement_timeout')")
-                assert found.fetchone() == ('"$user", public', "0")
+        shown = "SELECT current_setting('search_path'), current_setting('statement_timeout')"
+        with busy(pool, 4) as clients:  # all that it has
+            assert {client.execute(shown).fetchone() for client in clients} == {('"$user", public', "0")}
 
     def test_a_failure_leaves_the_version_before_it(self, migrate: Migrate, pool: str) -> None:
         migrate.write(_1="SELECT 1;", _2="CREATE TABLE a (i int); SELECT 1/0;")

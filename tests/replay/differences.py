@@ -32,12 +32,12 @@ OWN = "the version is a part of the transaction that the file brings along, whic
 SPLIT = "x-multi-statement splits at the ends of statements, not inside strings, functions and comments"
 VERSION_TOO_LARGE = "versions of 2^63 and more are refused: no endless loop and no panic"
 RESTORED = "the session is restored after each file, so `up` in one run and file by file come to the same"
+COPIED = "the rows of a COPY FROM STDIN are read from the file, as psql does it"
 RECOVERY = "the database is left dirty, so a last line names the command for each way out"
 
 # The whole file is known to be rolled back, where golang-migrate leaves the version dirty.
 KEPT_NOTHING = r"Nothing of it was kept, the database is at no version and clean; mend the cause, .+\n"
 # Both ways out of the dirty state: as if the file had never run, as if it had run wholly.
-COPIED = "the rows of a COPY FROM STDIN are read from the file, as psql does it"
 WAYS_OUT = r"(?=(?s:.*)migrate force (-- )?-1\b)(?=(?s:.*)migrate force 1\b)(?:.+\n){1,4}"
 
 

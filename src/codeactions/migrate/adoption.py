@@ -87,11 +87,10 @@ def run(session: Session, migrations: Migrations, owner: Owner, planned: Adoptio
             raise MigrationError(
                 ErrorCode.CONFLICT, f"migration {step} cannot share a transaction ({why}): nothing was changed"
             )
-    session.table.ensure()
-    session.history.ensure()
+    making = session.table.making_sql() + session.history.making_sql()
     notes = _notes_of_kept(session, migrations, recorded, steps)
     progress.planned(steps)
-    session.table.claim(recorded)
+    session.table.claim(recorded, making=making)
     try:
         session.connection.execute(sql.set_lock_timeout(PATIENCE))
         ran = [_run(session, step, migrations.latest, progress) for step in steps]

@@ -44,18 +44,19 @@ def lost() -> Outcome:
     return Outcome("the connection was lost: look with `migrate status`, then run `migrate up`")
 
 
-def left_dirty(step: Step, before: int, *, why: str = "", advice: str = "", ended: bool = False) -> Outcome:
+def left_dirty(
+    step: Step, before: int, *, why: str = "", known: str = "", advice: str = "", ended: bool = False
+) -> Outcome:
     """Return the outcome of a file that stopped half-way without a transaction, or `ended` but was not recorded.
 
-    `before` is the version before the step; `why` names what kept the file out of a transaction.
+    `before` is the version before the step; `why` names what kept the file out of a transaction; `known` says what of
+    the file was kept; `advice` comes last.
     """
     because = f" ({why}, so no transaction holds it together)" if why else ""
     what = "was run, and its end is not recorded" if ended else f"began{because} and did not end"
-    message = f"the database is left dirty at version {step.target}: {step} {what}; "
-    if step.late:
-        message += late_way_out(before)
-    else:
-        message += way_out(nothing=before, everything=step.target)
+    message = f"the database is left dirty at version {step.target}: {step} {what}"
+    ways = late_way_out(before) if step.late else way_out(nothing=before, everything=step.target)
+    message += f". {known}. {sentence(ways)[:-1]}" if known else f"; {ways}"
     return Outcome(message + (f". {advice}" if advice else ""), urgent=True)
 
 

@@ -30,11 +30,6 @@ def run(session: Session, step: Step, text: bytes, before: RecordedVersion, why:
     begin = time.perf_counter_ns()
     with session.settled():
         _send(session, step, text, before, why)
-    if session.in_transaction:
-        kept = _kept(session, text, session.connection.commits)
-        session.roll_back()
-        outcome = failures.left_dirty(step, before.version, why=why, advice=". ".join(kept))
-        raise failures.open_transaction(step, outcome)
     finished = session.history.finishing_sql((time.perf_counter_ns() - begin) / 1e6)
     try:
         session.write(session.table.replacing_sql(after), finished)
@@ -52,10 +47,12 @@ def _send(session: Session, step: Step, text: bytes, before: RecordedVersion, wh
     address, kept = session.address, 0
     coming = parts(session, text)
 
-    def outcome(*advice: str) -> failures.Outcome:
+    def outcome(commits: int | None = None, advice: str = "") -> failures.Outcome:
         # The work of an open transaction is void, so it is not counted.
-        said = [f"Of its {len(coming)} statements the first {kept} were done"] if len(coming) > 1 else []
-        return failures.left_dirty(step, before.version, why=why, advice=". ".join([*said, *advice]))
+        known = f"Of its {len(coming)} statements the first {kept} were done" if len(coming) > 1 else ""
+        if not known and commits is not None:
+            known = _kept(text, commits)
+        return failures.left_dirty(step, before.version, why=why, known=known, advice=advice)
 
     for sent, part in enumerate(coming, 1):
         if is_too_long(session, part):
@@ -65,16 +62,21 @@ def _send(session: Session, step: Step, text: bytes, before: RecordedVersion, wh
             send(session, part)
         except DatabaseError as error:
             session.roll_back()
-            raise failures.failed(step, part, error, outcome(*_advice(session, part, error)), address.driver) from error
+            told = outcome()
+            if isinstance(error, ServerError) and not session.connection.closed:
+                told = outcome(error.commits, _advice(session, part, error))
+            raise failures.failed(step, part, error, told, address.driver) from error
         if session.connection.status is TransactionStatus.IDLE:
             kept = sent
+    if session.in_transaction:
+        commits = session.connection.commits
+        session.roll_back()
+        raise failures.open_transaction(step, outcome(commits))
 
 
-def _advice(session: Session, part: bytes, error: DatabaseError) -> list[str]:
+def _advice(session: Session, part: bytes, error: ServerError) -> str:
     """Return what else a human needs to know about the failure."""
-    if session.connection.closed or not isinstance(error, ServerError):
-        return []
-    advice = _kept(session, part, error.commits)
+    advice = []
     if error.sqlstate == ACTIVE_TRANSACTION:
         advice.append(failures.PUT_ALONE)
     concurrently = re.search(rb"\bconcurrently\b", part, re.IGNORECASE)
@@ -86,17 +88,17 @@ def _advice(session: Session, part: bytes, error: DatabaseError) -> list[str]:
     if concurrently and (invalid := session.invalid_indexes()):
         listed = "; ".join(map(sql.drop_index, invalid))
         advice.append(f"Invalid indexes are left, as of a CREATE INDEX CONCURRENTLY that failed: {listed}")
-    return advice
+    return ". ".join(advice)
 
 
-def _kept(session: Session, part: bytes, commits: int) -> list[str]:
-    """Return what was kept of several statements that were sent together, of which so many were a COMMIT that was done.
+def _kept(text: bytes, commits: int) -> str:
+    """Return what was kept of a file that was sent at once, of whose statements so many were a COMMIT that was done.
 
-    They are one transaction up to the first COMMIT. For a single statement this is not known: a CALL may have committed
-    some of its work.
+    They are one transaction up to the first COMMIT. "" for a single statement, since a CALL may have committed some of
+    its work, and for a file with rows for a COPY, since they cut it into several transactions.
     """
-    if is_alone(part) or len(separate(part)) > 1:  # rows for a COPY cut a file into several transactions
-        return []
+    if is_alone(text) or len(separate(text)) > 1:
+        return ""
     if commits:
-        return [f"What stands before COMMIT number {commits} of the file is kept, and nothing that stands behind it"]
-    return ["Nothing of it was kept"]
+        return f"What stands before COMMIT number {commits} of the file is kept, and nothing that stands behind it"
+    return "Nothing of it was kept"

@@ -90,6 +90,15 @@ class TestRunFile:
         assert caught.value.sqlstate == "57014"
         assert connection.execute("SELECT count(*) FROM a") == [("0",)]
 
+    def test_rows_that_the_library_does_not_take_are_not_passed_over(
+        self, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connection.execute("CREATE TABLE a (i int)")
+        # Its answer where it finds no memory for them.
+        monkeypatch.setattr(connection._libpq, "PQputCopyData", lambda *_: 0)
+        with pytest.raises(ServerError):
+            connection.execute_script(b"COPY a FROM STDIN;", data=b"1\n")
+
     def test_an_error_in_the_middle_of_rows(self, connection: Connection) -> None:
         with pytest.raises(ServerError, match="division by zero"):
             connection.execute_script(b"SELECT 1000 / (1000 - i) FROM generate_series(1, 2000) i")

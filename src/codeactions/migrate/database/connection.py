@@ -252,7 +252,7 @@ class Connection:
         try:
             for start in range(0, len(data), _COPIED_AT_ONCE):
                 chunk = data[start : start + _COPIED_AT_ONCE]
-                if self._libpq.PQputCopyData(self._handle, chunk, len(chunk)) < 0 or not self._flush():
+                if self._libpq.PQputCopyData(self._handle, chunk, len(chunk)) <= 0 or not self._flush():
                     return
             self._libpq.PQputCopyEnd(self._handle, None)
             self._flush()

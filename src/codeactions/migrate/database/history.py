@@ -74,20 +74,18 @@ class History:
 
     def ensure(self) -> None:
         """Make the table if need be and check that it is ours. `problem` is set if no history can be kept."""
-        if not self.kept:
+        if not self._is_missing():
             return
-        name = self._connection.literal(self._quoted)
         try:
-            writable = self._connection.execute(sql.check_history(self._quoted, name))
-        except ServerError as error:
-            if error.sqlstate == UNDEFINED_TABLE:
-                self._make()
-            else:
-                self._do_without(error)
-            return
-        # Otherwise the failure would come after a file has run, and take the file along.
-        if writable != [("t",)]:
-            self._do_without(ServerError(INSUFFICIENT_PRIVILEGE, f"permission denied for table {self.name}"))
+            # In a session that is read-only by default, the version can be written too.
+            self._connection.execute(sql.BEGIN + sql.create_history(self._quoted) + sql.COMMIT)
+        except ServerError as refused:
+            self._connection.execute(sql.ROLLBACK)
+            self._do_without(refused)
+
+    def making_sql(self) -> str:
+        """Return the statement that makes the table in a transaction; "" if that is not needed. Checks as `ensure`."""
+        return sql.create_history(self._quoted) if self._is_missing() else ""
 
     def applied(self) -> dict[int, Entry] | None:
         """Return by version the step that applied each migration that counts as applied. None without a history."""
@@ -183,12 +181,22 @@ class History:
         end = min(version, self.recorded())
         return [item.version for item in migrations.items if item.version <= end and item.version not in applied]
 
-    def _make(self) -> None:
+    def _is_missing(self) -> bool:
+        """Return whether the table is to be made. If there is one that is not ours, no history is kept."""
+        if not self.kept:
+            return False
+        name = self._connection.literal(self._quoted)
         try:
-            self._connection.execute(sql.create_history(self._quoted))
-        except ServerError as refused:
-            self._connection.execute(sql.ROLLBACK)
-            self._do_without(refused)
+            writable = self._connection.execute(sql.check_history(self._quoted, name))
+        except ServerError as error:
+            if error.sqlstate == UNDEFINED_TABLE:
+                return True
+            self._do_without(error)
+            return False
+        # Otherwise the failure would come after a file has run, and take the file along.
+        if writable != [("t",)]:
+            self._do_without(ServerError(INSUFFICIENT_PRIVILEGE, f"permission denied for table {self.name}"))
+        return False
 
     def _do_without(self, error: ServerError) -> None:
         if error.sqlstate not in (INSUFFICIENT_PRIVILEGE, UNDEFINED_COLUMN, READ_ONLY_TRANSACTION):

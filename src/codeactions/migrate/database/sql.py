@@ -97,13 +97,14 @@ def create_version_table(table: str) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table} (version bigint not null primary key, dirty boolean not null)"
 
 
-def begin_and_read_version(table: str, modes: str = "") -> str:
+def begin_and_read_version(table: str, modes: str = "", making: str = "") -> str:
     """Begin a transaction that keeps other writers away, without waiting for them; select the row.
 
-    `modes` are further ones of the transaction, such as "ISOLATION LEVEL SERIALIZABLE".
+    `modes` are further ones of the transaction, such as "ISOLATION LEVEL SERIALIZABLE". `making` are the statements
+    that make missing tables in it.
     """
     begin = f"BEGIN {modes}, READ WRITE;" if modes else BEGIN
-    return f"{begin} LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE NOWAIT; {read_version(table)}"
+    return f"{begin}{making} LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE NOWAIT; {read_version(table)}"
 
 
 def clear_version(table: str) -> str:
@@ -143,9 +144,8 @@ def check_history(table: str, name: str) -> str:
 
 
 def create_history(table: str) -> str:
-    """Make the table, in a transaction of its own."""
-    # In a session that is read-only by default, the version can be written too.
-    return f"""BEGIN READ WRITE;CREATE TABLE IF NOT EXISTS {table} (
+    """Make the table."""
+    return f"""CREATE TABLE IF NOT EXISTS {table} (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     version bigint NOT NULL,
     title text NOT NULL,
@@ -156,7 +156,7 @@ def create_history(table: str) -> str:
     duration_ms double precision,
     done boolean NOT NULL,
     tool text NOT NULL
-);COMMIT"""
+);"""
 
 
 def applied_entries(table: str) -> str:

@@ -47,12 +47,16 @@ class VersionTable:
 
         golang-migrate does this while it opens the database, so a failure carries `while_opening`.
         """
-        if self._connection.execute(sql.count_tables(self._schema, self._name)) == [("0",)]:
+        if self._is_missing():
             try:
                 self._connection.execute(sql.create_version_table(self._quoted))
             except ServerError as error:
                 error.while_opening = True
                 raise
+
+    def making_sql(self) -> str:
+        """Return the statement that makes the table in a transaction; "" if it exists."""
+        return f"{sql.create_version_table(self._quoted)};" if self._is_missing() else ""
 
     def read(self) -> RecordedVersion:
         """Return the recorded version. Outside of a transaction a missing table counts as an empty one."""
@@ -66,10 +70,11 @@ class VersionTable:
                 raise
             return RecordedVersion(NIL_VERSION, False)
 
-    def begin(self, modes: str = "") -> list[Row]:
+    def begin(self, modes: str = "", making: str = "") -> list[Row]:
         """Begin a transaction that keeps other writers away, and return the table's rows. Readers pass.
 
-        `modes` are further ones of the transaction, such as "ISOLATION LEVEL SERIALIZABLE".
+        `modes` are further ones of the transaction, such as "ISOLATION LEVEL SERIALIZABLE". `making` are the statements
+        that make missing tables in it.
 
         Like the advisory lock, the table's lock is polled for and not waited for in the server. Raises
         `MigrationError` (conflict) if another session keeps the table, or keeps it until the connection is cancelled.
@@ -77,7 +82,7 @@ class VersionTable:
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                return self._connection.execute(sql.begin_and_read_version(self._quoted, modes))
+                return self._connection.execute(sql.begin_and_read_version(self._quoted, modes, making))
             except ServerError as error:
                 if error.sqlstate != LOCK_NOT_AVAILABLE:
                     # Scripts know this statement as the one that fails for want of a right.
@@ -90,13 +95,13 @@ class VersionTable:
                     raise self._in_use("until this was cancelled") from error
             time.sleep(_PAUSE)
 
-    def claim(self, expected: RecordedVersion, modes: str = "") -> None:
+    def claim(self, expected: RecordedVersion, modes: str = "", making: str = "") -> None:
         """Begin as `begin` does, and make sure that the version is still the one that was planned for.
 
         The advisory lock's number depends on how the URL spells the database, so two processes may hold "the" lock
         at once. This is where they then meet. Raises `MigrationError` (conflict).
         """
-        found = _recorded(self.begin(modes))
+        found = _recorded(self.begin(modes, making))
         if found != expected:
             raise MigrationError(
                 ErrorCode.CONFLICT,
@@ -111,6 +116,9 @@ class VersionTable:
         if recorded.version != NIL_VERSION or recorded.dirty:
             text += sql.insert_version(self._quoted, recorded.version, recorded.dirty)
         return text
+
+    def _is_missing(self) -> bool:
+        return self._connection.execute(sql.count_tables(self._schema, self._name)) == [("0",)]
 
     def _in_use(self, how_long: str) -> MigrationError:
         rows = self._connection.execute(sql.other_sessions_locking(self._connection.literal(self._quoted)))
