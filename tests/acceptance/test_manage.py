@@ -129,7 +129,9 @@ def test_mistakes_are_told_in_one_line(new_server: Callable[..., Server], tmp_pa
             "create",
             "x",
         ): "give either --email, the user it stands for, or --project, the project it belongs to",
-        ("token", "create", "x", "--project", "demo"): "--role must be 1 (viewer), 2 (contributor) or 3 (moderator)",
+        ("token", "create", "x", "--project", "demo"): (
+            "--role is missing: it must be 1 (viewer), 2 (contributor) or 3 (moderator)"
+        ),
         ("token", "revoke", "x"): "token_id must be a UUID such as 0190a5d8-7f3c-7cc0-8f00-3a1b2c3d4e5f",
         (
             "audit",

@@ -1,6 +1,16 @@
 """What API tests look for in answers."""
 
+from typing import Any
+
 import httpx
+from harness import Server
+
+
+def get(server: Server, path: str, **parameters: object) -> Any:
+    """What a route answers, which is no error."""
+    answer = server.client.get(path, params={name: str(value) for name, value in parameters.items()})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def refused(answer: httpx.Response, status: int = 400, code: str = "invalid") -> str:

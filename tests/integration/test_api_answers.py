@@ -82,8 +82,6 @@ def answers(server: Server) -> Iterator[tuple[str, httpx.Response]]:
     yield "/code", client.get("/code", params={"project_uuid": project})
     yield "/code/{code_id}", client.get(f"/code/{code_id}")
     yield "/code/{code_id}", client.patch(f"/code/{code_id}", params={"timeout": 9})
-    yield "/admin/code", client.post("/admin/code", json=fields)
-    yield "/admin/code/{code_id}", client.patch(f"/admin/code/{code_id}", params={"timeout": 9})
     yield "/run/{code_id}", client.post(f"/run/{code_id}")
     run_id = client.get(f"/endpoint/{code_id}").headers["x-run-id"]
     yield "/coderun/{run_id}", client.get(f"/coderun/{run_id}")

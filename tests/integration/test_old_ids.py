@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
 from gotool import SERVICE_TABLES
 from harness import Server, running_server
-from integration.answers import refused
+from integration.answers import get, refused
 
 from codeactions.domain.errors import Error
 from codeactions.domain.ids import OldId
@@ -37,13 +36,6 @@ def old(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> I
         connection.execute(ROWS.encode())
     with running_server(tmp_path_factory.mktemp("old"), module_database_url, slots=2, languages="python") as server:
         yield server
-
-
-def get(server: Server, path: str, **parameters: str) -> Any:
-    """What a route answers, which is no error."""
-    answer = server.client.get(path, params=parameters)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 @pytest.mark.parametrize("code_id", [OLD_CODE, OLD_CODE.upper(), CODE])

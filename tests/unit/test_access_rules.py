@@ -158,7 +158,7 @@ def test_a_token_lives_as_long_as_it_was_said() -> None:
         ({"expires_in_days": 1, "expires_at": "2027-01-01T00:00:00Z"}, "not both"),
         ({"email": ...}, "either email"),
         ({"project_uuid": "p", "role": 1}, "either email"),
-        ({"email": ..., "project_uuid": "p"}, "role must be"),
+        ({"email": ..., "project_uuid": "p"}, "role is missing: it must be"),
         ({"email": ..., "project_uuid": " ", "role": 1}, "project_uuid must not be empty"),
         ({"email": "ana"}, "email must be an address"),
         ({"role": 4}, "role must be"),

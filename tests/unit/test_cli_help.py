@@ -82,6 +82,15 @@ def test_errors_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
         (("run", str(large)), {}, "has 1048577 bytes; a source may have 1048576"),
         (("run", str(file), "--param", "x"), {}, "--param 'x': write it as name=value"),
         (("run", str(file), "--header", "x"), {}, "--header 'x': write it as 'Name: value'"),
+        *(
+            (("run", str(file), "--header", f"{name}: {secret}"), {}, f"--header {name!r}: write it as 'Name: value'")
+            for name in ("X Y", "Grü")
+        ),
+        (("run", str(file), "--header", f"X: {secret}\nY: b"), {}, "--header 'X': the value must be one line"),
+        *(
+            (("run", str(file), "--method", method), {}, f"--method {method!r}: write it as GET")
+            for method in ("", "G T", "GÉT", "GET\n")
+        ),
         (("run", str(file), "--body", f"@{tmp_path}/absent"), {}, "absent cannot be read"),
         (("run", str(file)), {"CODEACTIONS_MEMORY_MB": secret}, "CODEACTIONS_MEMORY_MB: "),
         (("serve",), {"CODEACTIONS_PORT": secret}, "CODEACTIONS_PORT: "),

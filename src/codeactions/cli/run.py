@@ -1,6 +1,7 @@
 """`codeactions run FILE`: the same sandbox as the server's, without a server or a database."""
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 from urllib.parse import urlencode
@@ -26,6 +27,8 @@ from codeactions.sandbox.server.pool import SandboxPool
 _PREPARING_SECONDS = 600.0
 _ENDING_SECONDS = 10.0
 _UNDER = "\n" + " " * 8  # the further lines of a log line stand below its first
+# What HTTP takes as a method or as the name of a header; no server would pass on anything else.
+_WORD = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 
 
 def run_file(file: Path, *, params: list[str], headers: list[str], body: str, method: str, timeout: int) -> int:
@@ -34,8 +37,10 @@ def run_file(file: Path, *, params: list[str], headers: list[str], body: str, me
     source, language = _read_source(file), language_of_ending(file.suffix)
     if language is None:
         raise invalid(f"{file}: the language is told by the ending, which must be one of {', '.join(endings())}")
+    if not _WORD.fullmatch(method):
+        raise invalid(f"--method {method!r}: write it as GET")
     query = [_split(param, "=", "--param", "name=value") for param in params]
-    request_headers = tuple(_split(header, ":", "--header", "'Name: value'") for header in headers)
+    request_headers = tuple(_header(header) for header in headers)
     content = _read_body(body)
     types = [value for name, value in request_headers if name.lower() == "content-type"]
     text, charset = decode_body(content, types[0]) if types and content else (None, None)
@@ -108,6 +113,17 @@ def _read_body(body: str) -> bytes:
     except OSError as error:
         raise invalid(f"--body: {body[1:] or 'standard input'} cannot be read: {error.strerror}") from None
     return body.encode("utf-8", "surrogateescape")
+
+
+def _header(text: str) -> tuple[str, str]:
+    """Return name and value. A message has the name alone: the value may be a secret."""
+    form = "'Name: value'"
+    name, value = _split(text, ":", "--header", form)
+    if not _WORD.fullmatch(name):
+        raise invalid(f"--header {name!r}: write it as {form}")
+    if "\n" in value or "\r" in value:
+        raise invalid(f"--header {name!r}: the value must be one line")
+    return name, value
 
 
 def _split(text: str, separator: str, option: str, form: str) -> tuple[str, str]:

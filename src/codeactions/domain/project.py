@@ -116,6 +116,8 @@ def changed_project(project: Project, change: ProjectChange, *, now: datetime) -
     values = change.given()
     if not values:
         raise invalid("nothing to change: give name, authorizations, or both")
+    if "authorizations" in values:  # nothing else stays, also of what gives no role
+        values["stored"] = as_stored(values["authorizations"])
     return replace(project, updated_at=now, **values)
 
 
@@ -168,6 +170,11 @@ def parse_authorizations(value: Any, email: str = "email") -> tuple[Authorizatio
             raise invalid(f"authorizations names {address} twice")
         found[address] = parse_role(item.get("role"))
     return as_authorizations(found.items())
+
+
+def as_stored(authorizations: Iterable[Authorization]) -> list[dict[str, Any]]:
+    """Return authorizations as the table has them."""
+    return [{"email": one.email, "role": int(one.role)} for one in authorizations]
 
 
 def stored_authorizations(value: Any) -> tuple[Authorization, ...]:

@@ -22,6 +22,7 @@ class Role(IntEnum):
 
 
 _NUMBERS = frozenset(int(role) for role in Role)
+_ONE_OF_THEM = "must be 1 (viewer), 2 (contributor) or 3 (moderator)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +72,10 @@ def role_title(value: object) -> str:
 
 
 def no_role() -> Error:
-    """Return the error for a role that is missing or wrong."""
-    return invalid("role must be 1 (viewer), 2 (contributor) or 3 (moderator)")
+    """Return the error for a role that is wrong."""
+    return invalid(f"role {_ONE_OF_THEM}")
+
+
+def missing_role() -> Error:
+    """Return the error for a role that is needed and was not given."""
+    return invalid(f"role is missing: it {_ONE_OF_THEM}")

@@ -12,7 +12,7 @@ from codeactions.domain.draft import UNSET, Draft, Unset
 from codeactions.domain.errors import Error, invalid, not_found
 from codeactions.domain.moment import text_of
 from codeactions.domain.project import Email
-from codeactions.domain.role import Role, RoleRule, no_role
+from codeactions.domain.role import Role, RoleRule, missing_role
 from codeactions.domain.rules import Flag, Text, TextRule, WholeNumber
 from codeactions.domain.text import SHORT_TEXT
 
@@ -111,7 +111,7 @@ def new_token(
     if (draft.email is None) == (draft.project_uuid is None):
         raise invalid("give either email, the user it stands for, or project_uuid, the project it belongs to")
     if draft.role is UNSET and draft.project_uuid is not None:
-        raise no_role()
+        raise missing_role()
     role = Role.MODERATOR if draft.role is UNSET else draft.role
     if draft.manage_tokens and (draft.email is None or role is not Role.MODERATOR):
         raise invalid("manage_tokens goes together with email and the role moderator: only moderators manage tokens")

@@ -150,22 +150,18 @@ class EventsConsumer:
     async def _apply(self, lane: _Lane, subscription: Subscription, message: "AbstractIncomingMessage") -> str | None:
         """Apply a message, however long the database is away. Return None, or the reason why it cannot be applied."""
         delay, failures = _FIRST_DELAY, 0
-        try:
-            event = lane.parse(message.body)
-        except Error as error:
-            return error.message
-        _tell_dropped(lane, event)
         while True:
             _heed_stop()
             try:
+                event = lane.parse(message.body)
                 await self._memberships.apply(event)
-                return None
+                break
             except Error as error:
                 if error.code is ErrorCode.INVALID:
                     return error.message
                 failures += error.code is not ErrorCode.BUSY
                 _log.warning("event_delayed", queue=lane.queue, reason=error.message, retry_seconds=delay)
-            except Exception as error:
+            except Exception as error:  # a mistake of ours must not hold up the messages behind this one
                 failures += 1
                 _log.error("event_failed", queue=lane.queue, attempt=failures, exc_info=error)
             if failures == _ATTEMPTS:
@@ -173,6 +169,8 @@ class EventsConsumer:
             await self._sleep(delay)
             delay = min(2 * delay, _MAX_DELAY)
             subscription.check()
+        _tell_dropped(lane, event)
+        return None
 
 
 def _tell_dropped(lane: _Lane, event: Event) -> None:

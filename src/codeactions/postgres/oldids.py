@@ -10,6 +10,7 @@ from uuid import UUID
 
 from cachetools import TTLCache
 
+from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import AnyId, OldId, parse_id
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
@@ -17,17 +18,25 @@ from codeactions.postgres.database import Statements
 _SQL = queries.load("oldids")
 _KEPT, _KEPT_SECONDS = 10_000, 5.0  # answers, unknown ids too: a wrong id that is sent again and again is cheap
 _LOOK_AGAIN = 60.0  # seconds after which a column that was not there is looked for again
+_TURN_SECONDS = 5.0  # that a caller waits for the look-ups before its own; as long as for a connection
 
 
 class OldIds:
     """Finds codes and runs by their old ids. Every method raises `Error` (busy) while the database is away.
 
-    clock: returns seconds.
+    clock: returns seconds. patience: seconds that a caller waits for its turn.
     """
 
-    def __init__(self, database: Statements, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Statements,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        patience: float = _TURN_SECONDS,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._patience = patience
         self._found: TTLCache[tuple[str, OldId], UUID | None] = TTLCache(_KEPT, _KEPT_SECONDS, timer=clock)
         # One look-up at a time: a table that lacks its index is read from end to end for each.
         self._turn = asyncio.Lock()
@@ -52,12 +61,26 @@ class OldIds:
     async def _find(self, table: str, old: OldId, name: str) -> UUID | None:
         if not await self._has(table):
             return parse_id(old, name)  # raises: it is none
-        if (table, old) not in self._found:
-            async with self._turn:
-                if (table, old) not in self._found:
-                    rows = await self._database.fetch(_SQL[table], {"old_id": str(old)})
-                    self._found[table, old] = min((row["id"] for row in rows), default=None)
-        return self._found.get((table, old))
+        try:
+            return self._found[table, old]
+        except KeyError:
+            await self._wait_for_turn()
+        try:
+            return self._found[table, old]  # found meanwhile, for another caller
+        except KeyError:
+            rows = await self._database.fetch(_SQL[table], {"old_id": str(old)})
+            found = min((row["id"] for row in rows), default=None)
+            self._found[table, old] = found
+            return found
+        finally:
+            self._turn.release()
+
+    async def _wait_for_turn(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise Error(ErrorCode.BUSY, "too many old ids are being looked up; try again shortly") from None
 
     async def _has(self, table: str) -> bool:
         if not self._columns.get(table) and self._clock() - self._looked_at >= _LOOK_AGAIN:

@@ -7,7 +7,7 @@ from psycopg.types.json import Jsonb
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.page import PAGE_SIZE, Page
-from codeactions.domain.project import Project, project_not_found, stored_authorizations
+from codeactions.domain.project import Project, as_stored, project_not_found, stored_authorizations
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
 
@@ -55,7 +55,8 @@ class ProjectStore:
 
     async def update(self, project: Project, read: Project) -> None:
         """Replace `read`: its name and, where they differ, its authorizations. Raises `Error` (not_found)."""
-        statement = _SQL["update"] if project.authorizations != read.authorizations else _SQL["rename"]
+        same = (project.authorizations, project.stored) == (read.authorizations, read.stored)
+        statement = _SQL["rename" if same else "update"]
         if await self._database.fetch_one(statement, _values(project)) is None:
             raise project_not_found(project.uuid)
 
@@ -74,7 +75,7 @@ def _values(project: Project) -> dict[str, Any]:
         "id": project.id,
         "uuid": project.uuid,
         "name": project.name,
-        "authorizations": Jsonb([{"email": one.email, "role": int(one.role)} for one in project.authorizations]),
+        "authorizations": Jsonb(as_stored(project.authorizations)),
         "created_at": project.created_at,
         "updated_at": project.updated_at,
     }

@@ -39,7 +39,8 @@ def test_wrong_fields_are_named_and_make_no_token(one: Server) -> None:
         ({"email": ANA, "expires_in_days": 0}, "expires_in_days must be"),
         ({"email": ANA, "expires_at": "2001-01-01T00:00:00Z"}, "must be in the future"),
         ({"email": ANA, "token": "ca_mine"}, "unknown field 'token'"),
-        ({"project_uuid": P}, "role must be"),
+        ({"project_uuid": P}, "role is missing: it must be 1 (viewer)"),
+        ({"project_uuid": P, "role": 4}, "role must be 1 (viewer)"),
     ):
         assert named in refused(one.client.post("/token", json={"name": "x", **fields})), fields
     unknown = one.client.post("/token", json={"name": "x", "project_uuid": "nowhere", "role": 1})

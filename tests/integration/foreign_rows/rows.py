@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from harness import Server
 
 SOURCE = "def Run(engine):\n    return 'ran'\n"
 # As SQL, and as it is shown.
@@ -63,13 +62,6 @@ def insert_code(db: psycopg.Connection[Any], **values: str) -> str:
     """Insert a code that runs, but for these values."""
     usual = {"name": "'n'", "type": "'endpoint'", "source": f"'{SOURCE}'".replace("'ran'", "''ran''")}
     return insert(db, "codes", **{**usual, "language": "'python'", "project_uuid": "'p'", "timeout": "60", **values})
-
-
-def get(server: Server, path: str, **parameters: object) -> Any:
-    """What a route answers, which is no error."""
-    answer = server.client.get(path, params={name: str(value) for name, value in parameters.items()})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def assert_shown(row: dict[str, Any], column: str, shown: Any) -> None:

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from gotool import SERVICE_TABLES
 from harness import Server, running_server, wait_until
+from integration.answers import get
 from integration.foreign_rows.rows import (
     JSON,
     SOURCE,
@@ -15,7 +16,6 @@ from integration.foreign_rows.rows import (
     WHOLE_NUMBERS,
     assert_shown,
     cases,
-    get,
     insert,
     insert_code,
 )

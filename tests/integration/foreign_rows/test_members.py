@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from backups import codeactions_in
 from harness import Server, wait_until
-from integration.foreign_rows.rows import TEXTS, TIMES, WHOLE_NUMBERS, assert_shown, cases, get, insert, insert_code
+from integration.answers import get
+from integration.foreign_rows.rows import TEXTS, TIMES, WHOLE_NUMBERS, assert_shown, cases, insert, insert_code
 
 PERMISSION = {"email": TEXTS, "role": WHOLE_NUMBERS, "created_at": TIMES, "updated_at": TIMES}
 PROJECT = {"name": TEXTS, "created_at": TIMES, "updated_at": TIMES}
@@ -54,6 +55,19 @@ def test_an_unknown_role_gives_no_right_and_takes_none(foreign: Server, db: psyc
     wait_until(lambda: foreign.client.get(f"/code/{code_id}", headers=mine).status_code == 200)
     answer = foreign.client.patch(f"/code/{code_id}", params={"name": "x"}, headers=mine)
     assert (answer.status_code, "viewer" in answer.json()["error"]["message"]) == (403, True)
+
+
+@pytest.mark.parametrize("role", [value for value, _ in WHOLE_NUMBERS])
+def test_a_new_list_takes_away_an_unknown_role_too(foreign: Server, db: psycopg.Connection[Any], role: str) -> None:
+    project = str(uuid4())
+    wanted = [{"email": "ana@example.com", "role": 1}]
+    fields = {"name": "p", "uuid": project, "authorizations": wanted}
+    foreign.client.post("/project", json=fields).raise_for_status()
+    insert(db, "user_permissions", project_uuid=f"'{project}'", email="'bo@example.com'", role=role)
+    assert len(get(foreign, f"/project/{project}")["authorizations"]) == 2
+    answer = foreign.client.patch(f"/project/{project}", json={"authorizations": wanted})
+    assert (answer.status_code, answer.json()["authorizations"]) == (200, wanted)
+    assert [one["email"] for one in get(foreign, "/permission", project_uuid=project)["data"]] == ["ana@example.com"]
 
 
 @pytest.mark.parametrize(("column", "value", "shown"), cases(PROJECT))

@@ -25,7 +25,7 @@ from migrations import Connection
 from structlog.testing import capture_logs
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.domain.event import MOST_BYTES
+from codeactions.domain.event import MOST_BYTES, ProjectEvent, parse_project_event
 from codeactions.events.config import EventsConfig
 from codeactions.postgres.database import translated
 from codeactions.services.membership_sync import MembershipSync
@@ -167,13 +167,24 @@ async def test_a_dead_letter_that_the_broker_does_not_take_stays_where_it_was(co
     assert [message.body for message in await taken(config, dead)] == [b"bad"]
 
 
-async def test_a_mistake_of_ours_is_put_aside_after_five_attempts(config: EventsConfig) -> None:
-    fake = Fake(*(KeyError("x") for _ in range(5)))
+@pytest.mark.parametrize("place", ["reading", "applying"])
+async def test_a_mistake_of_ours_is_put_aside_after_five_attempts(
+    config: EventsConfig, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = Fake(*(KeyError("x") for _ in range(5 if place == "applying" else 0)))
+
+    def mistaken(body: bytes) -> ProjectEvent:
+        if b"bad" in body:
+            raise KeyError("x")
+        return parse_project_event(body)
+
+    if place == "reading":
+        monkeypatch.setattr("codeactions.events.consumer.parse_project_event", mistaken)
     async with consuming(config, fake) as consumer:
         await send_project(config, "bad")
         await send_project(config, "good")
         await settled(consumer, consumed=1, dead=1)
-    assert (fake.attempts, fake.names) == (6, ["good"])
+    assert (fake.attempts, fake.names) == (6 if place == "applying" else 1, ["good"])
     (message,) = await taken(config, f"{config.projects_queue}.dead")
     assert message.headers["x-reason"] == "internal"
     assert json.loads(message.body)["uuid"] == "bad"

@@ -27,7 +27,10 @@ _ISOLATION = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-
 async def call_endpoint(
     endpoints: EndpointService, options: HttpOptions, request: Request, code_id: str, path: str, flows: bool = False
 ) -> Response:
-    """Answer `ANY /endpoint/{code_id}[/path]` as the endpoint says. Raises `Error`; without `flows` none is found."""
+    """Answer `ANY /endpoint/{code_id}[/path]` as the endpoint says. Raises `Error` as the service does.
+
+    flows: whether flows are run, too; otherwise a flow is not found.
+    """
     body = partial(read_body, request, options.body_limit, options.body_timeout)
     called = call_request(request, code_id, path, _raw_path(request, code_id, path))
     finished = await endpoints.call(called, body, meter_in(request.scope), flows=flows)

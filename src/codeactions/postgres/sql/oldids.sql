@@ -1,4 +1,5 @@
--- Old ids, which only tables of the Go service have. There both columns are UNIQUE, and so have an index.
+-- Old ids, which only tables of the Go service have. There both columns are UNIQUE, and so have an index. Where they are
+-- not, the caller takes the lowest id: sorted here, a plan may read the whole table in the order of `id` instead.
 
 -- name: columns
 SELECT name,
