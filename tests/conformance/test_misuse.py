@@ -176,7 +176,9 @@ ALLOWED = {
     "long content type": content_type(
         "'x/' + 'a' * 1000", "'x/' + 'a'.repeat(1000)", '"x/" + strings.Repeat("a", 1000)'
     ),
-    "content type of all letters that there are": content_type(*["' aZ0!#$%&\\'*+-.^_`|~/x ;'"] * 2, '" aZ0!#$%&\'*+-.^_`|~/x ;"'),
+    "content type of all letters that there are": content_type(
+        *["' aZ0!#$%&\\'*+-.^_`|~/x ;'"] * 2, '" aZ0!#$%&\'*+-.^_`|~/x ;"'
+    ),
     "empty content type": content_type("''", "''", '""'),
 }
 

@@ -46,7 +46,7 @@ def _lead_logging(logging: Any, output: Output) -> None:
             output.line(_level(record.levelno), text.rstrip("\n"))
         except RecursionError:
             raise
-        except Exception:  # of the record's arguments, a formatter or a stream: as everywhere, it does not reach the code
+        except Exception:  # of a formatter, an argument or a stream: as everywhere, no code fails by logging
             handler.handleError(record)
 
     def handle_error(handler: Any, record: Any) -> None:
