@@ -1,22 +1,16 @@
 """Python's `logging` and `warnings`: each record is one entry of its own level, however they are configured."""
 
 import re
-from textwrap import indent
 
 import pytest
-from conformance.languages import Language
+from conformance.languages import Language, run
 
 Lines = list[tuple[str, str]]
 
 
 def lines(python: Language, body: str) -> Lines:
     """The log of a Python code whose `Run` has this body."""
-    source = (
-        f"import io, logging, logging.config, sys, warnings\ndef Run(engine):\n{indent(body, '    ')}\n    return 'x'\n"
-    )
-    answer = python.call({"python": source})
-    assert (answer.status_code, answer.text) == (200, "x"), python.record(answer)["extra"].get("error")
-    return python.logs(answer)
+    return python.lines({"python": "import io, logging, logging.config, sys, warnings\n" + run(python=body)["python"]})
 
 
 ALL = """
@@ -229,7 +223,9 @@ def test_a_record_that_cannot_be_written_is_told_by_one_entry_and_harms_nothing(
 
 
 def test_a_record_that_cannot_be_written_is_not_told_if_the_code_wants_so(python: Language) -> None:
-    assert lines(python, "logging.raiseExceptions = False\nlogging.error('%d', 'a')\nlogging.error('b')") == [("error", "b")]
+    assert lines(python, "logging.raiseExceptions = False\nlogging.error('%d', 'a')\nlogging.error('b')") == [
+        ("error", "b")
+    ]
 
 
 def test_a_flood_of_records_ends_the_run(python: Language) -> None:
