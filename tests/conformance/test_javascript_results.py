@@ -39,6 +39,12 @@ def test_a_response_may_have_any_body(
     assert content_type is None or answer.headers["content-type"].lower() == content_type.lower()
 
 
+def test_a_response_with_a_content_type_that_is_none_is_an_error(javascript: Language) -> None:
+    source = "return new Response('a', {headers: {'Content-Type': 'text/'}});"
+    error = javascript.failure(javascript.call(run(javascript=source)))
+    assert error["message"].startswith('RangeError: there is no content type "text/"; ')
+
+
 def test_a_redirect_may_be_returned(javascript: Language) -> None:
     answer = javascript.call(run(javascript="return Response.redirect('https://example.com/', 303);"))
     assert (answer.status_code, answer.headers["location"]) == (303, "https://example.com/")

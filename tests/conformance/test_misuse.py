@@ -3,6 +3,8 @@
 import pytest
 from conformance.languages import Language, run, run_set
 
+from codeactions.runtimes.protocol import SHORT_TYPES
+
 _STATUS = {
     "python": "status_code must be a whole number from 200 to 599",
     "javascript": "statusCode must be a whole number from 200 to 599",
@@ -21,6 +23,14 @@ def content_type(python: str, javascript: str, go: str | None = None) -> tuple[d
     """A wrong content type."""
     arguments = {"python": f"'x', content_type={python}", "javascript": f"'x', {{contentType: {javascript}}}"}
     return arguments | ({"go": f'"x", codeactions.ContentType({go})'} if go else {}), _TYPE
+
+
+def no_type(value: str) -> tuple[dict[str, str], object]:
+    """A text that is neither a MIME type nor a short name; the error names it."""
+    told = f"; there are MIME types, such as text/plain, and the short names {', '.join(SHORT_TYPES)}"
+    words = {"python": repr(value), "javascript": f'"{value}"', "go": f'"{value}"'}
+    arguments, _ = content_type(*words.values())
+    return arguments, {language: f"there is no content type {word}{told}" for language, word in words.items()}
 
 
 def headers(python: str, javascript: str, go: str | None, message: object) -> tuple[dict[str, str], object]:
@@ -49,14 +59,13 @@ MISUSES = {
     "content type bytes": content_type("b'json'", "new Uint8Array(4)"),
     "content type with a line break": content_type(r"'a/b\r\nX: y'", r"'a/b\r\nX: y'", r'"a/b\r\nX: y"'),
     "content type with half a character": content_type(r"'a/\ud800'", r"'a/\ud800'", r'"a/\xed"'),
-    "content type of one word that means nothing": (
-        {
-            "python": "'x', content_type='pfd'",
-            "javascript": "'x', {contentType: 'pfd'}",
-            "go": '"x", codeactions.ContentType("pfd")',
-        },
-        "and the short names text, txt, html, htm",
-    ),
+    "content type of one word that means nothing": no_type("pfd"),
+    "content type without a subtype": no_type("text/"),
+    "content type without a type": no_type("/csv; header=absent"),
+    "content type with a blank": no_type("a b/c"),
+    "content type with a blank before its slash": no_type("text /csv"),
+    "content type of three parts": no_type("a/b/c"),
+    "content type in other letters": no_type("text/ü"),
     "content type too long": content_type("'a' * 9000", "'a'.repeat(9000)", 'strings.Repeat("a", 9000)'),
     "header value with CRLF": header("X-A", r"a\r\nX-B: b", f"X-A {_TYPE}"),
     "header value with LF": header("X-A", r"a\nb", f"X-A {_TYPE}"),
@@ -166,6 +175,9 @@ ALLOWED = {
     "empty headers": headers("{}", "{}", "map[string]string{}", None),
     "long content type": content_type(
         "'x/' + 'a' * 1000", "'x/' + 'a'.repeat(1000)", '"x/" + strings.Repeat("a", 1000)'
+    ),
+    "content type of all letters that there are": content_type(
+        *["' aZ0!#$%&\\'*+-.^_`|~/x ;'"] * 2, '" aZ0!#$%&\'*+-.^_`|~/x ;"'
     ),
     "empty content type": content_type("''", "''", '""'),
 }

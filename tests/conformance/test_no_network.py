@@ -4,33 +4,34 @@ import pytest
 from conformance.languages import Language, run
 
 NOTE = "runs have no network"
+
+
+def fetching(address: str) -> dict[str, str]:
+    """Codes that fail with the error of a call."""
+    return run(
+        python=f"import urllib.request\nurllib.request.urlopen('{address}')",
+        javascript=f"await fetch('{address}');",
+        go=f"_, err := http.Get(`{address}`)\nreturn nil, err",
+    )
+
+
+def connecting(host: str, port: int, error: str = "err") -> dict[str, str]:
+    """Codes that fail with the error of a connection; in Go with `error`, which is made of `err`."""
+    return run(
+        python=f"import socket\nsocket.create_connection(('{host}', {port}))",
+        javascript=f"""
+            const socket = require("node:net").connect({port}, "{host}");
+            await new Promise((resolve, reject) => socket.on("error", reject).on("connect", resolve));
+            """,
+        go=f"_, err := net.Dial(`tcp`, `{host}:{port}`)\nreturn nil, {error}",
+    )
+
+
 ENDS = {
-    "a call by name": run(
-        python="import urllib.request\nurllib.request.urlopen('https://example.com')",
-        javascript="await fetch('https://example.com');",
-        go="_, err := http.Get(`https://example.com`)\nreturn nil, err",
-    ),
-    "a call by address": run(
-        python="import urllib.request\nurllib.request.urlopen('http://192.0.2.1/')",
-        javascript="await fetch('http://192.0.2.1/');",
-        go="_, err := http.Get(`http://192.0.2.1/`)\nreturn nil, err",
-    ),
-    "a connection by name": run(
-        python="import socket\nsocket.create_connection(('example.com', 80))",
-        javascript="""
-            const socket = require("node:net").connect(80, "example.com");
-            await new Promise((resolve, reject) => socket.on("error", reject).on("connect", resolve));
-            """,
-        go="_, err := net.Dial(`tcp`, `example.com:80`)\nreturn nil, fmt.Errorf(`no mail: %w`, err)",
-    ),
-    "a connection by address": run(
-        python="import socket\nsocket.create_connection(('192.0.2.1', 80))",
-        javascript="""
-            const socket = require("node:net").connect(80, "192.0.2.1");
-            await new Promise((resolve, reject) => socket.on("error", reject).on("connect", resolve));
-            """,
-        go="_, err := net.Dial(`tcp`, `192.0.2.1:80`)\nreturn nil, errors.Join(errors.New(`x`), err)",
-    ),
+    "a call by name": fetching("https://example.com"),
+    "a call by address": fetching("http://192.0.2.1/"),
+    "a connection by name": connecting("example.com", 80, "fmt.Errorf(`no mail: %w`, err)"),
+    "a connection by address": connecting("192.0.2.1", 80, "errors.Join(errors.New(`x`), err)"),
     "a look-up": run(
         python="import socket\nsocket.gethostbyname('example.com')",
         javascript='await require("node:dns/promises").lookup("example.com");',
@@ -114,19 +115,8 @@ def test_one_that_is_caught_says_so_too_and_has_the_type_that_it_has_everywhere(
 
 
 LOOPBACK = {
-    "a closed port": run(
-        python="import urllib.request\nurllib.request.urlopen('http://127.0.0.1:9/')",
-        javascript="await fetch('http://127.0.0.1:9/');",
-        go="_, err := http.Get(`http://127.0.0.1:9/`)\nreturn nil, err",
-    ),
-    "a closed port by name": run(
-        python="import socket\nsocket.create_connection(('localhost', 9))",
-        javascript="""
-            const socket = require("node:net").connect(9, "localhost");
-            await new Promise((resolve, reject) => socket.on("error", reject).on("connect", resolve));
-            """,
-        go="_, err := net.Dial(`tcp`, `localhost:9`)\nreturn nil, err",
-    ),
+    "a closed port": fetching("http://127.0.0.1:9/"),
+    "a closed port by name": connecting("localhost", 9),
     "an error of the code's own": run(
         python="raise OSError(2, 'nothing there')",
         javascript="throw Object.assign(new Error('nothing there'), { code: 'ENOENT' });",

@@ -1,21 +1,16 @@
 """Python's `logging` and `warnings`: each record is one entry of its own level, however they are configured."""
 
-from textwrap import indent
+import re
 
 import pytest
-from conformance.languages import Language
+from conformance.languages import Language, run
 
 Lines = list[tuple[str, str]]
 
 
 def lines(python: Language, body: str) -> Lines:
     """The log of a Python code whose `Run` has this body."""
-    source = (
-        f"import io, logging, logging.config, sys, warnings\ndef Run(engine):\n{indent(body, '    ')}\n    return 'x'\n"
-    )
-    answer = python.call({"python": source})
-    assert (answer.status_code, answer.text) == (200, "x"), python.record(answer)["extra"].get("error")
-    return python.logs(answer)
+    return python.lines({"python": "import io, logging, logging.config, sys, warnings\n" + run(python=body)["python"]})
 
 
 ALL = """
@@ -117,11 +112,6 @@ logging.error("a")
         [("error", "own a")],
     ),
     "a stream that is closed": ("sys.stderr.close()\nlogging.error('a')", [("error", "a")]),
-    "a stream that is detached": (
-        "handler = logging.StreamHandler()\nsys.stderr = io.TextIOWrapper(sys.stderr.detach())\n"
-        "logging.root.addHandler(handler)\nlogging.error('a')\nprint('b')",
-        [],
-    ),
     "a warning": ("warnings.warn('a')", [("warning", "action.py:3: UserWarning: a")]),
     "warnings that are logged": (
         "logging.captureWarnings(True)\nwarnings.warn('a')",
@@ -149,12 +139,7 @@ logging.error("a")
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_record_is_one_entry(python: Language, name: str) -> None:
     body, expected = RECORDS[name]
-    found = lines(python, body)
-    if name == "a stream that is detached":  # as everywhere: the handler complains
-        assert ("error", "--- Logging error ---") in found
-        assert ("info", "b") in found
-        return
-    assert found == expected
+    assert lines(python, body) == expected
 
 
 def test_an_exception_is_one_entry_with_its_traceback(python: Language) -> None:
@@ -187,11 +172,60 @@ def test_a_warning_of_the_compiler_is_one_entry(python: Language) -> None:
     assert content.startswith('action.py:2: SyntaxWarning: "is" with ')
 
 
-def test_a_record_that_cannot_be_made_is_told_and_harms_nothing(python: Language) -> None:
-    logs = lines(python, "logging.error('%d', 'a')\nlogging.error('b')")
-    assert logs[-1] == ("error", "b")
-    assert ("error", "--- Logging error ---") in logs
-    assert any("TypeError" in content for _, content in logs)
+# By what is wrong: the code, which logs by its last line, and the error that is told of it.
+BROKEN = {
+    "an argument": ("logging.warning('bad %d', 'x')", "TypeError: %d format: a real number is required, not str"),
+    "the number of arguments": (
+        "logging.getLogger('shop').error('bad', 1)",
+        "TypeError: not all arguments converted during string formatting",
+    ),
+    "an argument's text": (
+        "class Bad:\n    def __repr__(self): raise KeyError('no')\nlogging.error('bad %s', Bad())",
+        "KeyError: 'no'",
+    ),
+    "a formatter": (
+        """
+class Own(logging.Formatter):
+    def format(self, record): return 1 / 0
+handler = logging.StreamHandler()
+handler.setFormatter(Own())
+logging.root.addHandler(handler)
+logging.error("bad")""",
+        "ZeroDivisionError: division by zero",
+    ),
+    "a stream that is detached": (
+        "handler = logging.StreamHandler()\nsys.stderr = io.TextIOWrapper(sys.stderr.detach())\n"
+        "logging.root.addHandler(handler)\nlogging.error('bad')",
+        "ValueError: underlying buffer has been detached",
+    ),
+    "a stream of the code's own": (
+        "class Full(io.StringIO):\n    def write(self, text): raise OSError(28, 'full')\n"
+        "logging.basicConfig(stream=Full())\nlogging.error('bad')",
+        "OSError: [Errno 28] full",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_record_that_cannot_be_written_is_told_by_one_entry_and_harms_nothing(python: Language, name: str) -> None:
+    body, error = BROKEN[name]
+    (level, content), after = lines(python, f"{body}\nprint('after')")
+    assert (level, after) == ("error", ("info", "after"))
+    told = content.splitlines()
+    assert told[0] == "--- Logging error ---"
+    assert error in told
+    if name == "an argument's text":
+        assert told[-1] == "Its message and arguments cannot be shown"
+    else:
+        assert told[-3] == f'Logged by: File "action.py", line {3 + body.count(chr(10))}, in Run'
+        assert told[-2].startswith("Message: 'bad")
+    assert set(re.findall('File "(.*?)"', content)) <= {"action.py"}
+
+
+def test_a_record_that_cannot_be_written_is_not_told_if_the_code_wants_so(python: Language) -> None:
+    assert lines(python, "logging.raiseExceptions = False\nlogging.error('%d', 'a')\nlogging.error('b')") == [
+        ("error", "b")
+    ]
 
 
 def test_a_flood_of_records_ends_the_run(python: Language) -> None:

@@ -1,7 +1,7 @@
 """What Python's libraries for processes and threads need of a run: semaphores, shared memory, sockets and pipes."""
 
 import pytest
-from conformance.languages import Language
+from conformance.languages import Language, run
 
 WAYS = {
     "a pool": "with multiprocessing.Pool(3) as pool:\n    return pool.map(double, [1, 2, 3])",
@@ -57,9 +57,7 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_work_can_be_shared_out(python: Language, way: str) -> None:
-    lines = [line.removeprefix("        ") for line in WAYS[way].strip("\n").splitlines()]
-    body = "\n".join(f"    {line}" for line in lines)
     head = "import multiprocessing\nfrom concurrent import futures\ndef double(x):\n    return 2 * x\n"
-    answer = python.call({"python": f"{head}def Run(engine):\n{body}\n"})
+    answer = python.call({"python": head + run(python=WAYS[way])["python"]})
     assert answer.status_code == 200, python.record(answer)["extra"]
     assert answer.json() == [2, 4, 6]

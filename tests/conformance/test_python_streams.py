@@ -1,15 +1,12 @@
 """Python's own streams, and what goes past them."""
 
 import pytest
-from conformance.languages import Language
+from conformance.languages import Language, run
 
 
 def lines(python: Language, body: str) -> list[tuple[str, str]]:
     """The log of a Python code whose `Run` has this body."""
-    indented = "\n".join(f"    {line}" for line in body.splitlines())
-    answer = python.call({"python": f"import os, subprocess, sys\ndef Run(engine):\n{indented}\n    return 'x'\n"})
-    assert (answer.status_code, answer.text) == (200, "x"), python.record(answer)["extra"].get("error")
-    return python.logs(answer)
+    return python.lines({"python": "import os, subprocess, sys\n" + run(python=body)["python"]})
 
 
 def test_standard_error_goes_to_the_log_as_errors(python: Language) -> None:

@@ -1,7 +1,6 @@
 """The request as the web, and as Go's own library, has it."""
 
 import pytest
-from conformance.forms import FORMS
 from conformance.languages import Language, run
 
 
@@ -70,46 +69,3 @@ def test_the_request_is_there_as_gos_own(go: Language) -> None:
     assert answer.json() == [
         "PUT", "/a%2Fb?d=1+2", "/a/b", "/a%2Fb?d=1+2", "example.com", ["1", "2"], "3", 4, "body", "1 2",
     ]  # fmt: skip
-
-
-READ_BY_LIBRARY = {
-    "go": """
-        func Run(engine *codeactions.Engine) (any, error) {
-            request, told := web.Request(engine), [][]any{}
-            if err := request.ParseMultipartForm(1 << 20); err != nil && err != http.ErrNotMultipart {
-                return nil, err
-            }
-            for _, name := range slices.Sorted(maps.Keys(request.PostForm)) {
-                for _, value := range request.PostForm[name] {
-                    told = append(told, []any{name, value})
-                }
-            }
-            if request.MultipartForm == nil {
-                return told, nil
-            }
-            for name, files := range request.MultipartForm.File {
-                for _, header := range files {
-                    file, _ := header.Open()
-                    content, _ := io.ReadAll(file)
-                    numbers := []int{}
-                    for _, one := range content {
-                        numbers = append(numbers, int(one))
-                    }
-                    told = append(told, []any{name, header.Filename, header.Header.Get("Content-Type"), numbers})
-                }
-            }
-            return told, nil
-        }
-    """
-}
-
-
-@pytest.mark.parametrize(
-    "name",
-    sorted(set(FORMS) - {"urlencoded, in Latin-1", "urlencoded, in another charset", "urlencoded, with garbage"}),
-)
-def test_a_form_is_read_by_gos_own_library(go: Language, name: str) -> None:
-    content_type, content, expected = FORMS[name]
-    answer = go.call(READ_BY_LIBRARY, content=content, headers={"Content-Type": content_type})
-    assert answer.status_code == 200, go.record(answer)["extra"]["error"]
-    assert answer.json() == expected

@@ -2,12 +2,12 @@
 "use strict";
 
 const { rawRequest, readForm } = require("./form.cjs");
-const { SHORT_TYPES, fullType } = require("./types.cjs");
+const { SHORT_TYPES, TOKEN, fullType } = require("./types.cjs");
 const { toJson } = require("./values.cjs");
 
 // The server refuses what is over these limits (runtimes/protocol.py); told here, the code learns of it by an exception.
 const MOST_HEADERS = 100, NAME_LIMIT = 256, VALUE_LIMIT = 8192;
-const ASCII = /^[\x00-\x7f]*$/, TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/, VALUE = /^[\t\x20-\x7e\x80-\ud7ff\ue000-\u{10ffff}]*$/u;
+const ASCII = /^[\x00-\x7f]*$/, VALUE = /^[\t\x20-\x7e\x80-\ud7ff\ue000-\u{10ffff}]*$/u;
 const QUOTE = 0x22, JSON_TYPE = /^[^;]*[/+]json\s*(?:;|$)/i;
 
 /** Query parameters, in order. Of a repeated one the first value counts; `all()` returns every value. */
@@ -90,9 +90,8 @@ class Result {
   /**
    * A string goes out as it is, and so do bytes (a typed array, an ArrayBuffer); anything else goes out as JSON.
    * `contentType` only says what it is called: a short name such as `text`, `json`, `html` or `pdf`, or any MIME type.
-   * Without it, and without a header of that name, a string is text, bytes are an octet stream. A value that JSON has as
-   * a text, such as a date, goes out without quotes if its type is given and is not JSON. Throws when something cannot be
-   * sent.
+   * Without it, a string is text, bytes are an octet stream. A value that JSON has as a text, such as a date, goes out
+   * without quotes if its type is given and is not JSON. Throws when something cannot be sent.
    */
   set(value, options = {}) {
     if (arguments.length === 0) value = "";

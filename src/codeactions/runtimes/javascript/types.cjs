@@ -1,6 +1,8 @@
 // What a content type of one word means. runtimes/protocol.py has the table.
 "use strict";
 
+// What HTTP takes as the name of a header, and as either part of a MIME type.
+const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
 const SHORT_TYPES = {
   text: "text/plain; charset=utf-8",
   txt: "text/plain; charset=utf-8",
@@ -80,12 +82,13 @@ const SHORT_TYPES = {
   otf: "font/otf",
 };
 
-/** Returns what a content type means. Throws for a word that is none. */
+/** Returns what a content type means. Throws for what is none. */
 function fullType(contentType) {
   const at = contentType.indexOf(";");
-  const word = at < 0 ? contentType : contentType.slice(0, at);
-  if (word.includes("/")) return contentType;
-  const name = word.trim().toLowerCase();
+  const word = (at < 0 ? contentType : contentType.slice(0, at)).replace(/^[ \t]+|[ \t]+$/g, "");
+  const slash = word.indexOf("/");
+  if (slash >= 0 && TOKEN.test(word.slice(0, slash)) && TOKEN.test(word.slice(slash + 1))) return contentType;
+  const name = word.toLowerCase();
   if (!Object.hasOwn(SHORT_TYPES, name)) {
     throw new RangeError(
       `there is no content type ${JSON.stringify(contentType.slice(0, 100))}; there are MIME types, such as text/plain, and the ` +
@@ -95,4 +98,4 @@ function fullType(contentType) {
   return at < 0 ? SHORT_TYPES[name] : SHORT_TYPES[name].split(";")[0] + contentType.slice(at);
 }
 
-module.exports = { SHORT_TYPES, fullType };
+module.exports = { SHORT_TYPES, TOKEN, fullType };

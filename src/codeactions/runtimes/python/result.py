@@ -69,11 +69,13 @@ def _is_json(content_type: str) -> bool:
 
 
 def _full_type(content_type: str) -> str:
-    """Return what a content type means. Raises `ValueError` for a word that is none."""
-    if "/" in content_type.partition(";")[0]:
-        return content_type
+    """Return what a content type means. Raises `ValueError` for what is none."""
     word, semicolon, parameters = content_type.partition(";")
-    found = SHORT_TYPES.get(word.strip().lower())
+    word = word.strip(" \t")
+    kind, _, subtype = word.partition("/")
+    if _is_token(kind) and _is_token(subtype):
+        return content_type
+    found = SHORT_TYPES.get(word.lower())
     if found is None:
         raise ValueError(
             f"there is no content type {_shown(content_type)}; there are MIME types, such as text/plain, and the short "
@@ -106,7 +108,7 @@ def _header_pairs(headers: Mapping[str, Any]) -> list[tuple[str, str]]:
         raise ValueError(f"a result may have at most {MOST_HEADERS} headers, not {len(headers)}")
     pairs = []
     for name, value in headers.items():
-        if not _is_token(name):
+        if not isinstance(name, str) or len(name) > NAME_LIMIT or not _is_token(name):
             raise ValueError(f"{_shown(name)} is no header name")
         text = str(value) if isinstance(value, int | float) else value
         if not _is_header_value(text):
@@ -118,13 +120,9 @@ def _header_pairs(headers: Mapping[str, Any]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _is_token(name: object) -> bool:
-    return (
-        isinstance(name, str)
-        and 0 < len(name) <= NAME_LIMIT
-        and name.isascii()
-        and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name)
-    )
+def _is_token(word: str) -> bool:
+    """Return whether HTTP takes a word as the name of a header, or as either part of a MIME type."""
+    return word != "" and word.isascii() and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in word)
 
 
 def _is_header_value(text: object) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import warnings  # the interpreter itself warns as well
 
+from codeactions.runtimes.python import source
 from codeactions.runtimes.python.output import Output, Printed
 from codeactions.runtimes.python.when_imported import WhenImported
 
@@ -30,7 +31,7 @@ def install(output: Output) -> None:
 
 
 def _lead_logging(logging: Any, output: Output) -> None:
-    write, show = logging.StreamHandler.emit, logging._showwarning
+    write, complain, show = logging.StreamHandler.emit, logging.Handler.handleError, logging._showwarning
 
     def emit(handler: Any, record: Any) -> None:
         """Write a record as one entry, if the handler's stream leads to the log; else as usual."""
@@ -45,8 +46,16 @@ def _lead_logging(logging: Any, output: Output) -> None:
             output.line(_level(record.levelno), text.rstrip("\n"))
         except RecursionError:
             raise
-        except Exception:
+        except Exception:  # of a formatter, an argument or a stream: as everywhere, no code fails by logging
             handler.handleError(record)
+
+    def handle_error(handler: Any, record: Any) -> None:
+        """Tell by one entry that a record could not be written, if that would be printed to the log; else as usual."""
+        error = sys.exc_info()[1]
+        if logging.raiseExceptions and error is not None and _leads_to_log(sys.stderr):
+            output.line("error", _complaint(error, record))
+        else:
+            complain(handler, record)
 
     def show_captured(
         message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: str | None = None
@@ -57,7 +66,7 @@ def _lead_logging(logging: Any, output: Output) -> None:
         else:
             show(message, category, filename, lineno, file, line)
 
-    logging.StreamHandler.emit, logging._showwarning = emit, show_captured
+    logging.StreamHandler.emit, logging.Handler.handleError, logging._showwarning = emit, handle_error, show_captured
 
 
 def _lead_warnings(output: Output) -> None:
@@ -81,6 +90,19 @@ def _format(logging: Any, handler: Any, record: Any) -> str:
     if type(formatter) is logging.Formatter and formatter._fmt == logging.BASIC_FORMAT:
         return str(logging._defaultFormatter.format(record))
     return str(handler.format(record))
+
+
+def _complaint(error: BaseException, record: Any) -> str:
+    """Return what `logging` says of a record that could not be written, without the frames that are not the code's."""
+    message, trace = source.describe(error)
+    try:
+        about = (
+            f'Logged by: File "{record.pathname}", line {record.lineno}, in {record.funcName}\n'
+            f"Message: {record.msg!r}\nArguments: {record.args!r}"
+        )
+    except Exception:  # of the code's own objects, whose text cannot be made either
+        about = "Its message and arguments cannot be shown"
+    return f"--- Logging error ---\n{trace.rstrip() or message}\n{about}"
 
 
 def _leads_to_log(stream: Any) -> bool:

@@ -58,10 +58,9 @@ func Headers(headers map[string]string) Option {
 }
 
 // Set sets the result. A string goes out as it is, and so does a []byte; anything else goes out as JSON. ContentType only
-// says what it is called; without it, and without a header of that name, a string is text and a []byte an octet stream. A
-// value that JSON has as a text, such as a time, goes out without quotes if its type is given and is not JSON. Set returns
-// an error, and changes nothing, when something cannot be sent. A run that ignores this error, and sets nothing else, fails
-// with it.
+// says what it is called; without it, a string is text and a []byte an octet stream. A value that JSON has as a text, such
+// as a time, goes out without quotes if its type is given and is not JSON. Set returns an error, and changes nothing, when
+// something cannot be sent. A run that ignores this error, and sets nothing else, fails with it.
 func (result *Result) Set(value any, given ...Option) error {
 	result.failed = result.set(value, given)
 	return result.failed
@@ -138,7 +137,7 @@ func headerPairs(headers map[string]string) ([][2]string, error) {
 	}
 	pairs := [][2]string{}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		if !isToken(name) {
+		if len(name) > nameLimit || !isToken(name) {
 			return nil, fmt.Errorf("%s is no header name", shown(name))
 		}
 		if !isHeaderValue(headers[name]) {
@@ -150,17 +149,15 @@ func headerPairs(headers map[string]string) ([][2]string, error) {
 	return pairs, nil
 }
 
-func isToken(name string) bool {
-	if name == "" || len(name) > nameLimit {
-		return false
-	}
-	for _, letter := range name {
+// isToken tells whether HTTP takes a word as the name of a header, or as either part of a MIME type.
+func isToken(word string) bool {
+	for _, letter := range word {
 		alphanumeric := letter < 0x80 && (letter >= '0' && letter <= '9' || letter|0x20 >= 'a' && letter|0x20 <= 'z')
 		if !alphanumeric && !strings.ContainsRune("!#$%&'*+-.^_`|~", letter) {
 			return false
 		}
 	}
-	return true
+	return word != ""
 }
 
 func isHeaderValue(value string) bool {

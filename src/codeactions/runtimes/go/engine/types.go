@@ -86,13 +86,14 @@ var shortTypes = [...][2]string{
 	{"otf", "font/otf"},
 }
 
-// fullType returns what a content type means, or an error for a word that is none.
+// fullType returns what a content type means, or an error for what is none.
 func fullType(contentType string) (string, error) {
 	word, parameters, hasParameters := strings.Cut(contentType, ";")
-	if strings.Contains(word, "/") {
+	word = strings.Trim(word, " \t")
+	if kind, subtype, _ := strings.Cut(word, "/"); isToken(kind) && isToken(subtype) {
 		return contentType, nil
 	}
-	name := strings.ToLower(strings.TrimSpace(word))
+	name := strings.ToLower(word)
 	names := []string{}
 	for _, known := range shortTypes {
 		if known[0] == name {
