@@ -1,6 +1,8 @@
 """How a server comes up, what it says, and why it may refuse to."""
 
+import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -15,6 +17,7 @@ import psycopg
 import pytest
 from harness import Server, children_of, clean_environment, wait_until
 from processes import wait_until_gone
+from rabbitmq import free_ports
 from terminals import Terminal
 
 from codeactions import __version__
@@ -107,6 +110,31 @@ def test_an_example_that_is_gone_or_protected_is_not_offered(new_server: Callabl
 def test_a_database_of_ones_own_goes_on(new_server: Callable[..., Server], database_url: str) -> None:
     server = new_server(database_url=database_url).start()
     assert "\nSIGTERM stops the server; its database goes on." in introduction_of(server)
+
+
+@pytest.mark.parametrize("output", ["a full disk", "a reader that is gone"])
+def test_a_server_serves_when_its_output_is_lost(tmp_path: Path, output: str) -> None:
+    (port,) = free_ports(1)
+    reading, writing = os.pipe() if output == "a reader that is gone" else (None, os.open("/dev/full", os.O_WRONLY))
+    if reading is not None:
+        os.close(reading)
+    command = [sys.executable, "-m", "codeactions", "serve", "--data-dir", str(tmp_path / "data"), "--port", str(port)]
+    process = subprocess.Popen(
+        command, env=clean_environment(CODEACTIONS_LANGUAGES="python"), stdout=writing, start_new_session=True
+    )
+    os.close(writing)
+
+    def answers() -> bool:
+        assert process.poll() is None
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+        return False
+
+    try:
+        wait_until(answers, 60, "the server's answer")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
 
 
 def test_the_root_says_what_this_is(new_server: Callable[..., Server]) -> None:
