@@ -2,12 +2,13 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from codeactions.cli.main import app
-from codeactions.cli.wording import in_options, options_of, program, typed
+from codeactions.cli.wording import _WITH_PLACES, in_options, options_of, program, typed
 
 SERVE = "run `codeactions serve`, then `codeactions migrate up`"
 
@@ -43,6 +44,15 @@ SERVE = "run `codeactions serve`, then `codeactions migrate up`"
 )
 def test_commands_have_the_options_of_this_one(words: list[str], text: str, expected: str) -> None:
     assert typed(text, words) == expected
+
+
+def test_the_commands_that_get_the_folder_are_those_that_take_it() -> None:
+    def takes_it(command: Any) -> bool:
+        below = getattr(command, "commands", {}).values()
+        return any("--data-dir" in option.opts for option in command.params) or any(map(takes_it, below))
+
+    commands: dict[str, Any] = getattr(typer.main.get_command(app), "commands", {})
+    assert {name for name, command in commands.items() if takes_it(command)} == _WITH_PLACES
 
 
 def test_a_program_that_is_not_in_the_path_is_called_by_its_path(
