@@ -33,8 +33,8 @@ test: $(VENV)/.dev ## install what is needed, then lint, types and every test
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q --shuffle=$(SEED) -m alone; alone=$$?; \
 	$(BIN)/python -m pytest -q --shuffle=$(SEED) -m "not alone" $(PARALLEL) && exit $$alone
-# Whole modules go to a worker, in the seed's order. The tests that run alone come first: one of them waits until Go's
-# standard library is compiled, for which little time would be left while others keep every core busy.
+# Whole modules go to a worker, in the seed's order. The tests that run alone come first: one of them compiles Go's
+# standard library for all, for which little time would be left while others keep every core busy.
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: lint types ## lint and types

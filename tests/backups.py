@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from harness import clean_environment
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -24,12 +24,6 @@ _numbers = itertools.count(1)
 
 Codeactions = Callable[..., "subprocess.CompletedProcess[str]"]
 NewDatabase = Callable[[], str]
-
-
-def clean_environment(**variables: str) -> dict[str, str]:
-    """The tests' own, without what would tell the command which database to take."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("CODEACTIONS_", "PG")) and k != "DATABASE_URL"}
-    return clean | variables
 
 
 def codeactions_in(folder: Path) -> Codeactions:

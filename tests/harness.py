@@ -48,6 +48,12 @@ async def until(condition: Callable[[], Any], seconds: float = 30.0, what: str =
         await asyncio.sleep(0.02)
 
 
+def clean_environment(**variables: str) -> dict[str, str]:
+    """The tests' own, without what would tell a command its settings or which database to take."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("CODEACTIONS_", "PG")) and k != "DATABASE_URL"}
+    return clean | variables
+
+
 async def turns(number: int = 20) -> None:
     """Let every task that can go on do so until it waits for something that no task gives it."""
     for _ in range(number):
@@ -59,7 +65,7 @@ class Server:
 
     def __init__(self, data_dir: Path, database_url: str | None = None, **settings: object) -> None:
         self.data_dir = data_dir
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("CODEACTIONS_") and k != "DATABASE_URL"}
+        environment = clean_environment()
         environment |= {"CODEACTIONS_DATA_DIR": str(data_dir), "CODEACTIONS_PORT": "0", "CODEACTIONS_AUTH_TOKEN": TOKEN}
         environment["CODEACTIONS_CACHE_DIR"] = str(CACHE)
         # Most tests call more often than users do; those of the limits set their own.

@@ -40,8 +40,8 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
-    def wait_for(self, text: str) -> None:
-        wait_until(lambda: text in self.seen, 20, f"{text!r} on the terminal")
+    def wait_for(self, text: str, seconds: float = 20) -> None:
+        wait_until(lambda: text in self.seen, seconds, f"{text!r} on the terminal")
 
     def _read(self) -> None:
         output = select.poll()

@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 from acceptance.test_migrate_service import OLD_CODE, ROWS, check
-from backups import COMMAND, clean_environment
+from backups import COMMAND
 from gotool import SERVICE_TABLES
-from harness import Server
+from harness import Server, clean_environment
 from integration.test_foreign import SECRETS, version
 
 Connection = psycopg.Connection[Any]

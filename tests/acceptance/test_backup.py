@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from backups import clean_environment
-from harness import running_server
+from harness import clean_environment, running_server
 
 SOURCE = """
 def Run(engine):

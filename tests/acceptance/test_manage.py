@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from harness import Server, wait_until
+from harness import Server, clean_environment, wait_until
 
 from codeactions.cli.database import shared_database
 from codeactions.node.settings import read_settings
@@ -21,8 +20,7 @@ class Command:
     """The command line on a data folder."""
 
     def __init__(self, data_dir: Path) -> None:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("CODEACTIONS_") and k != "DATABASE_URL"}
-        self._environment = {**kept, "CODEACTIONS_DATA_DIR": str(data_dir)}
+        self._environment = clean_environment(CODEACTIONS_DATA_DIR=str(data_dir))
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run it."""

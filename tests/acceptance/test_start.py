@@ -1,5 +1,6 @@
 """How a server comes up, what it says, and why it may refuse to."""
 
+import contextlib
 import json
 import os
 import re
@@ -14,8 +15,9 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from harness import Server, children_of, wait_until
+from harness import Server, children_of, clean_environment, wait_until
 from processes import wait_until_gone
+from rabbitmq import free_ports
 from terminals import Terminal
 
 from codeactions import __version__
@@ -24,10 +26,9 @@ from codeactions.examples import examples
 
 def serve_and_fail(*options: str, **environment: str) -> str:
     """Start a server that must refuse; returns its one line of error."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("CODEACTIONS_") and k != "DATABASE_URL"}
     done = subprocess.run(
         [sys.executable, "-m", "codeactions", "serve", *options],
-        env={**clean, "CODEACTIONS_PORT": "0", **environment},
+        env=clean_environment(**{"CODEACTIONS_PORT": "0", **environment}),
         capture_output=True,
         text=True,
         timeout=60,
@@ -39,9 +40,15 @@ def serve_and_fail(*options: str, **environment: str) -> str:
     return line
 
 
+def introduction_of(server: Server) -> str:
+    """All that it has said, with the last line of its introduction: `start` waits for the first one only."""
+    wait_until(lambda: any(line.startswith("SIGTERM stops ") for line in server.output), what="the last line")
+    return "\n".join(server.output)
+
+
 def test_the_printed_call_works_and_the_token_is_its_owners_alone(new_server: Callable[..., Server]) -> None:
     server = new_server(auth_token="").start()
-    text = "\n".join(server.output)
+    text = introduction_of(server)
     address = re.search(r"curl '(http://[^']+)'", text)
     assert address is not None, text
     assert httpx.get(address[1]).json() == {"hello": "you"}
@@ -57,8 +64,7 @@ def test_the_printed_call_works_and_the_token_is_its_owners_alone(new_server: Ca
 
 
 def test_the_token_is_shown_once_and_only_on_a_terminal(tmp_path: Path) -> None:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("CODEACTIONS_") and k != "DATABASE_URL"}
-    environment = {**clean, "CODEACTIONS_PORT": "0", "CODEACTIONS_LANGUAGES": "python"}
+    environment = clean_environment(CODEACTIONS_PORT="0", CODEACTIONS_LANGUAGES="python")
     for number in range(2):
         with Terminal() as terminal:
             process = subprocess.Popen(
@@ -70,7 +76,7 @@ def test_the_token_is_shown_once_and_only_on_a_terminal(tmp_path: Path) -> None:
                 start_new_session=True,
             )
             try:
-                terminal.wait_for("the database too.")
+                terminal.wait_for("the database too.", seconds=60)
             finally:
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(30) == 0
@@ -83,7 +89,7 @@ def test_the_token_is_shown_once_and_only_on_a_terminal(tmp_path: Path) -> None:
 
 def test_the_printed_history_works_as_it_is_printed(new_server: Callable[..., Server]) -> None:
     server = new_server(auth_token="").start()
-    [line] = [line for line in server.output if line.startswith("  history: ")]
+    [line] = [line for line in introduction_of(server).splitlines() if line.startswith("  history: ")]
     done = subprocess.run(["sh", "-c", line.removeprefix("  history: ")], capture_output=True, text=True, timeout=30)
     assert json.loads(done.stdout)["total"] == 0, done.stderr
 
@@ -95,16 +101,40 @@ def test_an_example_that_is_gone_or_protected_is_not_offered(new_server: Callabl
     assert protected.status_code == 200, protected.text
     server.stop()
     again = new_server().start()
-    assert "curl" not in "\n".join(again.output)
+    assert "curl" not in introduction_of(again)
     assert again.client.delete(f"/code/{hello}").status_code == 204
     again.stop()
-    assert "curl" not in "\n".join(new_server().start().output)
+    assert "curl" not in introduction_of(new_server().start())
 
 
 def test_a_database_of_ones_own_goes_on(new_server: Callable[..., Server], database_url: str) -> None:
     server = new_server(database_url=database_url).start()
-    wait_until(lambda: "SIGTERM stops the server; its database goes on." in server.output, what="the last line")
-    assert "the database too" not in "\n".join(server.output)
+    assert "\nSIGTERM stops the server; its database goes on." in introduction_of(server)
+
+
+@pytest.mark.parametrize("output", ["a full disk", "a reader that is gone"])
+def test_a_server_serves_when_its_output_is_lost(tmp_path: Path, output: str) -> None:
+    (port,) = free_ports(1)
+    reading, writing = os.pipe() if output == "a reader that is gone" else (None, os.open("/dev/full", os.O_WRONLY))
+    if reading is not None:
+        os.close(reading)
+    command = [sys.executable, "-m", "codeactions", "serve", "--data-dir", str(tmp_path / "data"), "--port", str(port)]
+    process = subprocess.Popen(
+        command, env=clean_environment(CODEACTIONS_LANGUAGES="python"), stdout=writing, start_new_session=True
+    )
+    os.close(writing)
+
+    def answers() -> bool:
+        assert process.poll() is None
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+        return False
+
+    try:
+        wait_until(answers, 60, "the server's answer")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
 
 
 def test_the_root_says_what_this_is(new_server: Callable[..., Server]) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from backups import COMMAND, Codeactions, clean_environment, rows, schema, the_line
+from backups import COMMAND, Codeactions, rows, schema, the_line
 from gotool import SERVICE_TABLES
-from harness import wait_until
+from harness import clean_environment, wait_until
 from integration.test_foreign import FOREIGN, INDEXES, LATEST, SECRETS, VERSIONS, version
 from migrations import Connection
 from migrations import rows as versions

@@ -15,13 +15,12 @@ from backups import (
     PASSWORD,
     Codeactions,
     NewDatabase,
-    clean_environment,
     is_empty,
     names_in,
     rows,
     the_line,
 )
-from harness import wait_until
+from harness import clean_environment, wait_until
 
 
 @pytest.fixture

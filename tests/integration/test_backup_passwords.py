@@ -12,11 +12,10 @@ from backups import (
     COMMAND,
     PASSWORD,
     Codeactions,
-    clean_environment,
     names_in,
     the_line,
 )
-from harness import wait_until
+from harness import clean_environment, wait_until
 from psycopg import sql
 
 from codeactions.postgres.embedded.server import EmbeddedPostgres

@@ -1,12 +1,12 @@
 """The command line: its help is on the page, its errors are one line."""
 
 import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from harness import clean_environment
 
 from codeactions import __version__
 
@@ -20,8 +20,7 @@ COMMANDS = (
 
 def codeactions(*words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run the command line."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CODEACTIONS_") and k != "DATABASE_URL"}
-    environment |= {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", **variables}
+    environment = clean_environment(**{"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", **variables})
     command = [sys.executable, "-m", "codeactions", *words]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 

@@ -80,7 +80,7 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
         host, port = listener.getsockname()[:2]
         example = await node.open_example()
         lines = introduction(settings, (host, port), token, example, terminal=_is_terminal())
-        print("\n".join(lines), flush=True)
+        _show("\n".join(lines))
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         say("stopping")
         server.should_exit = True
@@ -134,6 +134,13 @@ def _token(settings: Settings) -> Token:
     file = token_path(settings.data_dir)
     is_new = not os.path.exists(file)  # unlike Path.exists, it raises nothing in a folder that is closed
     return Token(load_or_make_token(settings.data_dir), file, is_new)
+
+
+def _show(text: str) -> None:
+    """Write a text to standard output, past its buffer: what cannot be written is lost, as in the log, and not kept."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError):  # the reader is gone, or the disk is full
+            os.write(sys.stdout.fileno(), f"{text}\n".encode(errors="surrogateescape"))
 
 
 def _is_terminal() -> bool:

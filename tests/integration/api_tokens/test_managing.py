@@ -111,12 +111,12 @@ def test_its_end_is_the_end_of_its_right(one: Server, module_database_url: str) 
 
 def test_the_right_can_be_taken_away_in_the_database(one: Server, module_database_url: str) -> None:
     admit(one, "mo6@example.com", 3)
-    made = make(one, email="mo6@example.com", manage_tokens=True)
+    made, of_project = make(one, email="mo6@example.com", manage_tokens=True), make(one, project_uuid=P, role=1)
     assert called(one, bearer(made), f"/token?project_uuid={P}").status_code == 200
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         connection.execute("UPDATE api_tokens SET manage_tokens = false WHERE id = %s", (made["id"],))
         with pytest.raises(psycopg.errors.CheckViolation):
-            connection.execute("UPDATE api_tokens SET manage_tokens = true WHERE project_uuid IS NOT NULL")
+            connection.execute("UPDATE api_tokens SET manage_tokens = true WHERE id = %s", (of_project["id"],))
     wait_until(lambda: called(one, bearer(made), f"/token?project_uuid={P}").status_code == 403)
 
 
