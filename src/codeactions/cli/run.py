@@ -37,22 +37,7 @@ def run_file(file: Path, *, params: list[str], headers: list[str], body: str, me
     source, language = _read_source(file), language_of_ending(file.suffix)
     if language is None:
         raise invalid(f"{file}: the language is told by the ending, which must be one of {', '.join(endings())}")
-    if not _WORD.fullmatch(method):
-        raise invalid(f"--method {method!r}: write it as GET")
-    query = [_split(param, "=", "--param", "name=value") for param in params]
-    request_headers = tuple(_header(header) for header in headers)
-    content = _read_body(body)
-    types = [value for name, value in request_headers if name.lower() == "content-type"]
-    text, charset = decode_body(content, types[0]) if types and content else (None, None)
-    call = Call(
-        method=method.upper(),
-        params=tuple(query),
-        headers=request_headers,
-        body=content,
-        raw_query=urlencode(query, errors="replace"),
-        text=text,
-        charset=charset,
-    )
+    call = _call(params, headers, body, method)
     outcome = uvloop.run(_run(settings, language, source, call, timeout))
     return _print(outcome)
 
@@ -89,6 +74,26 @@ async def _run(settings: Settings, language: str, source: str, call: Call, timeo
     finally:
         await languages.stop()
         await pool.stop()
+
+
+def _call(params: list[str], headers: list[str], body: str, method: str) -> Call:
+    """Return the call that the options say, as a server would make it of a request. Raises `Error` (invalid)."""
+    if not _WORD.fullmatch(method):
+        raise invalid(f"--method {method!r}: write it as GET")
+    query = [_split(param, "=", "--param", "name=value") for param in params]
+    request_headers = tuple(_header(header) for header in headers)
+    content = _read_body(body)
+    content_type = next((value for name, value in request_headers if name.lower() == "content-type"), "")
+    text, charset = decode_body(content, content_type) if content else (None, None)
+    return Call(
+        method=method.upper(),
+        params=tuple(query),
+        headers=request_headers,
+        body=content,
+        raw_query=urlencode(query, errors="replace"),
+        text=text,
+        charset=charset,
+    )
 
 
 def _read_source(file: Path) -> str:
