@@ -47,7 +47,7 @@ def typed(text: str, words: Sequence[str] | None = None) -> str:
     given = _given(sys.argv[1:] if words is None else words)
     for option, variable in _VARIABLES.items():
         if option in given:
-            text = re.sub(rf"\b(?<!CODEACTIONS_){variable}\b", option, text)
+            text = re.sub(rf"\b{variable}\b", option, text)
     return _COMMAND.sub(lambda found: _command(found[1] or "", given), text)
 
 

@@ -279,7 +279,7 @@ def read_settings(**given: object) -> Settings:
 
 
 def _problem(error: "ErrorDetails") -> str:
-    """Return the driver's words, or better ones where there is a choice."""
+    """Return what is wrong with a value: Pydantic's words, or better ones where there are some."""
     choices = re.fullmatch(r"\^\((\w+(?:\|\w+)*)\)\$", str(error.get("ctx", {}).get("pattern", "")))
     if choices:
         return f"must be one of {choices[1].replace('|', ', ')}"

@@ -4,7 +4,10 @@
 -- The callers hold the lock of all writers (projects.sql): this needs no unique index, which another's table may lack.
 INSERT INTO user_permissions (id, project_uuid, email, role, created_at, updated_at)
 SELECT %(id)s, %(project_uuid)s::varchar, %(email)s::varchar, %(role)s, %(created_at)s, %(updated_at)s
-WHERE NOT EXISTS (SELECT 1 FROM user_permissions WHERE project_uuid = %(project_uuid)s::varchar AND email = %(email)s::varchar)
+WHERE NOT EXISTS (
+    SELECT 1 FROM user_permissions
+    WHERE project_uuid = %(project_uuid)s::varchar AND email = %(email)s::varchar
+)
 ON CONFLICT DO NOTHING
 RETURNING id
 
