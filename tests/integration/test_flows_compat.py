@@ -14,6 +14,7 @@ import pytest
 from gotool import SERVICE_TABLES
 from harness import Server, running_server
 from integration.answers import refused
+from integration.api_tokens.tokens import headers_with_token
 
 PROJECT = "fa147fa6-5af0-4d99-9c00-043c89d97392"
 OLD_CODE, OLD_RUN = "66b4d267bb5739e53e4fa37d", "66ba1e9d6213e32a9e6d41ed"
@@ -167,8 +168,7 @@ def test_only_a_moderator_writes(flows: Server, role: int, may_write: bool) -> N
     project = f"rule {next(_numbers)}"
     flows.client.post("/project", json={"name": "p", "uuid": project}).raise_for_status()
     code_id = flows.create(SOURCE, project_uuid=project)
-    token = flows.client.post("/token", json={"name": "x", "project_uuid": project, "role": role}).json()["token"]
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = headers_with_token(flows, project_uuid=project, role=role)
 
     def status(method: str, path: str, **request: Any) -> int:
         answer = flows.client.request(method, path, headers=headers, **request)

@@ -11,6 +11,7 @@ import pytest
 from gotool import SERVICE_TABLES
 from harness import Server, running_server
 from integration.answers import refused
+from integration.api_tokens.tokens import headers_with_token
 
 CODE, TWIN, OTHER = (f"6a1d8f0e-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
 OLD_CODE, OLD_OTHER = "507f1f77bcf86cd79943901a", "507f1f77bcf86cd79943901b"
@@ -57,13 +58,6 @@ def listed(server: Server, headers: dict[str, str] | None = None, **parameters: 
     return runs
 
 
-def user(server: Server, project: str) -> dict[str, str]:
-    """The headers of a viewer of a project."""
-    made = server.client.post("/token", json={"name": "x", "project_uuid": project, "role": 1})
-    assert made.status_code == 201, made.text
-    return {"Authorization": f"Bearer {made.json()['token']}"}
-
-
 @pytest.fixture(scope="module", autouse=True)
 def projects(server: Server) -> None:
     """Both projects."""
@@ -89,7 +83,7 @@ def test_without_any_link_of_its_own_a_code_has_its_runs_alone(server: Server) -
 
 
 def test_they_are_read_as_their_code_is(server: Server) -> None:
-    mine, theirs = user(server, "mine"), user(server, "theirs")
+    mine, theirs = (headers_with_token(server, project_uuid=uuid, role=1) for uuid in ("mine", "theirs"))
     assert [run["id"] for run in listed(server, mine, code_id=OLD_CODE)] == [CUT, LINKED, OWN]
     assert listed(server, theirs, code_id=OLD_CODE) == []
     assert listed(server, theirs, project_uuid="mine") == []

@@ -8,6 +8,7 @@ import pytest
 from gotool import SERVICE_TABLES
 from harness import Server, running_server
 from integration.answers import get, refused
+from integration.api_tokens.tokens import headers_with_token
 
 from codeactions.domain.errors import Error
 from codeactions.domain.ids import OldId
@@ -94,8 +95,7 @@ def test_an_unknown_old_id_is_not_found(old: Server) -> None:
 
 
 def test_a_stranger_is_told_the_same_of_a_code_with_an_old_id_as_of_none(old: Server) -> None:
-    token = old.client.post("/token", json={"name": "x", "email": "nobody@example.com"}).json()["token"]
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = headers_with_token(old, email="nobody@example.com")
     for path in ("/code/{}", "/coderun/{}", "/code/{}/protection"):
         told = [
             refused(old.client.get(path.format(one), headers=headers), 404, "not_found").replace(one, "X")

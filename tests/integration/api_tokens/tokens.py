@@ -14,6 +14,11 @@ def make(server: Server, **fields: Any) -> dict[str, Any]:
     return dict(answer.json())
 
 
+def headers_with_token(server: Server, **fields: Any) -> dict[str, str]:
+    """The headers of a caller with a new token."""
+    return {"Authorization": f"Bearer {make(server, **fields)['token']}"}
+
+
 def called(server: Server, authorization: str, path: str, method: str = "GET", **request: Any) -> httpx.Response:
     headers = {"Authorization": authorization, **request.pop("headers", {})}
     return httpx.request(method, server.base + path, headers=headers, timeout=30, **request)

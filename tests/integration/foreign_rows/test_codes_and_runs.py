@@ -8,6 +8,7 @@ import pytest
 from gotool import SERVICE_TABLES
 from harness import Server, running_server, wait_until
 from integration.answers import get
+from integration.api_tokens.tokens import headers_with_token
 from integration.foreign_rows.rows import (
     JSON,
     SOURCE,
@@ -65,9 +66,9 @@ def test_a_code_without_a_project_is_the_administrators(
 ) -> None:
     code_id = insert_code(db, project_uuid=value)
     assert get(foreign, f"/code/{code_id}")["project_uuid"] == (None if value == "NULL" else "")
-    token = foreign.client.post("/token", json={"name": "x", "email": "nobody@example.com"}).json()["token"]
+    headers = headers_with_token(foreign, email="nobody@example.com")
     for method, path in (("GET", f"/code/{code_id}"), ("POST", f"/run/{code_id}"), ("DELETE", f"/code/{code_id}")):
-        answer = foreign.client.request(method, path, headers={"Authorization": f"Bearer {token}"})
+        answer = foreign.client.request(method, path, headers=headers)
         assert answer.status_code == 404, answer.text
     assert foreign.client.get(f"/endpoint/{code_id}").text == "ran"
     assert foreign.client.patch(f"/code/{code_id}", params={"name": "renamed"}).status_code == 200
@@ -102,8 +103,8 @@ def test_a_run(foreign: Server, db: psycopg.Connection[Any], column: str, value:
 def test_a_run_without_a_code_is_the_administrators(foreign: Server, db: psycopg.Connection[Any]) -> None:
     run_id = insert(db, "coderuns", status="'failed'", code_mongo_id="'507f1f77bcf86cd799439099'")
     assert get(foreign, f"/coderun/{run_id}")["code_id"] is None
-    token = foreign.client.post("/token", json={"name": "x", "email": "nobody@example.com"}).json()["token"]
-    answer = foreign.client.get(f"/coderun/{run_id}", headers={"Authorization": f"Bearer {token}"})
+    headers = headers_with_token(foreign, email="nobody@example.com")
+    answer = foreign.client.get(f"/coderun/{run_id}", headers=headers)
     assert answer.status_code == 404
 
 

@@ -10,6 +10,7 @@ import pytest
 from backups import codeactions_in
 from harness import Server, wait_until
 from integration.answers import get
+from integration.api_tokens.tokens import headers_with_token
 from integration.foreign_rows.rows import TEXTS, TIMES, WHOLE_NUMBERS, assert_shown, cases, insert, insert_code
 
 PERMISSION = {"email": TEXTS, "role": WHOLE_NUMBERS, "created_at": TIMES, "updated_at": TIMES}
@@ -45,8 +46,7 @@ def test_an_unknown_role_gives_no_right_and_takes_none(foreign: Server, db: psyc
     project, email = str(uuid4()), f"{uuid4()}@example.com"
     code_id = insert_code(db, project_uuid=f"'{project}'")
     foreign.client.post("/project", json={"name": "p", "uuid": project}).raise_for_status()
-    token = foreign.client.post("/token", json={"name": "x", "email": email}).json()["token"]
-    mine = {"Authorization": f"Bearer {token}"}
+    mine = headers_with_token(foreign, email=email)
     insert(db, "user_permissions", project_uuid=f"'{project}'", email=f"'{email}'", role=role)
     assert foreign.client.get(f"/code/{code_id}", headers=mine).status_code == 404
     assert foreign.client.get("/project", headers=mine).json()["data"] == []
