@@ -128,7 +128,7 @@ class Clock:
         return self.now
 
 
-async def test_answers_are_kept_for_seconds_and_the_columns_are_found_when_they_come(
+async def test_answers_are_kept_for_seconds_and_the_columns_are_seen_to_come_and_go(
     database_url: str,
 ) -> None:
     await asyncio.to_thread(upgrade, database_url)
@@ -155,5 +155,10 @@ async def test_answers_are_kept_for_seconds_and_the_columns_are_found_when_they_
         clock.now = 67.0
         assert str(await ids.code(OldId(OLD_CODE))) == CODE
         assert await ids.run(OldId(OLD_CODE)) is None, "a run is no code"
+        async with database.connection() as connection:
+            await connection.execute("ALTER TABLE codes DROP COLUMN mongo_object_id")
+        clock.now = 122.0
+        with pytest.raises(Error, match="must be a UUID"):
+            await ids.code(OldId(OLD_CODE))
     finally:
         await database.close()

@@ -17,7 +17,7 @@ from codeactions.postgres.database import Statements
 
 _SQL = queries.load("oldids")
 _KEPT, _KEPT_SECONDS = 10_000, 5.0  # answers, unknown ids too: a wrong id that is sent again and again is cheap
-_LOOK_AGAIN = 60.0  # seconds after which a column that was not there is looked for again
+_LOOK_AGAIN = 60.0  # seconds after which the columns are looked for again: they may come and go
 _TURN_SECONDS = 5.0  # that a caller waits for the look-ups before its own; as long as for a connection
 
 
@@ -83,7 +83,7 @@ class OldIds:
             raise Error(ErrorCode.BUSY, "too many old ids are being looked up; try again shortly") from None
 
     async def _has(self, table: str) -> bool:
-        if not self._columns.get(table) and self._clock() - self._looked_at >= _LOOK_AGAIN:
+        if self._clock() - self._looked_at >= _LOOK_AGAIN:
             rows = await self._database.fetch(_SQL["columns"])
             self._columns = {row["name"]: row["there"] for row in rows}
             self._columns["links"] = self._columns["codes"] and any(row["links"] for row in rows)
