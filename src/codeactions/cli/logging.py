@@ -11,17 +11,23 @@ from codeactions.cli.wording import typed
 
 
 class _StandardError:
-    """Standard error for lines that may be lost: work goes on when the log's reader is gone or its disk is full."""
+    """Standard error for lines that may be lost: work goes on when it is closed, full, or its reader is gone."""
 
     def write(self, text: str) -> None:
         """Write a text, or nothing."""
-        with contextlib.suppress(OSError):
-            sys.stderr.write(text)
+        if sys.stderr is not None:
+            with contextlib.suppress(OSError):
+                sys.stderr.write(text)
 
     def flush(self) -> None:
         """Write what is held back, or nothing."""
-        with contextlib.suppress(OSError):
-            sys.stderr.flush()
+        if sys.stderr is not None:
+            with contextlib.suppress(OSError):
+                sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        """Return whether a human sees it."""
+        return sys.stderr is not None and sys.stderr.isatty()
 
 
 def say(line: str) -> None:
@@ -36,7 +42,7 @@ def say_as_it_is(line: str) -> None:
 
 def configure(log_format: str) -> None:
     """Configure the log. log_format: `text`, `json`, or `auto`, which is text if standard error is a terminal."""
-    text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+    text = log_format == "text" or (log_format == "auto" and _StandardError().isatty())
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if text
