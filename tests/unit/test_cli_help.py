@@ -83,8 +83,9 @@ def test_errors_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
         (("run", str(file), "--header", "x"), {}, "--header 'x': write it as 'Name: value'"),
         *(
             (("run", str(file), "--header", f"{name}: {secret}"), {}, f"--header {name!r}: write it as 'Name: value'")
-            for name in ("X Y", "Grü")
+            for name in ("X Y", "Grü", "")
         ),
+        (("run", str(file), "--param", f"={secret}"), {}, "--param '': write it as name=value"),
         (("run", str(file), "--header", f"X: {secret}\nY: b"), {}, "--header 'X': the value must be one line"),
         *(
             (("run", str(file), "--method", method), {}, f"--method {method!r}: write it as GET")
