@@ -107,6 +107,13 @@ def test_errors_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
         assert secret not in line
 
 
+def test_an_error_does_not_go_to_standard_output_when_standard_error_is_closed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "codeactions", "run", str(tmp_path / "absent.py")]
+    closing = ["sh", "-c", 'exec "$@" 2>&-', "sh"]
+    done = subprocess.run([*closing, *command], env=clean_environment(), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_h_is_help_everywhere(command: str) -> None:
     assert codeactions(*command.split(), "-h").stdout == codeactions(*command.split(), "--help").stdout

@@ -11,23 +11,17 @@ from codeactions.cli.wording import typed
 
 
 class _StandardError:
-    """Standard error for lines that may be lost: work goes on when it is closed, full, or its reader is gone."""
+    """Standard error for lines that may be lost: work goes on when the log's reader is gone or its disk is full."""
 
     def write(self, text: str) -> None:
         """Write a text, or nothing."""
-        if sys.stderr is not None:
-            with contextlib.suppress(OSError):
-                sys.stderr.write(text)
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
 
     def flush(self) -> None:
         """Write what is held back, or nothing."""
-        if sys.stderr is not None:
-            with contextlib.suppress(OSError):
-                sys.stderr.flush()
-
-    def isatty(self) -> bool:
-        """Return whether a human sees it."""
-        return sys.stderr is not None and sys.stderr.isatty()
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
 
 def say(line: str) -> None:
@@ -42,7 +36,7 @@ def say_as_it_is(line: str) -> None:
 
 def configure(log_format: str) -> None:
     """Configure the log. log_format: `text`, `json`, or `auto`, which is text if standard error is a terminal."""
-    text = log_format == "text" or (log_format == "auto" and _StandardError().isatty())
+    text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if text
