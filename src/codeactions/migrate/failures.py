@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What is known of a file that stopped half-way without a transaction."""
+    """The part of a file, which stopped half-way without a transaction, that is in the database."""
 
     message: str
     nothing: bool = False
