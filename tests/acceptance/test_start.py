@@ -112,15 +112,24 @@ def test_a_database_of_ones_own_goes_on(new_server: Callable[..., Server], datab
     assert "\nSIGTERM stops the server; its database goes on." in introduction_of(server)
 
 
-@pytest.mark.parametrize("output", ["a full disk", "a reader that is gone"])
+LOST = {
+    "a full disk": "exec > /dev/full",
+    "a full disk for all": "exec > /dev/full 2> /dev/full",
+    "closed": "exec <&- >&- 2>&-",
+}
+
+
+@pytest.mark.parametrize("output", [*LOST, "a reader that is gone"])
 def test_a_server_serves_when_its_output_is_lost(tmp_path: Path, output: str) -> None:
     (port,) = free_ports(1)
-    reading, writing = os.pipe() if output == "a reader that is gone" else (None, os.open("/dev/full", os.O_WRONLY))
-    if reading is not None:
-        os.close(reading)
+    reading, writing = os.pipe()
+    os.close(reading)
     command = [sys.executable, "-m", "codeactions", "serve", "--data-dir", str(tmp_path / "data"), "--port", str(port)]
     process = subprocess.Popen(
-        command, env=clean_environment(CODEACTIONS_LANGUAGES="python"), stdout=writing, start_new_session=True
+        ["sh", "-c", f'{LOST.get(output, ":")}; exec "$@"', "sh", *command],
+        env=clean_environment(CODEACTIONS_LANGUAGES="python"),
+        stdout=writing,
+        start_new_session=True,
     )
     os.close(writing)
 

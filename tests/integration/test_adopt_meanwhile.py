@@ -7,8 +7,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from backups import COMMAND, Codeactions, clean_environment, rows, schema
+from backups import COMMAND, Codeactions, rows, schema
 from gotool import SERVICE_TABLES
+from harness import clean_environment
 from integration.test_foreign import LATEST, SECRETS, version
 from migrations import Connection, background, wait_for
 from migrations import rows as versions

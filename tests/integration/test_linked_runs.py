@@ -77,6 +77,23 @@ def test_they_are_in_the_history_in_order_with_their_code(server: Server, asked:
     assert listed(server, **asked, page=2) == []
 
 
+def test_a_run_without_a_time_is_in_the_history_of_its_code_alone(server: Server, module_database_url: str) -> None:
+    """Also where runs are linked. `listed` looks at the number that is told."""
+    timeless = [f"00000000-0000-4000-8000-00000000000{number}" for number in (2, 1)]
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        for run_id, code_id in zip(timeless, (CODE, None), strict=True):
+            connection.execute(
+                "INSERT INTO coderuns (id, code_id, code_mongo_id, status, created_at)"
+                " VALUES (%s, %s, %s, 'failed', NULL)",
+                (run_id, code_id, OLD_CODE),
+            )
+        try:
+            assert [run["id"] for run in listed(server, code_id=CODE)] == [*timeless, CUT, LINKED, OWN]
+            assert [run["id"] for run in listed(server, project_uuid="mine")] == [CUT, LINKED, OWN]
+        finally:
+            connection.execute("DELETE FROM coderuns WHERE created_at IS NULL")
+
+
 def test_without_any_link_of_its_own_a_code_has_its_runs_alone(server: Server) -> None:
     for asked in ({"code_id": TWIN}, {"code_id": OTHER}, {"project_uuid": "theirs"}):
         assert [run["id"] for run in listed(server, **asked)] == ([] if asked == {"code_id": TWIN} else [TWICE])

@@ -114,8 +114,8 @@ class TestFailure:
         assert merged("version") == (0, "5 (dirty)\n", "")
         assert tables(merged) == {1, 2, 3, 4, 5}
         said = (
-            "4/u step began (COMMIT, so no transaction holds it together) and did not end. What stands before COMMIT "
-            "number 1 of the file is kept, and nothing that stands behind it. Undo what is there of it, "
+            "4/u step began (COMMIT, so no single transaction holds it together) and did not end. What stands before "
+            "COMMIT number 1 of the file is kept, and nothing that stands behind it. Undo what is there of it, "
         )
         assert said in ran.err
         assert "applying migration 4 (step) began and its end is not recorded" in merged("status").out
@@ -129,6 +129,11 @@ class TestFailure:
         assert merged.rows() == [(6, False)]
         assert tables(merged) == {1, 2, 3, 4, 5, 6}
         assert merged("up", "-late", "refuse") == (0, "no change\n", "")
+
+    def test_where_nothing_was_kept_nothing_is_to_be_undone(self, merged: Migrate) -> None:
+        merged.write(_4="CREATE TABLE t4 (i int); ROLLBACK; SELECT 1/0;")
+        ran = merged("up", "-late", "apply")
+        assert "Nothing of it was kept. Run `migrate force 5`, then `migrate up -late apply`" in ran.err
 
     def test_the_recorded_version_itself_has_the_same_way_out(self, merged: Migrate) -> None:
         merged("down", "1")

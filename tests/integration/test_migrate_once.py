@@ -149,7 +149,7 @@ def test_code_that_fails_halfway_leaves_the_dirty_version(furnished: Migrate) ->
     )
     ran = furnished("up")
     assert ran.code == 1
-    assert "2/u step began (DO with a COMMIT, so no transaction holds it together)" in ran.err
+    assert "2/u step began (DO with a COMMIT, so no single transaction holds it together)" in ran.err
     assert "kept" not in ran.err  # it is not known
     assert furnished.rows() == [(2, True)]
     assert furnished.query("SELECT id FROM t ORDER BY id") == [(1,), (2,)]

@@ -81,7 +81,7 @@ class TestFailure:
         )
         ran = migrate("up")
         dirty(ran, nothing="1", everything="2")
-        assert "2/u step began (CREATE INDEX CONCURRENTLY, so no transaction holds it together)" in ran.err
+        assert "2/u step began (CREATE INDEX CONCURRENTLY, so no single transaction holds it together)" in ran.err
         assert migrate.rows() == [(2, True)]
         # What the index has left behind is in the way of the next try, and it is named.
         cure = re.search("of a CREATE INDEX CONCURRENTLY that failed: (DROP INDEX [a-z_]+)", ran.err)
@@ -239,6 +239,11 @@ class TestFailure:
         migrate.write(_1=text)
         ran = migrate("up")
         dirty(ran, nothing="-- -1", everything="1")
-        # Before the ways out, which go by it.
         assert f" and did not end. {kept}" in ran.err
+        ways = "run `migrate force -- -1`, or do {} by hand and run `migrate force 1`, then `migrate up`.\n"
+        if "Nothing" in kept:
+            ways = ". R" + ways[1:].format("all of it")
+        else:
+            ways = ". Undo what is there of it, " + ways.format("the rest")
+        assert ran.err.endswith(ways)
         assert ("a" in migrate.relations()) is ("Nothing" not in kept)

@@ -83,8 +83,9 @@ def test_errors_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
         (("run", str(file), "--header", "x"), {}, "--header 'x': write it as 'Name: value'"),
         *(
             (("run", str(file), "--header", f"{name}: {secret}"), {}, f"--header {name!r}: write it as 'Name: value'")
-            for name in ("X Y", "Grü")
+            for name in ("X Y", "Grü", "")
         ),
+        (("run", str(file), "--param", f"={secret}"), {}, "--param '': write it as name=value"),
         (("run", str(file), "--header", f"X: {secret}\nY: b"), {}, "--header 'X': the value must be one line"),
         *(
             (("run", str(file), "--method", method), {}, f"--method {method!r}: write it as GET")
@@ -104,6 +105,13 @@ def test_errors_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
         assert line.startswith("codeactions: ")
         assert message in line
         assert secret not in line
+
+
+def test_an_error_does_not_go_to_standard_output_when_standard_error_is_closed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "codeactions", "run", str(tmp_path / "absent.py")]
+    closing = ["sh", "-c", 'exec "$@" 2>&-', "sh"]
+    done = subprocess.run([*closing, *command], env=clean_environment(), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,5 +1,6 @@
 """The commands of `codeactions`. An error is one line on standard error, with exit code 1."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +26,10 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line: the entry point of the console script."""
+    if sys.stderr is None:  # closed by the caller; `print` would write to standard output instead
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.set_inheritable(nowhere, True)
+        sys.stderr = os.fdopen(nowhere, "w")
     try:
         app()
     except Error as error:

@@ -134,7 +134,7 @@ def _header(text: str) -> tuple[str, str]:
 def _split(text: str, separator: str, option: str, form: str) -> tuple[str, str]:
     name, found, value = text.partition(separator)
     if not found or not name.strip():
-        raise invalid(f"{option} {text!r}: write it as {form}")
+        raise invalid(f"{option} {name!r}: write it as {form}")
     return (name, value) if separator == "=" else (name.strip(), value.strip())
 
 

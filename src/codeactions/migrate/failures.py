@@ -20,6 +20,14 @@ class Outcome(NamedTuple):
     """Whether people are told even where golang-migrate says nothing of the kind."""
 
 
+class Kept(NamedTuple):
+    """The part of a file, which stopped half-way without a transaction, that is in the database."""
+
+    message: str
+    nothing: bool = False
+    """Whether it is certain that nothing of it is in the database."""
+
+
 PUT_ALONE = (
     "PostgreSQL runs several statements as one transaction: put this one in a file of its own, or add "
     "x-multi-statement=true to the database URL"
@@ -45,35 +53,40 @@ def lost() -> Outcome:
 
 
 def left_dirty(
-    step: Step, before: int, *, why: str = "", known: str = "", advice: str = "", ended: bool = False
+    step: Step, before: int, *, why: str = "", kept: Kept | None = None, advice: str = "", ended: bool = False
 ) -> Outcome:
     """Return the outcome of a file that stopped half-way without a transaction, or `ended` but was not recorded.
 
-    `before` is the version before the step; `why` names what kept the file out of a transaction; `known` says what of
-    the file was kept; `advice` comes last.
+    `before` is the version before the step; `why` names what kept the file out of a transaction; `kept` is None if
+    nothing is known; `advice` comes last.
     """
-    because = f" ({why}, so no transaction holds it together)" if why else ""
+    because = f" ({why}, so no single transaction holds it together)" if why else ""
     what = "was run, and its end is not recorded" if ended else f"began{because} and did not end"
     message = f"the database is left dirty at version {step.target}: {step} {what}"
-    ways = late_way_out(before) if step.late else way_out(nothing=before, everything=step.target)
-    message += f". {known}. {sentence(ways)[:-1]}" if known else f"; {ways}"
+    ways = late_way_out(before, kept) if step.late else way_out(nothing=before, everything=step.target, kept=kept)
+    message += f". {kept.message}. {sentence(ways)[:-1]}" if kept else f"; {ways}"
     return Outcome(message + (f". {advice}" if advice else ""), urgent=True)
 
 
-def way_out(*, nothing: int, everything: int) -> str:
+def way_out(*, nothing: int, everything: int, kept: Kept | None = None) -> str:
     """Return what to do about a dirty database, by how much of the file is in it.
 
     The two versions are those to force if nothing or everything of the file is there.
     """
-    return (
-        f"if nothing of it is in the database, run `migrate force {force_argument(nothing)}`, if all of it is, "
-        f"`migrate force {force_argument(everything)}`, then `migrate up`"
-    )
+    again, done = (f"`migrate force {force_argument(version)}`" for version in (nothing, everything))
+    if kept is None:
+        return f"if nothing of it is in the database, run {again}, if all of it is, {done}, then `migrate up`"
+    rest = "all of it" if kept.nothing else "the rest"
+    return f"{_undone(kept)}run {again}, or do {rest} by hand and run {done}, then `migrate up`"
 
 
-def late_way_out(version: int) -> str:
+def late_way_out(version: int, kept: Kept | None = None) -> str:
     """Return the same for a late file. It leaves the version as it is, so only an undone file can be tried again."""
-    return f"undo what is there of it, run `migrate force {force_argument(version)}`, then `migrate up -late apply`"
+    return f"{_undone(kept)}run `migrate force {force_argument(version)}`, then `migrate up -late apply`"
+
+
+def _undone(kept: Kept | None) -> str:
+    return "" if kept and kept.nothing else "undo what is there of it, "
 
 
 def force_argument(version: int) -> str:

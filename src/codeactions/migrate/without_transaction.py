@@ -44,15 +44,17 @@ def run(session: Session, step: Step, text: bytes, before: RecordedVersion, why:
 
 def _send(session: Session, step: Step, text: bytes, before: RecordedVersion, why: str) -> None:
     """Send the file. In pieces, each is a transaction of its own, unless the pieces begin one."""
-    address, kept = session.address, 0
+    address, done = session.address, 0
     coming = parts(session, text)
 
     def outcome(commits: int | None = None, advice: str = "") -> failures.Outcome:
-        # The work of an open transaction is void, so it is not counted.
-        known = f"Of its {len(coming)} statements the first {kept} were done" if len(coming) > 1 else ""
-        if not known and commits is not None:
-            known = _kept(text, commits)
-        return failures.left_dirty(step, before.version, why=why, known=known, advice=advice)
+        kept = None
+        if len(coming) > 1:
+            # The work of an open transaction is void, so it is not counted.
+            kept = failures.Kept(f"Of its {len(coming)} statements {_first(done)} done")
+        elif commits is not None:
+            kept = _kept(text, commits)
+        return failures.left_dirty(step, before.version, why=why, kept=kept, advice=advice)
 
     for sent, part in enumerate(coming, 1):
         if is_too_long(session, part):
@@ -67,7 +69,7 @@ def _send(session: Session, step: Step, text: bytes, before: RecordedVersion, wh
                 told = outcome(error.commits, _advice(session, part, error))
             raise failures.failed(step, part, error, told, address.driver) from error
         if session.connection.status is TransactionStatus.IDLE:
-            kept = sent
+            done = sent
     if session.in_transaction:
         commits = session.connection.commits
         session.roll_back()
@@ -91,14 +93,20 @@ def _advice(session: Session, part: bytes, error: ServerError) -> str:
     return ". ".join(advice)
 
 
-def _kept(text: bytes, commits: int) -> str:
+def _first(number: int) -> str:
+    return {0: "none was", 1: "the first was"}.get(number, f"the first {number} were")
+
+
+def _kept(text: bytes, commits: int) -> failures.Kept | None:
     """Return what was kept of a file that was sent at once, of whose statements so many were a COMMIT that was done.
 
-    They are one transaction up to the first COMMIT. "" for a single statement, since a CALL may have committed some of
-    its work, and for a file with rows for a COPY, since they cut it into several transactions.
+    They are one transaction up to the first COMMIT. None for a single statement, since a CALL may have committed some
+    of its work, and for a file with rows for a COPY, since they cut it into several transactions.
     """
     if is_alone(text) or len(separate(text)) > 1:
-        return ""
+        return None
     if commits:
-        return f"What stands before COMMIT number {commits} of the file is kept, and nothing that stands behind it"
-    return "Nothing of it was kept"
+        return failures.Kept(
+            f"What stands before COMMIT number {commits} of the file is kept, and nothing that stands behind it"
+        )
+    return failures.Kept("Nothing of it was kept", nothing=True)

@@ -83,7 +83,7 @@ def _write_all(number: int, data: bytes) -> None:
 
 
 def occupy() -> None:
-    """Open /dev/null in place of closed standard streams, or the database's socket would get their numbers."""
+    """Open /dev/null in place of closed standard streams, or sockets would get their numbers."""
     for number in _STANDARD:
         try:
             os.fstat(number)

@@ -10,12 +10,13 @@ ORDER BY codes.id
 LIMIT 1
 
 -- name: count
--- Of a code, or of all codes of a project; the other one is NULL.
+-- Of a code, or of all codes of a project; the other one is NULL. A project's history goes by the times (coderuns.sql).
 SELECT count(*) AS total
 FROM codes JOIN coderuns AS run ON run.code_id IS NULL AND run.code_mongo_id = codes.mongo_object_id
 WHERE (codes.id = %(code_id)s OR codes.project_uuid = %(project_uuid)s)
   AND codes.mongo_object_id <> ''
   AND NOT EXISTS (SELECT 1 FROM codes AS c WHERE c.mongo_object_id = codes.mongo_object_id AND c.id < codes.id)
+  AND (codes.id = %(code_id)s OR run.created_at IS NOT NULL)
   AND (%(status)s::text IS NULL OR run.status = %(status)s)
   AND (%(after)s::timestamptz IS NULL OR run.created_at > %(after)s)
   AND (%(before)s::timestamptz IS NULL OR run.created_at < %(before)s)
@@ -31,6 +32,7 @@ FROM (
             SELECT id, created_at
             FROM coderuns
             WHERE code_id = codes.id
+              AND (codes.id = %(code_id)s OR created_at IS NOT NULL)
               AND (%(status)s::text IS NULL OR status = %(status)s)
               AND (%(after)s::timestamptz IS NULL OR created_at > %(after)s)
               AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
@@ -48,6 +50,7 @@ FROM (
         WHERE (codes.id = %(code_id)s OR codes.project_uuid = %(project_uuid)s)
           AND codes.mongo_object_id <> ''
           AND NOT EXISTS (SELECT 1 FROM codes AS c WHERE c.mongo_object_id = codes.mongo_object_id AND c.id < codes.id)
+          AND (codes.id = %(code_id)s OR run.created_at IS NOT NULL)
           AND (%(status)s::text IS NULL OR run.status = %(status)s)
           AND (%(after)s::timestamptz IS NULL OR run.created_at > %(after)s)
           AND (%(before)s::timestamptz IS NULL OR run.created_at < %(before)s)
