@@ -56,7 +56,7 @@ def exclusive(data_dir: Path) -> Iterator[str]:
     """Provide the URL of a data folder's database for the block, and keep servers out of the folder.
 
     The database is made if there is none. Raises `Error`: conflict when a server has it; invalid when it belongs to
-    another OS user.
+    another OS user; internal, in the place of the block's own error, when the disk is full.
     """
     embedded = EmbeddedPostgres(data_dir)
     cluster = embedded.data_dir / "postgres"
@@ -65,6 +65,9 @@ def exclusive(data_dir: Path) -> Iterator[str]:
     try:
         embedded.start()
         yield embedded.url
+    except Error:
+        embedded.require_space()
+        raise
     finally:
         embedded.stop()
 

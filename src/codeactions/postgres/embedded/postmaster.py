@@ -63,6 +63,11 @@ class Postmaster:
         process = self._process
         return process.pid if process and process.poll() is None else None
 
+    def require_space(self) -> None:
+        """Raise `Error` (internal) if it met a disk without space since it was started."""
+        if self._cluster.met_full_disk():
+            raise disk_full(self._cluster.path.parent)
+
     def launch(self, deadline: float) -> None:
         """Start it and wait until its database answers. Raises `Error`, after it has ended the postmaster."""
         started = time.monotonic()

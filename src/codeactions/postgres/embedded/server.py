@@ -98,6 +98,11 @@ class EmbeddedPostgres:
             self._postmaster.launch(deadline)
             return True
 
+    def require_space(self) -> None:
+        """Raise `Error` (internal) if PostgreSQL met a disk without space. Its clients often hear only that it is gone."""
+        if self._postmaster is not None:
+            self._postmaster.require_space()
+
     def stop(self, timeout: float = 30.0) -> None:
         """Shut it down and release the data folder; do nothing when it was not started.
 
