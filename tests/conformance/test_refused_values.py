@@ -58,7 +58,7 @@ REFUSED: dict[str, tuple[dict[str, str], str | dict[str, str]]] = {
     ),
     "a number of too many digits": (
         {"python": "{'a': [1, 10**5000]}"},
-        "result.a[1] is a number of more than 4,300 digits: Python writes none",
+        "result.a[1] is a number of more than 4,300 digits, which Python does not write",
     ),
     "NaN as a key": (
         {

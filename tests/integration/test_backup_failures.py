@@ -198,9 +198,7 @@ def test_a_disk_that_is_full_when_restoring_is_named(tmp_path: Path, statement: 
     (tmp_path / "large.sql").write_text(f"{begin}\n{statement};\n{end}")
     small = [sys.executable, "-c", ON_A_SMALL_DISK, str(folder), "80m"]
     restore = [*small, *COMMAND, "restore", "large.sql", "--data-dir", str(folder)]
-    done = subprocess.run(
-        restore, env=clean_environment(), cwd=tmp_path, stderr=subprocess.PIPE, text=True, timeout=60
-    )
+    done = subprocess.run(restore, env=clean_environment(), cwd=tmp_path, stderr=subprocess.PIPE, text=True, timeout=60)
     assert f"The disk that holds {folder} is full: free some space" in the_line(done)
 
 

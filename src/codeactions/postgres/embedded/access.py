@@ -10,6 +10,7 @@ from urllib.parse import quote
 import psycopg
 
 from codeactions.domain.errors import Error, ErrorCode, invalid
+from codeactions.postgres.embedded.cluster import disk_full
 from codeactions.postgres.embedded.runtime_folder import DATABASE
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 from codeactions.postgres.embedded.user import find_or_create
@@ -65,9 +66,11 @@ def exclusive(data_dir: Path) -> Iterator[str]:
     try:
         embedded.start()
         yield embedded.url
-    except Error:
-        embedded.require_space()
-        raise
+    except Error as error:
+        if not embedded.met_full_disk():
+            raise
+        embedded.stop(0.0)  # an orderly end may need space, too, and wait in vain
+        raise disk_full(embedded.data_dir) from error
     finally:
         embedded.stop()
 

@@ -140,8 +140,8 @@ class _Search:
         try:
             int.__repr__(value)
         except ValueError:  # its own says nothing of the place
-            digits = sys.get_int_max_str_digits()
-            raise ValueError(f"{self._where()} is a number of more than {digits:,} digits: Python writes none") from None
+            most = f"more than {sys.get_int_max_str_digits():,} digits"
+            raise ValueError(f"{self._where()} is a number of {most}, which Python does not write") from None
         return value
 
     def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
