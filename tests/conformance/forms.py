@@ -118,4 +118,16 @@ MORE_FORMS: dict[str, tuple[str, bytes, list[list[object]]]] = {
         multipart(b'name="a"\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\n\xfc\r\n'),
         [["a", "ü"]],
     ),
+    # Python has codecs of these names. The first takes a square of the text's length, the second refuses much.
+    "charsets that are none": (
+        MULTIPART,
+        multipart(
+            b'name="a"\r\nContent-Type: text/plain; charset=punycode\r\n\r\n' + b"a9" * 100_000 + b"\r\n",
+            b'name="b"\r\nContent-Type: text/plain; charset=idna\r\n\r\nx..y\r\n',
+            b'name="c"\r\nContent-Type: text/plain; charset=unicode_escape\r\n\r\n\\u0041\r\n',
+            b"name=\"f\"; filename*=idna''a..b\r\n\r\nx\r\n",
+        ),
+        [["a", "a9" * 100_000], ["b", "x..y"], ["c", "\\u0041"], ["f", "a..b", "", [120]]],
+    ),
+    "urlencoded, in a charset that is none": (f"{URLENCODED}; charset=punycode", b"a=b-1", [["a", "b-1"]]),
 }

@@ -56,6 +56,10 @@ REFUSED: dict[str, tuple[dict[str, str], str | dict[str, str]]] = {
         {"python": "{'a': __import__('decimal').Decimal('NaN')}"},
         "result.a is NaN, which JSON does not have",
     ),
+    "a number of too many digits": (
+        {"python": "{'a': [1, 10**5000]}"},
+        "result.a[1] is a number of more than 4,300 digits, which Python does not write",
+    ),
     "NaN as a key": (
         {
             "python": "{'m': {float('nan'): 1}}",

@@ -5,6 +5,7 @@ import re
 import resource
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from backups import (
     the_line,
 )
 from harness import clean_environment, wait_until
+from integration.embedded_postgres.servers import ON_A_SMALL_DISK, as_root
 
 
 @pytest.fixture
@@ -177,6 +179,27 @@ def test_a_disk_that_is_full_leaves_no_file(filled: str, codeactions: Codeaction
             "backup", "-", DATABASE_URL=filled, capture_output=False, stdout=full, stderr=subprocess.PIPE
         )
     assert "standard output cannot be written: No space left on device" in the_line(done)
+
+
+@as_root
+@pytest.mark.parametrize(
+    "statement",
+    [
+        # Its log of changes finds no space: PostgreSQL ends, and psql hears nothing of the reason.
+        "SELECT count(pg_logical_emit_message(false, '', repeat('x', 1000000))) FROM generate_series(1, 200)",
+        # A table finds no space.
+        "CREATE UNLOGGED TABLE large AS SELECT repeat('x', 1000) FROM generate_series(1, 200000)",
+    ],
+)
+def test_a_disk_that_is_full_when_restoring_is_named(tmp_path: Path, statement: str) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    begin, end = "-- PostgreSQL database dump\n", "\n--\n-- PostgreSQL database dump complete\n--\n"
+    (tmp_path / "large.sql").write_text(f"{begin}\n{statement};\n{end}")
+    small = [sys.executable, "-c", ON_A_SMALL_DISK, str(folder), "80m"]
+    restore = [*small, *COMMAND, "restore", "large.sql", "--data-dir", str(folder)]
+    done = subprocess.run(restore, env=clean_environment(), cwd=tmp_path, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert f"The disk that holds {folder} is full: free some space" in the_line(done)
 
 
 def test_a_reader_that_goes_away_is_one_line(filled: str, codeactions: Codeactions) -> None:

@@ -1,4 +1,7 @@
-"""Text of request bodies: the charset that a request names, decoded here once for the codes of every language."""
+"""Text of request bodies: the charset that a request names, decoded here once for the codes of every language.
+
+The parts of a form have charsets of their own. Only the run reads them, and in Python by the same table.
+"""
 
 import re
 
@@ -66,6 +69,12 @@ _BOMS = {
 }
 
 
+def codec_of(label: str) -> str | None:
+    """Return Python's codec of a charset by its label, in any case; None if it is not known, and for UTF-8."""
+    label = label.strip().lower()
+    return _BY_LABEL.get(label) or _BY_LABEL.get(label.replace("_", "-"))
+
+
 def decode_body(body: bytes, content_type: str) -> tuple[str | None, str | None]:
     """Return a body as text, and the codec: by the charset that its content type names, or by the BOM of JSON.
 
@@ -82,8 +91,7 @@ def decode_body(body: bytes, content_type: str) -> tuple[str | None, str | None]
         codec = "utf-8-sig"
     if codec is None:
         named = _CHARSET.search(content_type) if ";" in content_type else None
-        label = (named[1] or named[2] or named[3] or "").strip().lower() if named else ""
-        codec = _BY_LABEL.get(label) or _BY_LABEL.get(label.replace("_", "-"))
+        codec = codec_of(named[1] or named[2] or named[3] or "") if named else None
         if codec is None or (is_json and not codec.startswith("utf-") and _is_utf_8(body)):
             return None, None
     return body.decode(codec, "replace"), codec

@@ -18,6 +18,16 @@ from codeactions.postgres.embedded.server import EmbeddedPostgres
 ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not ROOT, reason="needs root")
 
+# A program: mounts a disk of its own, of the size in argv[2], on the folder in argv[1], and executes the rest of argv.
+ON_A_SMALL_DISK = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+folder = sys.argv[1].encode()
+assert libc.unshare(0x20000) == 0
+assert libc.mount(b"none", b"/", None, ctypes.c_ulong(0x44000), None) == 0
+assert libc.mount(b"tmpfs", folder, b"tmpfs", ctypes.c_ulong(0), b"size=" + sys.argv[2].encode()) == 0
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 # A server: starts the database in argv[1], says so, and lives until it is killed. SIGINT is ignored as in
 # anything that a shell started in the background.
 SERVER = """

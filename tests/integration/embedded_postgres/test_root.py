@@ -8,7 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from integration.embedded_postgres.servers import answer, as_root, clean_up, eventually, query, server, write
+from integration.embedded_postgres.servers import (
+    ON_A_SMALL_DISK,
+    answer,
+    as_root,
+    clean_up,
+    eventually,
+    query,
+    server,
+    write,
+)
 
 from codeactions.postgres.embedded.cluster import processes_in
 from codeactions.postgres.embedded.server import EmbeddedPostgres
@@ -32,15 +41,6 @@ WITHOUT_MOUNTS = """
 import ctypes, os, sys
 assert ctypes.CDLL(None).prctl(24, 21, 0, 0, 0) == 0
 os.execv(sys.argv[1], sys.argv[1:])
-"""
-ON_A_SMALL_DISK = """
-import ctypes, os, sys
-libc = ctypes.CDLL(None)
-folder = sys.argv[1].encode()
-assert libc.unshare(0x20000) == 0
-assert libc.mount(b"none", b"/", None, ctypes.c_ulong(0x44000), None) == 0
-assert libc.mount(b"tmpfs", folder, b"tmpfs", ctypes.c_ulong(0), b"size=20m") == 0
-os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
@@ -94,5 +94,5 @@ def test_programs_in_a_private_folder(data_dir: Path, private_wheel: Path) -> No
 @as_root
 def test_disk_full(data_dir: Path) -> None:
     data_dir.mkdir()
-    with server(data_dir, sys.executable, "-c", ON_A_SMALL_DISK, str(data_dir)) as process:
+    with server(data_dir, sys.executable, "-c", ON_A_SMALL_DISK, str(data_dir), "20m") as process:
         assert answer(process).startswith(f"internal The disk that holds {data_dir} is full")

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import psycopg
 
 from codeactions.domain.errors import Error, ErrorCode, invalid
+from codeactions.postgres.embedded.cluster import disk_full
 from codeactions.postgres.embedded.runtime_folder import DATABASE
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 from codeactions.postgres.embedded.user import find_or_create
@@ -56,7 +57,7 @@ def exclusive(data_dir: Path) -> Iterator[str]:
     """Provide the URL of a data folder's database for the block, and keep servers out of the folder.
 
     The database is made if there is none. Raises `Error`: conflict when a server has it; invalid when it belongs to
-    another OS user.
+    another OS user; internal, in the place of the block's own error, when the disk is full.
     """
     embedded = EmbeddedPostgres(data_dir)
     cluster = embedded.data_dir / "postgres"
@@ -65,6 +66,11 @@ def exclusive(data_dir: Path) -> Iterator[str]:
     try:
         embedded.start()
         yield embedded.url
+    except Error as error:
+        if not embedded.met_full_disk():
+            raise
+        embedded.stop(0.0)  # an orderly end may need space, too, and wait in vain
+        raise disk_full(embedded.data_dir) from error
     finally:
         embedded.stop()
 

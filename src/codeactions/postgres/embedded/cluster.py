@@ -141,9 +141,13 @@ class Cluster:
 
     def explain(self, what: str) -> Error:
         """Return the error for a failure of PostgreSQL, in one line, with the reason from its log."""
-        if os.strerror(errno.ENOSPC) in self.log.tail():
+        if self.met_full_disk():
             return disk_full(self.path.parent)
         return Error(ErrorCode.INTERNAL, f"{what}: {self.log.last_lines()} (see {self.log.path})")
+
+    def met_full_disk(self) -> bool:
+        """Return whether PostgreSQL's log tells of a disk without space, since its last start."""
+        return os.strerror(errno.ENOSPC) in self.log.tail()
 
 
 def processes_in(folder: Path) -> list[int]:

@@ -63,6 +63,10 @@ class Postmaster:
         process = self._process
         return process.pid if process and process.poll() is None else None
 
+    def met_full_disk(self) -> bool:
+        """Return whether it met a disk without space since it was started."""
+        return self._cluster.met_full_disk()
+
     def launch(self, deadline: float) -> None:
         """Start it and wait until its database answers. Raises `Error`, after it has ended the postmaster."""
         started = time.monotonic()
@@ -87,16 +91,13 @@ class Postmaster:
     def end(self, timeout: float) -> None:
         """End it and the processes that it left, as gently as the time allows.
 
-        timeout: seconds for an orderly shutdown.
+        timeout: seconds for an orderly shutdown, which is left out if there are none.
         """
         process = self._process
         if process is None:
             return
-        for number, seconds in (
-            (signal.SIGINT, timeout),
-            (signal.SIGQUIT, QUIT_SECONDS),
-            (signal.SIGKILL, None),
-        ):
+        orderly = [(signal.SIGINT, timeout)] if timeout > 0 else []
+        for number, seconds in (*orderly, (signal.SIGQUIT, QUIT_SECONDS), (signal.SIGKILL, None)):
             process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)

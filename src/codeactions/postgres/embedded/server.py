@@ -98,6 +98,10 @@ class EmbeddedPostgres:
             self._postmaster.launch(deadline)
             return True
 
+    def met_full_disk(self) -> bool:
+        """Return whether PostgreSQL met a full disk. Its clients often hear only that it is gone."""
+        return self._postmaster is not None and self._postmaster.met_full_disk()
+
     def stop(self, timeout: float = 30.0) -> None:
         """Shut it down and release the data folder; do nothing when it was not started.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 
+from codeactions.domain.charsets import codec_of
 from codeactions.runtimes.python.params import Params
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
@@ -188,14 +189,8 @@ def _extended(value: str) -> str:
 
 
 def _codec(charset: str) -> str:
-    """Return the codec of a charset; UTF-8 if it is not known. Latin-1 means windows-1252, as it does on the web."""
-    if charset.lower() in ("iso-8859-1", "latin1", "latin-1"):
-        return "cp1252"
-    try:
-        "".encode(charset)
-    except (LookupError, ValueError):
-        return "utf-8"
-    return charset
+    """Return the codec of a charset; UTF-8 if it is not known."""
+    return codec_of(charset) or "utf-8"
 
 
 def _text(value: bytes) -> str:

@@ -7,6 +7,7 @@ does not know. When it fails, `_Search` finds the place, and converts the keys t
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
@@ -108,7 +109,9 @@ class _Search:
             raise RecursionError(f"{self._where()} is nested too deeply for JSON") from None
 
     def _converted(self, value: Any) -> Any:
-        if value is None or isinstance(value, str | int):
+        if isinstance(value, int):
+            return self._whole(value)
+        if value is None or isinstance(value, str):
             return value
         if isinstance(value, float):
             if value - value != 0:
@@ -131,6 +134,15 @@ class _Search:
             made = self._converted(plain)
         del self._above[mark]
         return made
+
+    def _whole(self, value: int) -> int:
+        """Return a number that Python can write. Raises `ValueError` that names the place."""
+        try:
+            int.__repr__(value)
+        except ValueError:  # its own says nothing of the place
+            most = f"more than {sys.get_int_max_str_digits():,} digits"
+            raise ValueError(f"{self._where()} is a number of {most}, which Python does not write") from None
+        return value
 
     def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
         made = {}
