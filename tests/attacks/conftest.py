@@ -7,7 +7,14 @@ from attacks.attacker import nothing_left
 from attacks.languages import Toolbox
 from harness import Server, wait_until
 
+OF_LANGUAGES = {"Toolbox", "alone", "ready"}  # of attacks.languages
 WELL = Toolbox({"none": {"javascript": "return 'well';", "go": 'return "well", nil'}})
+
+
+def pytest_itemcollected(item: pytest.Function) -> None:
+    """Give time to each test in Go: whichever comes first may have to wait until its standard library is compiled."""
+    if not OF_LANGUAGES.isdisjoint(vars(item.module)):
+        item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.fixture(autouse=True)

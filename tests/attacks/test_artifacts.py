@@ -13,8 +13,6 @@ from attacks.attacker import success
 from attacks.languages import ready
 from harness import Server
 
-pytestmark = pytest.mark.timeout(600)  # Go's library may have to be compiled first
-
 # A program that is executed cannot be written to; a descriptor of it outlives its execution.
 OVERWRITING = """
 package action
