@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -70,21 +70,18 @@ def test_a_second_one_and_a_server_at_its_start_wait_for_the_first(
     database.execute((SERVICE_TABLES + SECRETS + version(6)).encode())
     folder = find_directory()
     planned = api.plan_adoption(url, folder, OWNER, program=PROGRAM)
-    with psycopg.connect(url) as other:
+    asking = try_advisory_lock(0).partition("(")[0]
+    with psycopg.connect(url) as other, ExitStack() as stack:
         other.execute("LOCK TABLE codes IN ROW EXCLUSIVE MODE")
-        with (
-            background(lambda: api.adopt(url, folder, OWNER, planned, program=PROGRAM)) as first,
-            background(lambda: api.adopt(url, folder, OWNER, planned, program=PROGRAM)) as second,
-            background(lambda: api.upgrade(url, folder, owner=OWNER, lock_timeout=PATIENCE)) as server,
-        ):
-            try:
-                asking = try_advisory_lock(0).partition("(")[0]
-                wait_for(lambda: at(database, "wait_event_type = 'Lock'") and at(database, f"query ~ '{asking}'") == 2)
-            finally:
-                other.rollback()
-            ends = [first.exception(PATIENCE), second.exception(PATIENCE)]
-            assert server.result(PATIENCE) == LATEST
-    [told] = [error for error in ends if error]
+        first = stack.enter_context(background(lambda: api.adopt(url, folder, OWNER, planned, program=PROGRAM)))
+        stack.callback(other.rollback)
+        wait_for(lambda: at(database, "wait_event_type = 'Lock'"))  # with the lock that the others want
+        second = stack.enter_context(background(lambda: api.adopt(url, folder, OWNER, planned, program=PROGRAM)))
+        server = stack.enter_context(background(lambda: api.upgrade(url, folder, owner=OWNER, lock_timeout=PATIENCE)))
+        stack.callback(other.rollback)
+        wait_for(lambda: at(database, f"query ~ '{asking}'") == 2)
+    told = second.exception()
+    assert (first.exception(), server.result()) == (None, LATEST)
     assert isinstance(told, MigrationError)
     assert told.message == "the database has changed meanwhile: run `codeactions adopt` again"
     assert versions(database) == [(LATEST, False)]
