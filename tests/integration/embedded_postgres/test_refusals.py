@@ -7,7 +7,7 @@ import pytest
 from integration.embedded_postgres.servers import ROOT, answer, query, server, socket_dir
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.postgres.embedded.cluster import processes_in
+from codeactions.postgres.embedded.cluster import Cluster, processes_in
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 
 
@@ -63,12 +63,18 @@ def test_damaged_database_is_refused_with_its_log(postgres: EmbeddedPostgres, da
     assert "pg_control" in refusal(postgres, ErrorCode.INTERNAL)
 
 
-def test_time_out_leaves_nothing(postgres: EmbeddedPostgres, data_dir: Path) -> None:
-    refusal(postgres, ErrorCode.INTERNAL, 0.0)
-    assert processes_in(data_dir) == []
+def test_time_out_leaves_nothing(postgres: EmbeddedPostgres, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        # It may be quicker than any time that a test can name.
+        patched.setattr(Cluster, "is_ready", lambda *_: False)
+        refusal(postgres, ErrorCode.INTERNAL, 0.0)
+        assert processes_in(data_dir) == []
     postgres.start()
     postgres.stop()
-    assert "does not answer" in refusal(postgres, ErrorCode.INTERNAL, 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(Cluster, "is_ready", lambda *_: False)
+        assert "does not answer" in refusal(postgres, ErrorCode.INTERNAL, 0.0)
+        assert processes_in(data_dir / "postgres") == []
     postgres.start()
 
 
