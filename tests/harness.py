@@ -177,7 +177,7 @@ class Server:
             assert found["state"] != "broken", found
             return bool(found["state"] == "ready")
 
-        wait_until(ready, 300, f"{language} being ready")
+        wait_until(ready, 500, f"{language} being ready")
 
     def healthy(self) -> bool:
         """Whether every part is well and a fresh run works."""

@@ -9,7 +9,7 @@ from textwrap import dedent, indent
 from typing import Any
 
 import httpx
-from harness import Server, wait_until
+from harness import Server
 
 # Those in Python have modules of their own, beside the ones named test_every_language_….
 LANGUAGES = ("javascript", "go")
@@ -209,14 +209,8 @@ def _deployed(toolbox: Toolbox, server: Server, language: str) -> str:
 
 @cache
 def ready(server: Server, language: str) -> None:
-    """Wait until a language can be deployed: Go's standard library is compiled when a server starts first."""
-
-    def state() -> bool:
-        found = server.client.get("/health").json()["parts"]["languages"][language]
-        assert found["state"] != "broken", found
-        return bool(found["state"] == "ready")
-
-    wait_until(state, 500, f"{language} being ready")
+    """Wait until a language can be deployed, once for each server."""
+    server.wait_for_language(language)
 
 
 def alone(server: Server, language: str, source: str, **request: Any) -> httpx.Response:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 from conformance.golang import completed
-from harness import Server, wait_until
+from harness import Server
 
 # To run every case for a further language: name it here and give each case its source.
 LANGUAGES = ("python", "javascript", "go")
@@ -101,11 +101,5 @@ class Language:
 
 @cache
 def _wait_until_ready(server: Server, language: str) -> None:
-    """Go's standard library is compiled when a server starts for the first time, which takes a minute or two."""
-
-    def is_ready() -> bool:
-        state = server.client.get("/health").json()["parts"]["languages"][language]
-        assert state["state"] != "broken", state
-        return bool(state["state"] == "ready")
-
-    wait_until(is_ready, seconds=500, what=f"{language} being ready")
+    """Once for each server: Go's standard library is compiled when one starts for the first time."""
+    server.wait_for_language(language)
