@@ -17,7 +17,7 @@ from codeactions.cli.introduction import Token, introduction
 from codeactions.cli.logging import configure, say
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.http.app import create_app
-from codeactions.migrate.api import occupy
+from codeactions.migrate.api import open_closed_streams
 from codeactions.node.node import Node
 from codeactions.node.secrets import load_or_make_key, load_or_make_token, token_path
 from codeactions.node.settings import Settings
@@ -28,7 +28,7 @@ _BACKLOG = 2048
 
 def serve(settings: Settings, *, insecure: bool) -> None:
     """Serve until SIGINT or SIGTERM. Raises `Error` when it cannot start."""
-    occupy()
+    open_closed_streams()
     configure(settings.log_format)
     _raise_open_files()
     uvloop.run(_serve(settings, insecure=insecure))

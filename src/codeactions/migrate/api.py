@@ -30,7 +30,7 @@ from codeactions.migrate.go_compat.url_options import DEFAULT_TABLE
 from codeactions.migrate.main import main
 from codeactions.migrate.plan import Step
 from codeactions.migrate.statements.definitions import Definitions
-from codeactions.migrate.terminal.streams import occupy
+from codeactions.migrate.terminal.streams import open_closed_streams
 from codeactions.migrate.versions import NIL_VERSION
 
 __all__ = [
@@ -49,7 +49,7 @@ __all__ = [
     "in_words",
     "inspect",
     "main",
-    "occupy",
+    "open_closed_streams",
     "parse_address",
     "plan_adoption",
     "schema_of",

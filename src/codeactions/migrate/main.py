@@ -21,7 +21,7 @@ from codeactions.migrate.go_compat.flag_usage import flag_usage
 from codeactions.migrate.go_compat.flags import Kind
 from codeactions.migrate.terminal.interrupt import Interrupt, dying_at_once
 from codeactions.migrate.terminal.output import Output
-from codeactions.migrate.terminal.streams import occupy
+from codeactions.migrate.terminal.streams import open_closed_streams
 from codeactions.migrate.usage import usage
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def main(
     where neither `-database` nor DATABASE_URL does, and may raise `MigrationError`. `sslmode` is the default for what
     the URL leaves open. `owner` is the program whose files these are, if the files are the default ones.
     """
-    occupy()
+    open_closed_streams()
     output = Output(program)
     words = list(sys.argv[1:] if argv is None else argv)
     try:

@@ -82,7 +82,7 @@ def _write_all(number: int, data: bytes) -> None:
             select([], [number], [])
 
 
-def occupy() -> None:
+def open_closed_streams() -> None:
     """Open /dev/null in place of closed standard streams, or sockets would get their numbers."""
     for number in _STANDARD:
         try:
