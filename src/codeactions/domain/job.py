@@ -6,6 +6,7 @@ from uuid import UUID
 
 from codeactions.domain.code import DEFAULT_TIMEZONE
 from codeactions.domain.run import Call
+from codeactions.domain.run_values import NO_VALUES, RunValues
 
 
 class JobKind(StrEnum):
@@ -45,7 +46,8 @@ class Job:
 
     language: the name of the runtime. source: the text that the runtime gets; empty where it gets a built artifact.
     artifact: the key of that artifact; the executor has or fetches it. call: the request for the function; a build has
-    none. timeout: in seconds, counted from the moment that the job has its slot. timezone: of the run's clock.
+    none. values: the secrets and variables of the run. timeout: in seconds, counted from the moment that the job has
+    its slot. timezone: of the run's clock.
     """
 
     id: UUID
@@ -54,6 +56,7 @@ class Job:
     source: str = ""
     artifact: str | None = None
     call: Call = field(default_factory=Call)
+    values: RunValues = NO_VALUES
     timeout: float
     timezone: str = DEFAULT_TIMEZONE
     output: OutputLimits = field(default_factory=OutputLimits)

@@ -11,10 +11,12 @@ from codeactions.domain.code import DEFAULT_TIMEZONE
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Job, JobKind
 from codeactions.domain.run import ErrorType, Outcome, RunError
+from codeactions.domain.run_values import RunValues
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.executor import CANCELLED, Output, Usage
 from codeactions.execution.sandbox_run import SandboxRun
 from codeactions.runtimes import timezones
+from codeactions.runtimes.environment import is_environment_name
 from codeactions.runtimes.protocol import Kind, pack_described
 from codeactions.runtimes.registry import Registry
 from codeactions.runtimes.runtime import Form
@@ -151,8 +153,20 @@ def _frame(job: Job, source: str) -> bytes:
     description |= {"run_id": str(job.id), "source": source, "method": call.method, "path": call.path}
     description |= {"raw_path": call.raw_path or call.path, "raw_query": call.raw_query}
     description |= {"params": call.params, "headers": call.headers}
+    if job.values:
+        description |= _described(job.values)
     if call.text is None:
         return pack_described(Kind.JOB, description, call.body)
     # What only the server can decode, for every language, follows the body.
     description["content_bytes"] = len(call.body)
     return pack_described(Kind.JOB, description, call.body + call.text.encode())
+
+
+def _described(values: RunValues) -> dict[str, object]:
+    """Return what the job says of secrets and variables. `environment` has those that are environment variables."""
+    given = [*values.secrets, *values.variables]
+    return {
+        "secrets": dict(values.secrets),
+        "variables": dict(values.variables),
+        "environment": {name: value for name, value in given if is_environment_name(name)},
+    }

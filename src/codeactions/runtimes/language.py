@@ -20,6 +20,7 @@ class Language:
     endings: of files with its sources, in lower case, with the dot.
     find: returns the runtime of this node; gets the folder where runtimes keep what is compiled of themselves, and
         raises `Error` (busy) that says what is missing.
+    own_variables: a regular expression of the environment variables that mean something to its runtime, in any case.
     wall_test: a source that tries to get through the sandbox's walls and returns the list of what it managed. Needed of
         the server's own language alone; it is run without a build.
     """
@@ -28,4 +29,5 @@ class Language:
     aliases: tuple[str, ...] = ()
     endings: tuple[str, ...]
     find: Callable[[Path], Runtime]
+    own_variables: str = ""
     wall_test: str = ""

@@ -2,7 +2,17 @@
 
 One frame is a kind (1 byte), a length (4 bytes, big endian) and that many bytes. The server sends one JOB. The run
 sends LOG and TEXT frames, and ends with one RESULT or one FAILURE. The server treats every byte that comes from a run
-as hostile: each kind has a bound, and anything else ends the run.
+as hostile: each kind has a bound, and anything else, or a frame out of its order, ends the run.
+
+An answer may go out while its run goes on:
+
+    RESULT with "goes_on" → END           the whole answer, then work after it
+    STREAM → CHUNK … → END                an answer in pieces
+    STREAM → CHUNK … → ANSWERED → END     an answer in pieces, then work after it
+
+STREAM has the description of a RESULT and no body. A CHUNK is 1 to CHUNK_BYTES bytes of the body. ANSWERED is empty.
+END has a description: "held_back" as in a RESULT. FAILURE may come in the place of any of them, and LOG and TEXT
+between any two. The server reads no further while the client takes no more: then the run waits in its write.
 
 A LOG is a whole entry of the log. A TEXT is printed text, cut anywhere: the server joins the pieces, and each line of
 them is an entry. So the beginning of a line is already there when a run is killed in the middle of it.
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "CHUNK_BYTES",
     "FRAMES_FD",
     "HEADER",
     "JOB_FD",
@@ -60,6 +71,8 @@ A smaller one is sent at once as well, until log_bytes / 1024 of them were sent;
 or its line ends. Each frame is work for the server, which counts it as 128 bytes, and a run that prints letter by
 letter must not come to its limit by that.
 """
+CHUNK_BYTES = 64 * 1024
+"""Bytes of a CHUNK."""
 MOST_HEADERS = 100
 """Headers of a RESULT."""
 NAME_LIMIT = 256
@@ -155,6 +168,10 @@ class Kind(IntEnum):
     RESULT = 3
     FAILURE = 4
     TEXT = 5
+    STREAM = 6
+    CHUNK = 7
+    ANSWERED = 8
+    END = 9
 
 
 class Malformed(Exception):
@@ -167,7 +184,7 @@ def pack(kind: Kind, *parts: bytes) -> bytes:
 
 
 def pack_described(kind: Kind, meta: dict[str, Any], body: bytes) -> bytes:
-    """Return a frame of a JSON description and raw bytes (JOB, RESULT and FAILURE)."""
+    """Return a frame of a JSON description and raw bytes (JOB, RESULT, STREAM, END and FAILURE)."""
     description = json.dumps(meta).encode()
     return pack(kind, _PART.pack(len(description)), description, body)
 

@@ -18,4 +18,5 @@ def _find(cache_dir: Path) -> Runtime:
     return find(cache_dir)
 
 
-GO = Language(name="go", aliases=("golang",), endings=(".go",), find=_find)
+# Its variables have no underscore: GOFLAGS is one, GOOGLE_API_KEY is none.
+GO = Language(name="go", aliases=("golang",), endings=(".go",), find=_find, own_variables="GO[A-Z0-9]*|CGO_.*")

@@ -23,4 +23,5 @@ JAVASCRIPT = Language(
     aliases=("js", "node", "bun", "typescript", "ts"),
     endings=(".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"),
     find=_find,
+    own_variables="(?:BUN|NODE)_.*",
 )

@@ -19,4 +19,11 @@ def _find(_: Path) -> Runtime:
     return find()
 
 
-PYTHON = Language(name="python", aliases=("py", "python3"), endings=(".py",), find=_find, wall_test=WALL_TEST)
+PYTHON = Language(
+    name="python",
+    aliases=("py", "python3"),
+    endings=(".py",),
+    find=_find,
+    own_variables="PYTHON.*",
+    wall_test=WALL_TEST,
+)
