@@ -48,8 +48,13 @@ class StoredSecrets:
 
     async def samples(self) -> list[StoredSecret]:
         """Return a secret of each key that secrets are encrypted with."""
-        rows = await self._database.fetch(_SQL["samples"])
-        return [_of_protection(row) if row["id"] is None else _of_project(row) for row in rows]
+        tables = await self._database.fetch_one(_SQL["tables"])
+        found: list[StoredSecret] = []
+        if tables and tables["has_values"]:
+            found += [_of_project(row) for row in await self._database.fetch(_SQL["sample_values"])]
+        if tables and tables["has_protections"]:
+            found += [_of_protection(row) for row in await self._database.fetch(_SQL["sample_protections"])]
+        return found
 
     async def count_stale(self, newest: bytes) -> int:
         """Return the number of secrets that are encrypted with another key. newest: how those of the key begin."""

@@ -7,23 +7,23 @@ SELECT pg_try_advisory_lock(hashtextextended('codeactions rotation of keys', 0))
 -- name: unlock
 SELECT pg_advisory_unlock(hashtextextended('codeactions rotation of keys', 0))
 
--- name: samples
--- One of each key, some of each form that does not name its key.
-SELECT encrypted, project_uuid, name, id, NULL::uuid AS code_id
-FROM (
-    SELECT DISTINCT ON (substring(encrypted FROM 1 FOR 9)) encrypted, project_uuid, name, id
-    FROM project_values
-    WHERE encrypted IS NOT NULL
-    LIMIT 50
-) AS named
-UNION ALL
-SELECT encrypted, NULL, NULL, NULL, code_id
-FROM (
-    SELECT DISTINCT ON (substring(secret FROM 1 FOR 9)) secret AS encrypted, code_id
-    FROM code_protections
-    WHERE kind = 'hmac'
-    LIMIT 50
-) AS shared
+-- name: tables
+-- Before `codeactions adopt` a database may have neither.
+SELECT to_regclass('project_values') IS NOT NULL AS has_values,
+       to_regclass('code_protections') IS NOT NULL AS has_protections
+
+-- name: sample_values
+-- One of each key; of each form that does not name its key, some.
+SELECT DISTINCT ON (substring(encrypted FROM 1 FOR 9)) id, project_uuid, name, encrypted
+FROM project_values
+WHERE encrypted IS NOT NULL
+LIMIT 50
+
+-- name: sample_protections
+SELECT DISTINCT ON (substring(secret FROM 1 FOR 9)) code_id, secret AS encrypted
+FROM code_protections
+WHERE kind = 'hmac'
+LIMIT 50
 
 -- name: count_stale
 SELECT (SELECT count(*) FROM project_values
