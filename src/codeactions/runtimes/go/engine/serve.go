@@ -59,9 +59,13 @@ type job struct {
 	ContentBytes *int `json:"content_bytes"`
 	// Timezone is "" for UTC.
 	Timezone string `json:"timezone"`
+	// These three are absent if there are no values.
+	Secrets     map[string]string `json:"secrets"`
+	Variables   map[string]string `json:"variables"`
+	Environment map[string]string `json:"environment"`
 }
 
-// The job is taken before the variables of the action's package are made, which may use the clock.
+// The job is taken before the variables of the action's package are made, which may use the clock and the environment.
 var given, body = taken()
 
 func taken() (job, []byte) {
@@ -69,6 +73,7 @@ func taken() (job, []byte) {
 	if given.Timezone != "" {
 		os.Setenv("TZ", given.Timezone) // which time.Local looks at when it is first used
 	}
+	setEnvironment(given.Environment)
 	return given, body
 }
 
@@ -101,7 +106,8 @@ func Serve[Run Action](run Run) {
 	engine := &Engine{
 		Params: params, Header: header, Body: decode(text),
 		Request: Request{given.Method, given.Path, given.RawPath, given.RawQuery, params, header, content, text},
-		Log:     &Log{out}, Result: &Result{answer: answer{200, plainText, [][2]string{}, []byte{}}},
+		Secrets: Secrets{hold(given.Secrets)}, Variables: Variables{hold(given.Variables)},
+		Log: &Log{out}, Result: &Result{answer: answer{200, plainText, [][2]string{}, []byte{}}},
 	}
 	defer func() {
 		if raised := recover(); raised != nil {
