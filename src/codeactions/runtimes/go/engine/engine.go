@@ -27,10 +27,10 @@ type Engine struct {
 	Body    string
 	Request Request
 	// Secrets and Variables are those of the project that this action may have. Most are environment variables as well.
-	Secrets   Secrets
-	Variables Variables
-	Log       *Log
-	Result    *Result
+	Secrets, Variables Values
+	Log                *Log
+	Result             *Result
+	background         *background
 }
 
 // Request is the HTTP request that the run answers. The package codeactions/web makes an *http.Request of it.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -73,7 +74,9 @@ func taken() (job, []byte) {
 	if given.Timezone != "" {
 		os.Setenv("TZ", given.Timezone) // which time.Local looks at when it is first used
 	}
-	setEnvironment(given.Environment)
+	for name, value := range given.Environment {
+		_ = os.Setenv(name, value) // which fails for no name that the server sends
+	}
 	return given, body
 }
 
@@ -106,30 +109,64 @@ func Serve[Run Action](run Run) {
 	engine := &Engine{
 		Params: params, Header: header, Body: decode(text),
 		Request: Request{given.Method, given.Path, given.RawPath, given.RawQuery, params, header, content, text},
-		Secrets: Secrets{hold(given.Secrets)}, Variables: Variables{hold(given.Variables)},
-		Log: &Log{out}, Result: &Result{answer: answer{200, plainText, [][2]string{}, []byte{}}},
+		Secrets: valuesOf("secrets", given.Secrets), Variables: valuesOf("variables", given.Variables),
+		Log: &Log{out}, Result: &Result{out: out, answer: answer{200, "", [][2]string{}, []byte{}}},
+		background: &background{},
 	}
 	defer func() {
+		failed := &failure{"Run ended its goroutine without returning", ""} // by runtime.Goexit
 		if raised := recover(); raised != nil {
-			message := fmt.Sprintf("panic: %v", raised)
-			out.failure("exception", message+note(raised, message), trace(debug.Stack()))
+			failed = failureOf(raised)
 		}
-		// runtime.Goexit, of the goroutine that Run is in.
-		out.failure("exception", "Run ended its goroutine without returning", "")
+		engine.fail(out, failed)
 	}()
+	before := runtime.NumGoroutine()
 	value, err := call(run, engine)
 	if err != nil {
-		out.failure("exception", describe(err), "")
+		engine.fail(out, &failure{describe(err), ""})
 	}
-	if value != nil && !engine.Result.isSet {
+	if value != nil && !engine.Result.isGiven() {
 		if err := engine.Result.Set(value); err != nil {
-			out.failure("exception", err.Error(), "")
+			engine.fail(out, &failure{describe(err), ""})
 		}
 	}
-	if err := engine.Result.failed; err != nil && !engine.Result.isSet {
-		out.failure("exception", err.Error(), "") // an empty answer would hide that the action gave one
+	engine.finish(out, before)
+}
+
+// finish has the answer go out, and what follows it done. goroutines: how many there were before Run.
+func (engine *Engine) finish(out *output, goroutines int) {
+	if err := engine.Result.close(); err != nil {
+		engine.fail(out, &failure{describe(err), ""})
 	}
-	out.result(engine.Result.answer)
+	result, goesOn := engine.Result, engine.background.count() > 0
+	if goesOn {
+		if result.isBegun {
+			out.answered()
+		} else {
+			out.early(result.answer)
+		}
+		if failed := engine.background.finish(out); failed != nil {
+			engine.fail(out, failed)
+		}
+		if err := result.close(); err != nil {
+			engine.fail(out, &failure{describe(err), ""})
+		}
+	}
+	if left := goroutinesLeft(goroutines); left != "" {
+		out.line("warning", left)
+	}
+	if goesOn || result.isBegun {
+		out.end()
+	}
+	out.result(result.answer)
+}
+
+// fail ends the run. What engine.Background was given and is not called by that is not lost in silence.
+func (engine *Engine) fail(out *output, failed *failure) {
+	if count := engine.background.count(); count > 0 {
+		out.line("warning", fmt.Sprintf("Run failed, so functions that engine.Background was given are not called: %d", count))
+	}
+	out.failure("exception", failed.message, failed.trace)
 }
 
 func replaced(out *output, level string, file *os.File) *os.File {
