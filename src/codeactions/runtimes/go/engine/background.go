@@ -3,6 +3,7 @@ package codeactions
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 )
 
@@ -39,10 +40,10 @@ func (later *background) next() func() {
 	return work
 }
 
-func (later *background) count() int {
+func (later *background) isEmpty() bool {
 	later.mutex.Lock()
 	defer later.mutex.Unlock()
-	return len(later.waiting)
+	return len(later.waiting) == 0
 }
 
 // finish does all of the work. It returns the first failure; the others go to the log.
@@ -53,7 +54,7 @@ func (later *background) finish(out *output) *failure {
 		if first == nil {
 			first = failed
 		} else if failed != nil {
-			out.line("error", failed.message+"\n"+failed.trace)
+			out.line("error", strings.TrimSpace("work after the answer failed: "+failed.message+"\n"+failed.trace))
 		}
 	}
 	return first

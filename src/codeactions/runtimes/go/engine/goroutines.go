@@ -3,6 +3,7 @@ package codeactions
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -10,6 +11,7 @@ import (
 const (
 	stackBytes = 256 * 1024 // of all goroutines; what is over it is not counted
 	looks      = 10
+	mostPlaces = 5
 	breath     = 100 * time.Microsecond
 )
 
@@ -17,43 +19,53 @@ const (
 // Those that packages such as net/http begin for themselves do not count. before: how many there were before Run.
 func goroutinesLeft(before int) string {
 	for look := 0; runtime.NumGoroutine() > before; look++ {
-		count, place := goroutinesOfAction()
+		count, where := goroutinesOfAction()
 		if count == 0 {
 			break
 		}
 		if look == looks {
-			return fmt.Sprintf("Run is done, but goroutines that it has begun are not, and end here: %d, one of them at %s. "+
-				"Wait for them, or give their work to engine.Background", count, place)
+			return fmt.Sprintf("the run ended and left unfinished: %d goroutine%s, begun at %s. "+
+				"Wait for such work, or give it to engine.Background", count, strings.Repeat("s", min(count-1, 1)), where)
 		}
 		time.Sleep(breath) // for one that is as good as done
 	}
 	return ""
 }
 
-// goroutinesOfAction counts the action's goroutines, and tells the place in the source where one was begun.
-func goroutinesOfAction() (count int, place string) {
+// goroutinesOfAction counts the action's goroutines, and tells the places in the source where they were begun.
+func goroutinesOfAction() (count int, where string) {
 	stacks := make([]byte, stackBytes)
 	text := string(stacks[:runtime.Stack(stacks, true)])
+	places := []string{}
 	for _, stack := range strings.Split(text, "\n\n")[1:] { // the first one is this goroutine
-		if found, isOurs := placeInAction(stack); isOurs {
-			count, place = count+1, found
+		if place, isAtWork := atWork(stack); isAtWork {
+			count++
+			if !slices.Contains(places, place) && len(places) < mostPlaces {
+				places = append(places, place)
+			}
 		}
 	}
-	return count, place
+	return count, strings.Join(places, ", ")
 }
 
-// placeInAction tells whether the action runs in a goroutine or has begun it, and where. What the action's package begins
-// before Run is meant to be there to the end.
-func placeInAction(stack string) (place string, isOurs bool) {
+// atWork tells whether the action runs in a goroutine or has begun it, and where. One that waits in the action itself for a
+// channel has no work, as those of a pool. What the action's package begins before Run is meant to be there to the end.
+func atWork(stack string) (place string, isOurs bool) {
+	number := 0
+	isWaiting := false
 	for line := range strings.Lines(stack) {
 		creator, isCreator := strings.CutPrefix(line, "created by ")
-		if isCreator && strings.HasPrefix(creator, "run/action.init") {
+		isHere := strings.HasPrefix(creator, "run/action.")
+		switch {
+		case number == 0:
+			isWaiting = strings.Contains(line, "[chan receive")
+		case number == 1 && isHere && isWaiting, isCreator && strings.HasPrefix(creator, "run/action.init"):
 			return "", false
-		}
-		isOurs = isOurs || strings.HasPrefix(line, "run/action.") || strings.HasPrefix(creator, "run/action.")
-		if strings.HasPrefix(line, "\taction.go:") { // the last one is where it was begun, if the action has done that
+		case strings.HasPrefix(line, "\taction.go:"): // the last one is where it was begun, if the action has done that
 			place, _, _ = strings.Cut(strings.TrimSpace(line), " ")
 		}
+		isOurs = isOurs || isHere
+		number++
 	}
 	return place, isOurs
 }

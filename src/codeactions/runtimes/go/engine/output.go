@@ -218,6 +218,9 @@ func (out *output) failure(kind, message, trace string) {
 	out.fail(kind, message, trace)
 }
 
+// fails ends the run with what its action failed with.
+func (out *output) fails(with *failure) { out.failure("exception", with.message, with.trace) }
+
 func (out *output) fail(kind, message, trace string) {
 	// Of a long trace, the beginning and the end tell the most.
 	letters := []rune(trace)

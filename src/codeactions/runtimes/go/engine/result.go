@@ -7,14 +7,8 @@ import (
 	"sync"
 )
 
-var (
-	errHasHead = errors.New("engine.Result.Set has set the answer; give it the status, content type and headers")
-	errIsSet   = errors.New("engine.Result.Set has set the answer; nothing can be written to it")
-	errBegun   = errors.New("the answer has begun to go out; it cannot be set any more")
-	errIsOut   = errors.New("the answer is out; it cannot be changed any more")
-)
-
-// Result is the answer of the run. It may be set more than once; the last one counts. Or it goes out in pieces.
+// Result is the answer of the run. It may be set more than once; the last one counts. Or it is written, in pieces that go
+// out as they come. If an action ignores that something cannot be sent, and sends nothing else, its run fails with it.
 type Result struct {
 	out     *output
 	mutex   sync.Mutex
@@ -23,61 +17,69 @@ type Result struct {
 	isSet   bool
 	isBegun bool  // the head is out, and pieces follow
 	isOut   bool  // nothing more can be set or written
-	failed  error // of the last Set or Head
-	broken  error // the first one of an answer that is lost by it
+	failed  error // why the last call sent nothing
+	isLost  bool  // whether that matters even if there is an answer: it is not the one that was meant
+	isTold  bool  // that something came too late
 }
 
 // Set sets the result. A string goes out as it is, and so does a []byte; anything else goes out as JSON. ContentType only
 // says what it is called; without it, a string is text and a []byte an octet stream. A value that JSON has as a text, such
 // as a time, goes out without quotes if its type is given and is not JSON. Set returns an error, and changes nothing, when
-// something cannot be sent. A run that ignores this error, and sets nothing else, fails with it.
+// something cannot be sent.
 //
-// An io.Reader, an iter.Seq, an iter.Seq2 of values and errors, or a channel is read to its end at once, and what comes of
-// it goes out as it comes: a string or a []byte as it is, anything else as a line of JSON, or as an event if the content type
-// is text/event-stream. After that, the result cannot be set again.
+// What an io.Reader, an iter.Seq, an iter.Seq2 of values and errors, or a channel gives goes out as it comes, and Set
+// returns when that is all. A string or a []byte goes out as it is, anything else as a line of JSON, or as an event if the
+// content type is text/event-stream. After that, the result cannot be set again.
 func (result *Result) Set(value any, given ...Option) error {
 	result.mutex.Lock()
 	defer result.mutex.Unlock()
-	if err := result.refusal(errBegun); err != nil {
-		return err
+	switch {
+	case result.isOut || result.isBegun && result.isSet:
+		return result.lose("engine.Result.Set comes too late: the answer has gone out")
+	case result.isBegun:
+		return result.lose("engine.Result.Set after engine.Result.Write: a result is either set or written")
 	}
-	result.failed = result.set(value, given)
-	return result.failed
+	return result.done(result.set(value, given))
 }
 
-// Head says how the answer begins that Write makes, or that Set is given without options of its own.
+// Head says how the answer begins that is written, or that Set is given without options of its own.
 func (result *Result) Head(given ...Option) error {
 	result.mutex.Lock()
 	defer result.mutex.Unlock()
-	err := result.refusal(errBegun)
-	if err == nil && result.isSet {
-		err = result.lost(errHasHead)
-	}
-	if err != nil {
-		return err
+	switch {
+	case result.isOut:
+		return result.lose("engine.Result.Head comes too late: the answer has gone out")
+	case result.isBegun:
+		return result.lose("engine.Result.Head comes too late: the head of the answer has gone out")
+	case result.isSet:
+		return result.lose("engine.Result.Head comes too late: engine.Result.Set has set a head with its value")
 	}
 	head, err := headOf(given...)
-	result.failed = err
 	if err == nil {
 		result.given, result.answer = slices.Clone(given), head
 	}
-	return err
+	return result.done(err)
 }
 
-// Write sends a piece of the answer at once; the first one sends the head. Without a content type, it is text if the first
-// piece is, else an octet stream. A run that ignores an error of Write fails with it.
+// Write sends a piece of the answer at once; the first one sends the head. Without a content type, the answer is text if
+// its first piece is, else an octet stream. Write waits while the client takes no more.
 func (result *Result) Write(piece []byte) (int, error) {
 	result.mutex.Lock()
 	defer result.mutex.Unlock()
-	if err := result.writable(); err != nil {
-		return 0, err
+	switch {
+	case result.isOut:
+		return 0, result.lose("engine.Result.Write comes too late: the answer has gone out")
+	case result.isSet:
+		return 0, result.lose("engine.Result.Write after engine.Result.Set: a result is either set or written")
+	case result.failed != nil && !result.isBegun && !result.isLost: // of the head
+		return 0, result.failed
 	}
 	contentType := ""
 	if !result.isBegun {
 		contentType = naturalType(piece)
 	}
 	result.send(piece, contentType)
-	return len(piece), nil
+	return len(piece), result.done(nil)
 }
 
 // WriteString is Write for a string.
@@ -92,31 +94,19 @@ func (result *Result) Flush() {
 	}
 }
 
-func (result *Result) writable() error {
-	switch {
-	case result.isSet:
-		return result.lost(errIsSet)
-	case !result.isBegun && result.failed != nil:
-		return result.failed // of the head
-	}
-	return result.refusal(nil)
+func (result *Result) done(err error) error {
+	result.failed, result.isLost = err, false
+	return err
 }
 
-// refusal returns why the answer cannot be changed any more; begun is the reason if it has begun.
-func (result *Result) refusal(begun error) error {
-	switch {
-	case result.isOut:
-		return result.lost(errIsOut)
-	case result.isBegun:
-		return result.lost(begun)
-	}
-	return nil
-}
-
-// lost notes that the action cannot send what it wanted to. The run fails with it, even if the action ignores it.
-func (result *Result) lost(err error) error {
-	if result.broken == nil {
-		result.broken = err
+// lose notes what the action cannot send any more. Once the answer is out, that can only be told in the log.
+func (result *Result) lose(message string) error {
+	err := errors.New(message)
+	if !result.isOut {
+		result.failed, result.isLost = err, true
+	} else if !result.isTold {
+		result.isTold = true
+		result.out.line("warning", message)
 	}
 	return err
 }
@@ -151,13 +141,10 @@ func (result *Result) sendAll(source source, head answer) error {
 	answerBefore, wasSet := result.answer, result.isSet
 	result.answer, result.isSet = head, false
 	err := result.pull(source, head.contentType)
-	switch {
-	case err == nil:
-		result.isSet = true
-	case !result.isBegun:
+	if err != nil && !result.isBegun {
 		result.answer, result.isSet = answerBefore, wasSet
-	default:
-		return result.lost(err)
+	} else {
+		result.isSet = err == nil
 	}
 	return err
 }
@@ -168,21 +155,17 @@ func (result *Result) pull(source source, contentType string) error {
 	defer result.mutex.Lock()
 	return source(func(piece any) error {
 		body, natural, err := encodePiece(piece, contentType)
-		if err != nil {
-			return err
+		if err == nil {
+			result.mutex.Lock()
+			defer result.mutex.Unlock()
+			result.send(body, natural)
 		}
-		result.mutex.Lock()
-		defer result.mutex.Unlock()
-		if result.isOut {
-			return errIsOut
-		}
-		result.send(body, natural)
-		return nil
+		return err
 	})
 }
 
 func (result *Result) send(piece []byte, contentType string) {
-	if len(piece) > 0 {
+	if len(piece) > 0 && !result.isOut { // a goroutine may be at it when Run is done
 		result.begin(contentType)
 		result.out.chunks(piece)
 	}
@@ -190,28 +173,30 @@ func (result *Result) send(piece []byte, contentType string) {
 
 func (result *Result) begin(contentType string) {
 	if !result.isBegun {
-		result.typed(contentType)
+		result.callIt(contentType)
 		result.isBegun = true
 		result.out.stream(result.answer)
 	}
 }
 
-func (result *Result) typed(contentType string) {
+// callIt gives the answer its content type, unless the action has.
+func (result *Result) callIt(contentType string) {
 	if result.answer.contentType == "" {
 		result.answer.contentType = contentType
 	}
 }
 
-// close lets nothing more be set or written. It returns why the answer cannot be what the action wanted it to be.
+// close lets nothing more be set or written. It returns why the answer is not the one that was meant; an empty one, for
+// example, would hide that the action gave one.
 func (result *Result) close() error {
 	result.mutex.Lock()
 	defer result.mutex.Unlock()
 	result.isOut = true
-	result.typed(plainText)
-	if result.failed != nil && !result.isSet && !result.isBegun {
-		return result.failed // an empty answer would hide that the action gave one
+	result.callIt(plainText)
+	if result.isSet && !result.isLost {
+		return nil
 	}
-	return result.broken
+	return result.failed
 }
 
 // isGiven tells whether the action has given an answer already.

@@ -118,16 +118,16 @@ func Serve[Run Action](run Run) {
 		if raised := recover(); raised != nil {
 			failed = failureOf(raised)
 		}
-		engine.fail(out, failed)
+		out.fails(failed)
 	}()
 	before := runtime.NumGoroutine()
 	value, err := call(run, engine)
 	if err != nil {
-		engine.fail(out, &failure{describe(err), ""})
+		out.fails(&failure{describe(err), ""})
 	}
 	if value != nil && !engine.Result.isGiven() {
 		if err := engine.Result.Set(value); err != nil {
-			engine.fail(out, &failure{describe(err), ""})
+			out.fails(&failure{describe(err), ""})
 		}
 	}
 	engine.finish(out, before)
@@ -135,38 +135,27 @@ func Serve[Run Action](run Run) {
 
 // finish has the answer go out, and what follows it done. goroutines: how many there were before Run.
 func (engine *Engine) finish(out *output, goroutines int) {
-	if err := engine.Result.close(); err != nil {
-		engine.fail(out, &failure{describe(err), ""})
+	result, isOver := engine.Result, engine.background.isEmpty()
+	if err := result.close(); err != nil {
+		out.fails(&failure{describe(err), ""})
 	}
-	result, goesOn := engine.Result, engine.background.count() > 0
-	if goesOn {
+	if !isOver {
 		if result.isBegun {
 			out.answered()
 		} else {
 			out.early(result.answer)
 		}
 		if failed := engine.background.finish(out); failed != nil {
-			engine.fail(out, failed)
-		}
-		if err := result.close(); err != nil {
-			engine.fail(out, &failure{describe(err), ""})
+			out.fails(failed)
 		}
 	}
 	if left := goroutinesLeft(goroutines); left != "" {
 		out.line("warning", left)
 	}
-	if goesOn || result.isBegun {
-		out.end()
+	if isOver && !result.isBegun {
+		out.result(result.answer)
 	}
-	out.result(result.answer)
-}
-
-// fail ends the run. What engine.Background was given and is not called by that is not lost in silence.
-func (engine *Engine) fail(out *output, failed *failure) {
-	if count := engine.background.count(); count > 0 {
-		out.line("warning", fmt.Sprintf("Run failed, so functions that engine.Background was given are not called: %d", count))
-	}
-	out.failure("exception", failed.message, failed.trace)
+	out.end()
 }
 
 func replaced(out *output, level string, file *os.File) *os.File {
