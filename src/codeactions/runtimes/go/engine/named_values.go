@@ -1,11 +1,13 @@
 package codeactions
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Values are the secrets of the project that this action may have, or its variables, by name. As text and as JSON they are
@@ -17,8 +19,13 @@ type Values struct {
 	held func() map[string]string
 }
 
-func valuesOf(kind string, values map[string]string) Values {
-	return Values{kind, func() map[string]string { return values }}
+// valuesOf reads an object of JSON, which may be absent, when the action first asks for a value.
+func valuesOf(kind string, content json.RawMessage) Values {
+	return Values{kind, sync.OnceValue(func() map[string]string {
+		var values map[string]string
+		_ = json.Unmarshal(content, &values)
+		return values
+	})}
 }
 
 // Get returns the value of name. Without one it returns the default, if one is given, else "".

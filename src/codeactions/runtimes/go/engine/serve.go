@@ -61,8 +61,8 @@ type job struct {
 	// Timezone is "" for UTC.
 	Timezone string `json:"timezone"`
 	// These three are absent if there are no values.
-	Secrets     map[string]string `json:"secrets"`
-	Variables   map[string]string `json:"variables"`
+	Secrets     json.RawMessage   `json:"secrets"`
+	Variables   json.RawMessage   `json:"variables"`
 	Environment map[string]string `json:"environment"`
 }
 
