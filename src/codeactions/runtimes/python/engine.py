@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from codeactions.runtimes.python.background import Background
 from codeactions.runtimes.python.form import Form, read_form
 from codeactions.runtimes.python.params import Headers, Params
 from codeactions.runtimes.python.result import Result
@@ -86,11 +87,12 @@ class Request:
 class Engine:
     """All that a code needs to know of its call, and the means to answer."""
 
-    def __init__(self, request: Request, log: Log) -> None:
+    def __init__(self, request: Request, log: Log, result: Result, background: Background) -> None:
         self.request = request
         self.log = log
         request.log = log
-        self.result = Result()
+        self.result = result
+        self.background = background
 
     @property
     def params(self) -> Params:
