@@ -51,20 +51,20 @@ func goroutinesOfAction() (count int, where string) {
 // atWork tells whether the action runs in a goroutine or has begun it, and where. One that waits in the action itself for a
 // channel has no work, as those of a pool. What the action's package begins before Run is meant to be there to the end.
 func atWork(stack string) (place string, isOurs bool) {
-	number := 0
-	isWaiting := false
+	number, isWaiting, isNew := 0, false, false
 	for line := range strings.Lines(stack) {
 		creator, isCreator := strings.CutPrefix(line, "created by ")
 		isHere := strings.HasPrefix(creator, "run/action.")
 		switch {
 		case number == 0:
-			isWaiting = strings.Contains(line, "[chan receive")
+			isWaiting, isNew = strings.Contains(line, "[chan receive"), strings.Contains(line, "[runnable")
 		case number == 1 && isHere && isWaiting, isCreator && strings.HasPrefix(creator, "run/action.init"):
 			return "", false
 		case strings.HasPrefix(line, "\taction.go:"): // the last one is where it was begun, if the action has done that
 			place, _, _ = strings.Cut(strings.TrimSpace(line), " ")
 		}
-		isOurs = isOurs || isHere
+		// Of one that has not begun yet, the stack does not show what it will call.
+		isOurs = isOurs || isHere || isNew && strings.HasPrefix(creator, "sync.(*WaitGroup).Go ")
 		number++
 	}
 	return place, isOurs
