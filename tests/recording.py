@@ -8,10 +8,11 @@ from uuid import UUID
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Job
-from codeactions.domain.run import Answer, FinishedRun, Outcome, Run, RunError
+from codeactions.domain.log import LogLine
+from codeactions.domain.run import Answer, AnsweredRun, AnswerHead, FinishedRun, Outcome, Run, RunError
 from codeactions.domain.run_values import NO_VALUES, RunValues
 from codeactions.execution.builds import Prepared, SourceRefused
-from codeactions.execution.executor import CANCELLED, Output, Usage
+from codeactions.execution.executor import CANCELLED, AnswerCut, EarlyAnswer, Usage
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 CODE = Code(
@@ -25,12 +26,18 @@ class FakeExecution:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.begun: asyncio.Future[EarlyAnswer] = asyncio.get_running_loop().create_future()
         self.end: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
-    async def events(self) -> AsyncIterator[Output]:
+    async def events(self) -> AsyncIterator[LogLine]:
         """Tell nothing."""
         return
-        yield b""
+        yield LogLine("info", "", NOW)
+
+    async def early_answer(self) -> EarlyAnswer | None:
+        """Wait for the end, or for the answer that the test begins."""
+        await asyncio.wait({self.begun, self.end}, return_when=asyncio.FIRST_COMPLETED)
+        return self.begun.result() if self.begun.done() else None
 
     async def outcome(self) -> Outcome:
         """Wait for the end."""
@@ -49,6 +56,27 @@ class FakeExecution:
     def answer(self, body: bytes = b"done") -> None:
         """End it with an answer."""
         self.end.set_result(Outcome(answer=Answer(body), duration_ms=1.5))
+
+
+class FakeAnswer:
+    """An answer that the test gives: its pieces, and whether it is whole while the run goes on."""
+
+    def __init__(self, body: bytes | None = None) -> None:
+        self.head = AnswerHead(201, "text/plain", ())
+        self.body = body
+        self.pieces: asyncio.Queue[bytes | type[AnswerCut] | None] = asyncio.Queue()
+        self.whole: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give the pieces, until there is None, or `AnswerCut`."""
+        while (piece := await self.pieces.get()) is not None:
+            if not isinstance(piece, bytes):
+                raise piece
+            yield piece
+
+    async def answered(self) -> Answer | None:
+        """Wait until the test says so."""
+        return await asyncio.shield(self.whole)
 
 
 class FakeExecutor:
@@ -86,21 +114,32 @@ class FakeRecorder:
 
     def __init__(self) -> None:
         self.begun: list[Run] = []
+        self.durable: list[bool] = []
+        self.answered: list[AnsweredRun] = []
         self.finished: list[FinishedRun] = []
         self.abandoned: list[UUID] = []
         self.refuses_begin: Error | None = None
+        self.refuses_answer: Error | None = None
         self.refuses_finish: Error | None = None
         self.taken_for_lost = False
 
-    def begin(self, run: Run) -> "asyncio.Future[None]":
+    def begin(self, run: Run, *, durable: bool = False) -> "asyncio.Future[None]":
         """Write at once."""
         self.begun.append(run)
+        self.durable.append(durable)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.refuses_begin:
             done.set_exception(self.refuses_begin)
         else:
             done.set_result(None)
         return done
+
+    async def answer(self, answered: AnsweredRun) -> bool:
+        """Write at once."""
+        if self.refuses_answer:
+            raise self.refuses_answer
+        self.answered.append(answered)
+        return not self.taken_for_lost
 
     async def finish(self, finished: FinishedRun) -> bool:
         """Write at once."""

@@ -5,8 +5,11 @@
 "use strict";
 
 const fs = require("node:fs");
+const { Background } = require("./background.cjs");
 const { Engine, Log, Request } = require("./engine.cjs");
 const { Output, capture, withoutOurs } = require("./output.cjs");
+const { setResponse } = require("./response.cjs");
+const { lookForWork, mayLeaveWork } = require("./unfinished.cjs");
 
 const JOB_DESCRIPTOR = 3, FRAMES_DESCRIPTOR = 4;
 // Without walls, the folder has the modules of other runs as well.
@@ -15,8 +18,14 @@ const NO_NETWORK = "runs have no network";
 const NO_WAY = new Set(["EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "ENOTFOUND"]);
 const ELSEWHERE = /(?<![\d.])(?!127\.|0\.)\d+\.\d+\.\d+\.\d+/; // node:net is refused where others find no way
 const SOCKET_ELSEWHERE = /^WebSocket connection to 'wss?:\/\/(?!localhost|127\.|0\.|\[).*' failed: Failed to connect/;
+const LEFT =
+  "Run is done, but work that it has begun is not, and ends here: a timer, a request, a process or the like. Await it, or give " +
+  "it to engine.waitUntil(promise)";
 const { readSync } = fs;
 const output = new Output(FRAMES_DESCRIPTOR);
+// Bun would end the process when nothing is left to happen. A promise that never settles has to be a time-out.
+const keep = setInterval(() => {}, 2 ** 30);
+let isDone = false;
 
 function receive(length) {
   const buffer = Buffer.allocUnsafeSlow(length);
@@ -61,20 +70,6 @@ async function load(text) {
   return main;
 }
 
-/** Makes the value that a code returned its result. */
-async function take(engine, value) {
-  if (value instanceof Response) {
-    const headers = Object.fromEntries(value.headers);
-    const content = Buffer.from(await value.arrayBuffer());
-    // A Response that is made of text gets no type from Bun, so it looks like one that is made of bytes.
-    const contentType = headers["content-type"] ?? (require("node:buffer").isUtf8(content) ? "text" : null);
-    delete headers["content-type"];
-    engine.result.set(content, { statusCode: value.status, contentType, headers });
-  } else {
-    engine.result.set(value);
-  }
-}
-
 /** Returns message and stack of a thrown value, with those of its causes: not many, for they may form a circle. */
 function describe(thrown, causesLeft = 8) {
   try {
@@ -114,36 +109,61 @@ function fail(thrown) {
   output.failure(kind, ...describe(explained(thrown)));
 }
 
-/** Sets the time zone, also of programs that the code starts: Bun's own functions give them the environment of its start. */
-function useZone(name) {
-  process.env.TZ = name;
-  const { spawn, spawnSync } = Bun;
-  const around = (start) => (first, second) => {
-    const options = (given) => ({ ...given, env: given?.env ?? process.env });
-    return Array.isArray(first) ? start(first, options(second)) : start(options(first));
+/** Takes an error that nothing has caught. Once the run is done, it is none of the run's any more. */
+function uncaught(thrown) {
+  if (isDone) report(thrown);
+  else fail(thrown);
+}
+
+function report(thrown) {
+  const [message, trace] = describe(explained(thrown));
+  output.line("error", (trace || message).trimEnd());
+}
+
+/** Has the answer go out, and what is to follow it done. */
+async function finish(engine, background, source) {
+  const { result } = engine;
+  if (result.source) await result.sendSource();
+  const goesOn = !background.isEmpty;
+  if (goesOn) {
+    if (result.hasBegun) output.answered();
+    else output.earlyResult(result);
+    await background.finish();
+  }
+  const end = () => {
+    if (background.hasFailed) fail(background.error);
+    if (goesOn || result.hasBegun) output.end();
+    output.result(result);
   };
-  Object.assign(Bun, { spawn: around(spawn), spawnSync: around(spawnSync) });
+  if (!mayLeaveWork(source)) return end();
+  isDone = true;
+  lookForWork(keep, (isLeft) => {
+    if (isLeft) output.line("warning", LEFT);
+    end();
+  });
 }
 
 async function main() {
   capture(output);
   tellOfNoNetwork();
   process.argv = ["bun", MODULE];
-  process.on("uncaughtException", fail);
-  process.on("unhandledRejection", fail);
-  // Bun would end the process when nothing is left to happen. A promise that never settles has to be a time-out.
-  setInterval(() => {}, 2 ** 30);
+  process.on("uncaughtException", uncaught);
+  process.on("unhandledRejection", uncaught);
   const [job, body] = receiveJob(); // nothing before this makes a call wait
   fs.closeSync(JOB_DESCRIPTOR);
   output.limit(job.limits);
-  if (job.timezone) useZone(job.timezone); // else it is UTC
-  const engine = new Engine(new Request(job, body), new Log((level, text) => output.line(level, text)));
+  if (job.environment || job.timezone) { // else it is UTC
+    require("./environment.cjs").useEnvironment({ ...job.environment, ...(job.timezone && { TZ: job.timezone }) });
+  }
+  const background = new Background(report);
+  const engine = new Engine(job, new Request(job, body), new Log((level, text) => output.line(level, text)), output, background);
   try {
     const run = await load(job.source);
     // Called by the promise and not from here, so that the user's stacks have no frame of the engine.
     const value = await Promise.resolve(engine).then(run);
-    if (!engine.result.isSet && value !== undefined) await take(engine, value);
-    output.result(engine.result);
+    if (value instanceof Response && !engine.result.isSet && !engine.result.hasBegun) await setResponse(engine.result, value);
+    engine.result.close(value);
+    await finish(engine, background, job.source);
   } catch (thrown) {
     fail(thrown);
   }

@@ -1,0 +1,26 @@
+// Whether a JavaScript run that is done leaves work behind that it has begun.
+"use strict";
+
+const GRACE_MS = 1; // for work that is as good as done
+// Without one of these words, a source has nothing that goes on by itself. The look for it costs the way of a call 0.1 ms.
+const MAY_BEGIN = /\b(?:await|then|Promise|set(?:Timeout|Interval|Immediate)|queueMicrotask|nextTick|fetch|import|require|Bun|Worker|WebSocket|EventSource|MessageChannel|eval|Function|globalThis)\b/;
+// Taken now, because a code may replace them.
+const { setTimeout } = globalThis;
+const { on } = process;
+
+/** Tells whether the source may leave work behind. It was built: its last line is its map, which is no part of it. */
+function mayLeaveWork(source) {
+  return MAY_BEGIN.test(source.slice(0, source.lastIndexOf("\n", source.length - 2)));
+}
+
+/**
+ * Calls `tell` with whether the event loop has something left to wait for: timers, requests, processes, servers. A promise
+ * that nothing will settle is none. keep: the timer that keeps the loop running, which must be the only one of ours.
+ */
+function lookForWork(keep, tell) {
+  keep.unref();
+  setTimeout(tell, GRACE_MS, true).unref();
+  on.call(process, "beforeExit", () => tell(false)); // Bun comes to this when nothing is left to wait for
+}
+
+module.exports = { lookForWork, mayLeaveWork };
