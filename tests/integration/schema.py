@@ -19,6 +19,8 @@ COLUMNS = {
         "timeout": "integer not null 60",
         **BOTH_TIMES,
         "timezone": "character varying(64)",
+        "description": "text",
+        "mask_result": "boolean not null true",
     },
     "codelibs": {"id": KEY, "name": NAME, "language": WORD, **BOTH_TIMES},
     "coderuns": {
@@ -116,6 +118,7 @@ INDEXES = {
         "idx_codes_type": "btree (type)",
         "idx_codes_project_type": "btree (project_uuid, type)",
         "idx_codes_created_at": "btree (created_at)",
+        "idx_codes_project_name": "btree (project_uuid, name)",
     },
     "codelibs": {
         "codelibs_pkey": "unique btree (id)",
@@ -172,7 +175,10 @@ INDEXES = {
     "schema_migrations_history": {"schema_migrations_history_pkey": "unique btree (id)"},
 }
 CONSTRAINTS = {
-    "codes": {"codes_type_check", "codes_language_check", "codes_timeout_check", "codes_pkey"},
+    "codes": {
+        *("codes_type_check", "codes_language_check", "codes_timeout_check", "codes_description_check"),
+        "codes_pkey",
+    },
     "codelibs": {"codelibs_language_check", "codelibs_pkey"},
     "coderuns": {"coderuns_status_check", "coderuns_code_id_fkey", "coderuns_pkey"},
     "user_permissions": {"user_permissions_role_check", "user_permissions_pkey"},

@@ -10,7 +10,7 @@ from codeactions.domain.draft import UNSET, Draft, Unset
 from codeactions.domain.errors import Error, ErrorCode, invalid, not_found
 from codeactions.domain.ids import AnyId
 from codeactions.domain.moment import StoredTime
-from codeactions.domain.rules import OneOf, Text, TextRule, WholeNumber
+from codeactions.domain.rules import Flag, OneOf, Text, TextRule, WholeNumber
 from codeactions.domain.text import SHORT_TEXT, require_storable, require_text
 
 CodeType = Literal["flow", "endpoint"]
@@ -21,6 +21,7 @@ _LONGEST_URL = 512
 DEFAULT_TIMEZONE = "UTC"
 """The time zone of runs, unless a code or the server's setting says otherwise."""
 _LONGEST_TIMEZONE = 64
+_LONGEST_DESCRIPTION = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,18 @@ class _Timezone(TextRule):
 
 
 @dataclass(frozen=True, slots=True)
+class _Description(TextRule):
+    """What a code is for; an empty text is none."""
+
+    def check(self, value: Any, name: str) -> str | None:
+        return None if value == "" else require_text(value, name, _LONGEST_DESCRIPTION)
+
+    def json_schema(self) -> dict[str, Any]:
+        description = "What the code is for. Empty takes it away"
+        return {"type": "string", "maxLength": _LONGEST_DESCRIPTION, "description": description}
+
+
+@dataclass(frozen=True, slots=True)
 class _Source(TextRule):
     """The text of a function."""
 
@@ -80,6 +93,8 @@ _SourceText = Annotated[str, _Source()]
 _ProjectUuid = Annotated[str, Text(SHORT_TEXT)]
 _UrlText = Annotated[str, _Url()]
 _TimezoneText = Annotated[str, _Timezone()]
+_DescriptionText = Annotated[str, _Description()]
+_MaskResult = Annotated[bool, Flag("Whether values of secrets are masked in the recorded results of its runs, too")]
 _Timeout = Annotated[int, WholeNumber(TIMEOUT_LEAST, TIMEOUT_MOST, " of seconds", "Seconds")]
 
 
@@ -88,7 +103,8 @@ class Code:
     """A code as it is stored.
 
     timeout: in seconds. url: a note for the team; the server never calls it. timezone: of its runs' clock; None is the
-    server's. This server writes no None but for `url` and `timezone`, and only what `CodeDraft` takes; other programs
+    server's. description: what it is for. mask_result: whether values of secrets are masked in recorded results. This
+    server writes no None but for `url`, `timezone` and `description`, and only what `CodeDraft` takes; other programs
     may have written anything.
     """
 
@@ -101,6 +117,8 @@ class Code:
     project_uuid: str | None
     timeout: int | None
     timezone: str | None = None
+    description: str | None = None
+    mask_result: bool = True
     created_at: StoredTime
     updated_at: StoredTime
 
@@ -124,11 +142,13 @@ class CodeDraft(Draft):
     project_uuid: _ProjectUuid
     timeout: _Timeout = TIMEOUT_DEFAULT
     timezone: _TimezoneText | None = None
+    description: _DescriptionText | None = None
+    mask_result: _MaskResult = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeChange(Draft):
-    """A change of a code. `url` None takes the URL away, `timezone` None the time zone."""
+    """A change of a code. None takes `url`, `timezone` and `description` away."""
 
     noun: ClassVar[str] = "a code"
     name: _Name | Unset = UNSET
@@ -139,6 +159,8 @@ class CodeChange(Draft):
     project_uuid: _ProjectUuid | Unset = UNSET
     timeout: _Timeout | Unset = UNSET
     timezone: _TimezoneText | Unset | None = UNSET
+    description: _DescriptionText | Unset | None = UNSET
+    mask_result: _MaskResult | Unset = UNSET
 
 
 def new_code(draft: CodeDraft, *, id: UUID, now: datetime) -> Code:  # noqa: A002

@@ -51,6 +51,8 @@ class CodeModel(_Model):
     project_uuid: str | None
     timeout: int | None = Field(description="Seconds")
     timezone: str | None = Field(description="Time zone of the runs; null is the server's CODEACTIONS_TIMEZONE")
+    description: str | None
+    mask_result: bool = Field(description="Whether values of secrets are masked in recorded results, too")
     created_at: _StoredTime
     updated_at: _StoredTime
 

@@ -18,7 +18,7 @@ from codeactions.services.audited import AuditedDatabase, AuditedTransaction
 from codeactions.services.collaborators import Ids, SourceCheck
 
 _Given = TypeVar("_Given", CodeDraft, CodeChange)
-_SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout", "timezone")
+_SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout", "timezone", "description", "mask_result")
 
 
 def _as_known(draft: _Given) -> _Given:
