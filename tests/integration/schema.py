@@ -21,6 +21,7 @@ COLUMNS = {
         "timezone": "character varying(64)",
         "description": "text",
         "mask_result": "boolean not null true",
+        "version": "integer not null 1",
     },
     "codelibs": {"id": KEY, "name": NAME, "language": WORD, **BOTH_TIMES},
     "coderuns": {
@@ -78,6 +79,17 @@ COLUMNS = {
         "secret": "bytea",
         "header": "character varying(255)",
         **BOTH_TIMES,
+    },
+    "code_versions": {
+        "code_id": "uuid not null",
+        "number": "integer not null",
+        "source": "text",
+        "language": "character varying(50)",
+        "source_sha256": "character varying(64) not null",
+        "author": "character varying(255)",
+        "message": "text",
+        "artifact": "character varying(64)",
+        **TIMES,
     },
     "audit_log": {
         "id": KEY,
@@ -164,6 +176,7 @@ INDEXES = {
         "idx_api_tokens_project_uuid": "btree (project_uuid)",
     },
     "code_protections": {"code_protections_pkey": "unique btree (code_id)"},
+    "code_versions": {"code_versions_pkey": "unique btree (code_id, number)"},
     "audit_log": {
         "audit_log_pkey": "unique btree (id)",
         "idx_audit_log_at": "btree (at)",
@@ -192,6 +205,7 @@ CONSTRAINTS = {
         *("code_protections_kind_check", "code_protections_secret_check", "code_protections_username_check"),
         *("code_protections_header_check", "code_protections_code_id_fkey", "code_protections_pkey"),
     },
+    "code_versions": {"code_versions_code_id_fkey", "code_versions_message_check", "code_versions_pkey"},
     "audit_log": {"audit_log_pkey"},
     "identity_events": {"identity_events_pkey"},
     "schema_migrations": {"schema_migrations_pkey"},

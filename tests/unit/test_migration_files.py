@@ -34,6 +34,7 @@ TITLES = [
     "add_timezone_to_codes",
     "create_project_values_table",
     "add_description_to_codes",
+    "create_code_versions_table",
 ]
 
 

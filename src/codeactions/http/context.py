@@ -15,6 +15,8 @@ from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService
+from codeactions.services.trials import TrialService
+from codeactions.services.versions import VersionService
 
 # A part's name → a check that returns the part's details, or raises `Error`.
 HealthChecks = dict[str, Callable[[], Awaitable[dict[str, Any]]]]
@@ -32,6 +34,8 @@ class Services:
     protections: ProtectionService
     runs: RunService
     tokens: TokenService
+    trials: TrialService
+    versions: VersionService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService
+from codeactions.services.trials import TrialService
+from codeactions.services.versions import VersionService
 
 
 async def _context(request: Request) -> ApiContext:
@@ -62,6 +64,14 @@ async def _tokens(context: Context) -> TokenService:
     return context.services.tokens
 
 
+async def _trials(context: Context) -> TrialService:
+    return context.services.trials
+
+
+async def _versions(context: Context) -> VersionService:
+    return context.services.versions
+
+
 Options = Annotated[HttpOptions, Depends(_options)]
 Meter = Annotated[CallMeter, Depends(_meter)]
 Audit = Annotated[AuditService, Depends(_audit)]
@@ -71,3 +81,5 @@ Projects = Annotated[ProjectService, Depends(_projects)]
 Protections = Annotated[ProtectionService, Depends(_protections)]
 Runs = Annotated[RunService, Depends(_runs)]
 Tokens = Annotated[TokenService, Depends(_tokens)]
+Trials = Annotated[TrialService, Depends(_trials)]
+Versions = Annotated[VersionService, Depends(_versions)]

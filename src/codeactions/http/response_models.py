@@ -53,6 +53,7 @@ class CodeModel(_Model):
     timezone: str | None = Field(description="Time zone of the runs; null is the server's CODEACTIONS_TIMEZONE")
     description: str | None
     mask_result: bool = Field(description="Whether values of secrets are masked in recorded results, too")
+    version: int = Field(description="Number of the current version of the source")
     created_at: _StoredTime
     updated_at: _StoredTime
 
@@ -63,6 +64,38 @@ class ListedCodeModel(CodeModel):
     cut: list[Literal["source"]] = Field(
         [], description="Only there if the source did not fit: this is its beginning, `/code/{id}` has all of it"
     )
+
+
+class ListedVersionModel(_Model):
+    """A version of a code, in a list."""
+
+    code_id: UUID
+    number: int
+    language: str | None
+    source_sha256: str
+    size: int = Field(description="Bytes of the source")
+    author: str | None = Field(description="The caller that made it; null if another program did")
+    message: str | None
+    artifact: str | None = Field(description="Key of what was built of it, as in `extra.artifact` of its runs")
+    current: bool = Field(description="Whether it is what runs now")
+    created_at: _StoredTime
+
+
+class VersionModel(ListedVersionModel):
+    """A version of a code."""
+
+    source: str | None
+
+
+class VersionDiffModel(_Model):
+    """What one version changed of another."""
+
+    code_id: UUID
+    number: int
+    against: int | None = Field(description="The other version; null if there is none before")
+    language: str | None
+    against_language: str | None
+    diff: str = Field(description="A unified diff; empty if the sources are the same")
 
 
 class AuthorizationModel(_Model):

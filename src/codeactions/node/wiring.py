@@ -33,6 +33,8 @@ from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService
+from codeactions.services.trials import TrialService
+from codeactions.services.versions import VersionService
 
 _CODE_CACHE_BYTES = 64 * 1024 * 1024  # of sources, with 512 for each code
 _ROLE_CACHE_ROLES = 100_000  # with one for each user
@@ -99,16 +101,19 @@ async def build_services(
         stack.push_async_callback(consumer.stop)
         await consumer.start()
         checks["events"] = consumer.check
+    rules = settings.role_rules()
     return ApiContext(
         services=Services(
             audit=AuditService(audited),
-            codes=CodeService(audited, codes, parts.builds, ids, settings.role_rules()),
+            codes=CodeService(audited, codes, parts.builds, ids, rules, keep=settings.versions),
             endpoints=EndpointService(recorded, codes, identities, cipher, PasswordCheck(), ids),
             permissions=PermissionService(audited, roles.forget),
             projects=ProjectService(audited, roles.forget),
             protections=ProtectionService(audited, codes, cipher, ids),
             runs=RunService(recorded, codes, identities, RunStore(database), LogStore(database), ids),
             tokens=TokenService(audited, tokens.forget),
+            trials=TrialService(audited, recorded, codes, identities, ids, rules),
+            versions=VersionService(database, ids),
         ),
         identities=identities,
         limiter=limiter,

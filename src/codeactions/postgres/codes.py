@@ -1,7 +1,7 @@
 """The table `codes`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -75,16 +75,35 @@ class CodeStore:
         rows = await self._database.fetch(_SQL["list"], {**values, **bounds})
         return [ListedCode(**{**row, "cut": tuple(row["cut"])}) for row in rows], total["total"] if total else 0
 
-    async def update(self, code: Code, read: Code) -> None:
-        """Replace `read` by `code`. Raises `Error` (conflict) when it was changed or deleted in the meantime."""
+    async def update(self, code: Code, read: Code) -> Code:
+        """Replace `read` by `code`, and return it with the number of its version.
+
+        Raises `Error` (conflict) when it was changed or deleted in the meantime.
+        """
+        return await self._replace("update", code, read)
+
+    async def roll_back(self, code: Code, read: Code) -> Code:
+        """Replace source, language and version of `read` by those of `code`, and return it. Raises as `update`."""
+        stored = await self._replace("roll_back", code, read)
+        if stored.version != code.version:  # that version was deleted meanwhile
+            raise _changed_meanwhile(code.id)
+        return stored
+
+    async def _replace(self, statement: str, code: Code, read: Code) -> Code:
         values = {**asdict(code), "read_updated_at": read.updated_at}
-        if await self._database.fetch_one(_SQL["update"], values) is None:
-            raise Error(ErrorCode.CONFLICT, f"code {code.id} was changed in the meantime; read it again")
+        row = await self._database.fetch_one(_SQL[statement], values)
+        if row is None:
+            raise _changed_meanwhile(code.id)
+        return replace(code, version=row["version"])
 
     async def delete(self, code_id: UUID) -> None:
         """Delete a code with its runs and logs. Raises `Error` (not_found)."""
         if await self._database.fetch_one(_SQL["delete"], {"id": code_id}) is None:
             raise code_not_found(code_id)
+
+
+def _changed_meanwhile(code_id: UUID) -> Error:
+    return Error(ErrorCode.CONFLICT, f"code {code_id} was changed in the meantime; read it again")
 
 
 def _protection(code_id: UUID, columns: Mapping[str, Any]) -> Protection | None:

@@ -64,5 +64,8 @@ class Runs(Protocol):
 class SourceCheck(Protocol):
     """Checks sources: `Builds`, or a fake of a test."""
 
-    async def check(self, language: str, source: str) -> None:
-        """Build a source. Raises `Error`: invalid (with `error_type`, `line`, `column`), busy."""
+    async def check(self, language: str, source: str) -> str | None:
+        """Build a source, and return the key of what was built, if anything was.
+
+        Raises `Error`: invalid (with `error_type`, `line`, `column`), busy.
+        """
