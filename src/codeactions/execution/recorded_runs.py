@@ -14,6 +14,7 @@ from codeactions.domain.ids import new_id
 from codeactions.domain.job import Admission, Job, OutputLimits
 from codeactions.domain.record import MASKED_HEADERS, finish_run, start_run
 from codeactions.domain.run import Call, ErrorType, FinishedRun, Outcome, Run, RunError
+from codeactions.domain.run_values import RunValues
 from codeactions.execution.builds import Prepared, SourceRefused
 from codeactions.execution.executor import Execution, Executor
 
@@ -47,11 +48,22 @@ class Preparer(Protocol):
         """Return the source or the artifact that a job gets. Raises `SourceRefused` and `Error` (busy)."""
 
 
+class ValuesOfCode(Protocol):
+    """Knows the secrets and variables of codes. services/run_values.py implements it."""
+
+    async def of(self, code: Code) -> RunValues:
+        """Return what a run of a code is given.
+
+        Raises `Error`: internal when a secret cannot be decrypted, busy while the database is away. Then nothing runs.
+        """
+
+
 class RecordedRuns:
     """Runs codes on an executor and records each run.
 
-    instance: the number under which this server's unfinished runs are found should it die. timezone: of codes that have
-    none of their own. on_end: called with every run that is over.
+    values: the secrets and variables that runs are given. instance: the number under which this server's unfinished
+    runs are found should it die. timezone: of codes that have none of their own. on_end: called with every run that is
+    over.
     """
 
     def __init__(
@@ -60,6 +72,7 @@ class RecordedRuns:
         recorder: RunRecorder,
         *,
         builds: Preparer,
+        values: ValuesOfCode,
         node: str,
         instance: int,
         limits: OutputLimits | None = None,
@@ -73,6 +86,7 @@ class RecordedRuns:
         self._executor = executor
         self._recorder = recorder
         self._builds = builds
+        self._values = values
         self._node = node
         self._instance = instance
         self._limits = limits or OutputLimits()
@@ -129,12 +143,14 @@ class RecordedRuns:
         except SourceRefused as refused:
             run = self._start(code, call, run_id, asked)
             return await self._record(code, run, self._recorder.begin(run), Outcome(error=refused.error))
+        values = await self._values.of(code)
         job = Job(
             id=run_id,
             language=code.language or "",
             source=prepared.source,
             artifact=prepared.artifact,
             call=call,
+            values=values,
             timeout=code.seconds,
             timezone=code.timezone or self._timezone,
             output=self._limits,

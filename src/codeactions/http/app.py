@@ -17,8 +17,10 @@ from codeactions.http.api import (
     protections,
     root,
     runs,
+    secrets,
     tokens,
     trials,
+    variables,
     versions,
 )
 from codeactions.http.authentication import identify, recognise, scheme
@@ -26,8 +28,8 @@ from codeactions.http.context import ApiContext
 from codeactions.http.front import Front
 from codeactions.http.parameters import refuse_unknown
 
-# Their parameters are a closed set.
-_CLOSED = (codes, versions, protections, runs, logs, projects, permissions, tokens, audit)
+# The parameters of their routes are a closed set.
+_CLOSED = (codes, versions, protections, runs, logs, projects, permissions, secrets, variables, tokens, audit)
 
 
 def create_app(context: ApiContext) -> ASGIApp:

@@ -11,6 +11,7 @@ from codeactions.services.audit import AuditService
 from codeactions.services.codes import CodeService
 from codeactions.services.endpoints import EndpointService
 from codeactions.services.permissions import PermissionService
+from codeactions.services.project_values import ProjectValueService
 from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
@@ -33,8 +34,10 @@ class Services:
     projects: ProjectService
     protections: ProtectionService
     runs: RunService
+    secrets: ProjectValueService
     tokens: TokenService
     trials: TrialService
+    variables: ProjectValueService
     versions: VersionService
 
 

@@ -16,7 +16,7 @@ _TIME = {"type": "string", "format": "date-time", "description": "UTC, such as 2
 _NO_TIME = {"type": "null", "description": "Only in rows that another program wrote"}
 Time = Annotated[datetime, PlainSerializer(text_of, when_used="json"), WithJsonSchema(_TIME, mode="serialization")]
 # Of rows that another program may have written.
-_StoredTime = Annotated[
+StoredTimeText = Annotated[
     StoredTime,
     PlainSerializer(stored_text_of, when_used="json"),
     WithJsonSchema({"anyOf": [_TIME, _NO_TIME]}, mode="serialization"),
@@ -54,8 +54,8 @@ class CodeModel(_Model):
     description: str | None
     mask_result: bool = Field(description="Whether values of secrets are masked in recorded results, too")
     version: int = Field(description="Number of the current version of the source")
-    created_at: _StoredTime
-    updated_at: _StoredTime
+    created_at: StoredTimeText
+    updated_at: StoredTimeText
 
 
 class ListedCodeModel(CodeModel):
@@ -64,38 +64,6 @@ class ListedCodeModel(CodeModel):
     cut: list[Literal["source"]] = Field(
         [], description="Only there if the source did not fit: this is its beginning, `/code/{id}` has all of it"
     )
-
-
-class ListedVersionModel(_Model):
-    """A version of a code, in a list."""
-
-    code_id: UUID
-    number: int
-    language: str | None
-    source_sha256: str
-    size: int = Field(description="Bytes of the source")
-    author: str | None = Field(description="The caller that made it; null if another program did")
-    message: str | None
-    artifact: str | None = Field(description="Key of what was built of it, as in `extra.artifact` of its runs")
-    current: bool = Field(description="Whether it is what runs now")
-    created_at: _StoredTime
-
-
-class VersionModel(ListedVersionModel):
-    """A version of a code."""
-
-    source: str | None
-
-
-class VersionDiffModel(_Model):
-    """What one version changed of another."""
-
-    code_id: UUID
-    number: int
-    against: int | None = Field(description="The other version; null if there is none before")
-    language: str | None
-    against_language: str | None
-    diff: str = Field(description="A unified diff; empty if the sources are the same")
 
 
 class AuthorizationModel(_Model):
@@ -115,8 +83,8 @@ class ProjectModel(_Model):
         validation_alias="stored",
         description="As stored. An entry of another form, or with another role than 1, 2 and 3, gives no right",
     )
-    created_at: _StoredTime
-    updated_at: _StoredTime
+    created_at: StoredTimeText
+    updated_at: StoredTimeText
 
     @field_validator("authorizations", mode="plain")
     @classmethod
@@ -131,8 +99,8 @@ class PermissionModel(_Model):
     project_uuid: str | None
     email: str | None
     role: int | None = Field(description="Another number than 1, 2 and 3 gives no right")
-    created_at: _StoredTime
-    updated_at: _StoredTime
+    created_at: StoredTimeText
+    updated_at: StoredTimeText
 
 
 class TokenModel(_Model):
@@ -200,8 +168,8 @@ class RunModel(_Model):
     params: _StoredObject
     body: str | None
     headers: _StoredObject
-    created_at: _StoredTime
-    updated_at: _StoredTime
+    created_at: StoredTimeText
+    updated_at: StoredTimeText
 
 
 class ListedRunModel(RunModel):

@@ -11,14 +11,8 @@ from codeactions.http.authentication import Authenticated
 from codeactions.http.dependencies import Codes, Versions
 from codeactions.http.fields import fields_of
 from codeactions.http.parameters import PageNumber, PathId
-from codeactions.http.response_models import (
-    CodeModel,
-    ListedVersionModel,
-    PageModel,
-    VersionDiffModel,
-    VersionModel,
-    errors,
-)
+from codeactions.http.response_models import CodeModel, PageModel, errors
+from codeactions.http.version_models import ListedVersionModel, VersionDiffModel, VersionModel
 
 router = APIRouter(tags=["versions"])
 
