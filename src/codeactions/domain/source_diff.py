@@ -4,7 +4,6 @@ The work has a bound, whatever the sources are: where it is reached, all lines b
 common end are shown as replaced. That is right, if not the shortest.
 """
 
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -59,12 +58,12 @@ def _equal_runs(first: Sequence[str], second: Sequence[str], most_steps: int) ->
     numbers: dict[str, int] = {}
     a = [numbers.setdefault(line, len(numbers)) for line in first]
     b = [numbers.setdefault(line, len(numbers)) for line in second]
-    reached = array("i", [0, 0, 0])  # by diagonal from -edits - 1 to edits + 1, how far in `a` this many edits get
-    trace: list[array[int]] = []
+    reached = [0, 0, 0]  # by diagonal from -edits - 1 to edits + 1, how far in `a` this many edits get
+    trace: list[list[int]] = []
     steps = 0
     for edits in range(n + m + 1):
         trace.append(reached)
-        following = array("i", [0]) * (2 * edits + 5)
+        following = [0] * (2 * edits + 5)
         for diagonal in range(-edits, edits + 1, 2):
             at = diagonal + edits + 1  # in `reached`; in `following` it is one more
             down = diagonal == -edits or (diagonal != edits and reached[at - 1] < reached[at + 1])
@@ -83,7 +82,7 @@ def _equal_runs(first: Sequence[str], second: Sequence[str], most_steps: int) ->
     return []
 
 
-def _runs_of(trace: list["array[int]"], x: int, y: int) -> list[tuple[int, int, int]]:
+def _runs_of(trace: list[list[int]], x: int, y: int) -> list[tuple[int, int, int]]:
     """Go back from the end along the trace, and return the runs that were equal."""
     found: list[tuple[int, int, int]] = []
     for edits in range(len(trace) - 1, -1, -1):

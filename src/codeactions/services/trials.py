@@ -10,7 +10,7 @@ from codeactions.domain.caller import Caller
 from codeactions.domain.code import Code, code_not_found
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import AnyId
-from codeactions.domain.run import FinishedRun
+from codeactions.domain.run import AnsweredRun, FinishedRun
 from codeactions.domain.trial import TrialDraft, tried_code
 from codeactions.limits.call_meter import CallMeter
 from codeactions.services.audited import AuditedDatabase
@@ -44,8 +44,9 @@ class TrialService:
 
     async def run(
         self, caller: Caller, code_id: AnyId, read_draft: ReadDraft, meter: CallMeter, *, body_limit: int
-    ) -> FinishedRun:
-        """Run a draft of a code once. A run that failed is returned as well, also for a source that is refused.
+    ) -> FinishedRun | AnsweredRun:
+        """Run a draft of a code once. A run that failed is returned as well, also for a source that is refused;
+        one with work after its answer goes on.
 
         body_limit: bytes of the body. Raises `Error`: not_found, forbidden, rate_limited; what `read_draft` raises;
         invalid and too_large for parameters, headers and body; busy.
@@ -73,7 +74,7 @@ class TrialService:
         call = build_call(request, body, keys=self._keys, public=True)
         tried = tried_code(code, draft)
         await self._note(caller, tried)
-        return await self._runs.run(tried, call)
+        return await self._runs.run_to_answer(tried, call)
 
     async def _tryable(self, caller: Caller, code_id: AnyId) -> Code:
         found = await self._ids.code(code_id)
