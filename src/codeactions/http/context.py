@@ -19,8 +19,10 @@ from codeactions.services.tokens import TokenService
 from codeactions.services.trials import TrialService
 from codeactions.services.versions import VersionService
 
-# A part's name → a check that returns the part's details, or raises `Error`.
-HealthChecks = dict[str, Callable[[], Awaitable[dict[str, Any]]]]
+HealthCheck = Callable[[], Awaitable[dict[str, Any]]]
+"""A check that returns a part's details, or raises `Error`."""
+HealthChecks = dict[str, HealthCheck]
+"""Checks by the name of their part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

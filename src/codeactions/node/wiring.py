@@ -2,13 +2,13 @@
 
 import contextlib
 import dataclasses
-from uuid import UUID
 
 from codeactions.domain.errors import Error
 from codeactions.domain.project_value import ValueKind
+from codeactions.events.config import EventsConfig
 from codeactions.execution.builds import Builds
 from codeactions.execution.recorded_runs import RecordedRuns
-from codeactions.http.context import ApiContext, HealthChecks, HttpOptions, Services
+from codeactions.http.context import ApiContext, HealthCheck, HealthChecks, HttpOptions, Services
 from codeactions.http.metrics import Metrics
 from codeactions.identity.cipher import Cipher, Keys
 from codeactions.identity.identities import Identities
@@ -17,9 +17,10 @@ from codeactions.identity.usage import TokenUsage
 from codeactions.limits.rate_limiter import RateLimiter
 from codeactions.node.settings import Settings, variable
 from codeactions.postgres.cache import Cache
+from codeactions.postgres.codecache import CodeCache
 from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.coderuns import RunStore
-from codeactions.postgres.codes import CodeStore, CodesWithProtection, CodeWithProtection
+from codeactions.postgres.codes import CodeStore
 from codeactions.postgres.database import Database
 from codeactions.postgres.listener import CODES, PERMISSIONS, TOKENS, VALUES, NotificationListener, Subscriber
 from codeactions.postgres.oldids import OldIds
@@ -72,9 +73,7 @@ async def build_services(
     audited, cipher, ids = AuditedDatabase(database), parts.cipher, OldIds(database)
     values = parts.values.by_project
     checks["secrets"] = cipher.check
-    codes: CodesWithProtection = Cache(
-        CodeStore(database).get_with_protection, parse=UUID, capacity=_CODE_CACHE_BYTES, size=_code_size
-    )
+    codes = CodeCache(CodeStore(database), bytes_kept=_CODE_CACHE_BYTES)
     roles = Cache(
         PermissionStore(database).roles_of, parse=str, capacity=_ROLE_CACHE_ROLES, size=lambda found: 1 + len(found)
     )
@@ -96,13 +95,7 @@ async def build_services(
     if settings.rate_storage != "memory":
         checks["limits"] = limiter.check
     if events := settings.events():
-        from codeactions.events.consumer import EventsConsumer
-        from codeactions.services.membership_sync import MembershipSync
-
-        consumer = EventsConsumer(events, MembershipSync(database))
-        stack.push_async_callback(consumer.stop)
-        await consumer.start()
-        checks["events"] = consumer.check
+        checks["events"] = await _consume(events, database, stack)
     rules = settings.role_rules()
     return ApiContext(
         services=Services(
@@ -135,6 +128,16 @@ async def _listen(url: str, subscribers: dict[str, Subscriber], stack: contextli
     await listener.start()
 
 
+async def _consume(events: EventsConfig, database: Database, stack: contextlib.AsyncExitStack) -> HealthCheck:
+    from codeactions.events.consumer import EventsConsumer
+    from codeactions.services.membership_sync import MembershipSync
+
+    consumer = EventsConsumer(events, MembershipSync(database))
+    stack.push_async_callback(consumer.stop)
+    await consumer.start()
+    return consumer.check
+
+
 def _limiter(settings: Settings) -> RateLimiter:
     try:
         return RateLimiter(per_code=settings.rate_code, per_caller=settings.rate_caller, storage=settings.rate_storage)
@@ -151,7 +154,3 @@ def _options(settings: Settings) -> HttpOptions:
         cors_origins=settings.origins(),
         flows_compat=settings.compat is not None,
     )
-
-
-def _code_size(found: CodeWithProtection) -> int:
-    return 512 + len(found.code.source or "")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from codeactions.domain.code import Code, code_not_found
+from codeactions.domain.code import Code, code_not_found, endpoint_not_found
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.protection import Protection, ProtectionKind
 from codeactions.postgres import queries
@@ -37,6 +37,22 @@ class CodeWithProtection:
 CodesWithProtection = Cache[UUID, CodeWithProtection]
 
 
+@dataclass(frozen=True, slots=True)
+class CodeName:
+    """A name by which a code is called. flows: whether flows are meant, too."""
+
+    project: str
+    name: str
+    flows: bool = False
+
+    def fits(self, code: Code) -> bool:
+        """Return whether a code has this name."""
+        return (code.project_uuid, code.name) == (self.project, self.name) and (self.flows or code.type == "endpoint")
+
+    def __str__(self) -> str:
+        return f"{self.project[:64]}/{self.name[:64]}"
+
+
 class CodeStore:
     """Codes in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
 
@@ -62,6 +78,16 @@ class CodeStore:
         columns = {name.removeprefix(_PREFIX): value for name, value in row.items() if name.startswith(_PREFIX)}
         code = Code(**{name: value for name, value in row.items() if not name.startswith(_PREFIX)})
         return CodeWithProtection(code, _protection(code_id, columns))
+
+    async def id_of(self, name: CodeName) -> UUID:
+        """Return the id of the code of a name. Raises `Error`: not_found, conflict if there are several."""
+        rows = await self._database.fetch(_SQL["named"], asdict(name))
+        if not rows:
+            raise endpoint_not_found(name)
+        if len(rows) > 1 and rows[0]["type"] == rows[1]["type"]:
+            said = f"there is more than one endpoint {name}: call it by its id, or give one of them another name"
+            raise Error(ErrorCode.CONFLICT, said)
+        return UUID(str(rows[0]["id"]))
 
     async def list(self, project_uuid: str, kind: str | None, page: int) -> tuple[list[ListedCode], int]:
         """Return a page of a project's codes, oldest first, and the number of them all.

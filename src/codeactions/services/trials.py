@@ -45,11 +45,10 @@ class TrialService:
     async def run(
         self, caller: Caller, code_id: AnyId, read_draft: ReadDraft, meter: CallMeter, *, body_limit: int
     ) -> FinishedRun | AnsweredRun:
-        """Run a draft of a code once. A run that failed is returned as well, also for a source that is refused;
-        one with work after its answer goes on.
+        """Run a draft of a code once. A run that failed is returned as well, also for a source that is refused.
 
-        body_limit: bytes of the body. Raises `Error`: not_found, forbidden, rate_limited; what `read_draft` raises;
-        invalid and too_large for parameters, headers and body; busy.
+        body_limit: bytes of the body. A run with work after its answer goes on. Raises `Error`: not_found, forbidden,
+        rate_limited; what `read_draft` raises; invalid and too_large for parameters, headers and body; busy.
         """
         try:
             code = await self._tryable(caller, code_id)

@@ -21,7 +21,7 @@ _Number = Annotated[int, Path(ge=1, le=HIGHEST_NUMBER, description="Number of a 
 _Against = Annotated[
     int | None, Query(ge=1, le=HIGHEST_NUMBER, description="Number of a version; by default the one before")
 ]
-_Check = Annotated[bool, Query(description="false goes back even if the language does not take the source")]
+_Check = Annotated[bool, Query(description="false does it even if the language does not take the source")]
 
 
 @router.get(
@@ -63,7 +63,7 @@ async def compare_versions(
 
 @router.post(
     "/code/{code_id}/rollback",
-    summary="Go back to a version",
+    summary="Make an earlier version current",
     response_model=CodeModel,
     responses=errors(403, 404, 409, 413),
     openapi_extra=_rollback.openapi,
