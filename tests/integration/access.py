@@ -23,6 +23,12 @@ PATCH  /admin/code/{code}?name=x               401    404      403    200       
 PATCH  /code/{code}?name=x                     401    404      403    200         200       200
 PATCH  /code/{code} {name: x}                  401    404      403    200         200       200
 DELETE /code/{code}                            401    404      403    403         204       204
+GET    /code/{code}/versions                   401    404      200    200         200       200
+GET    /code/{code}/versions/1                 401    404      200    200         200       200
+GET    /code/{code}/versions/1/diff            401    404      200    200         200       200
+POST   /code/{code}/rollback?version=1         401    404      403    200         200       200
+POST   /code/{code}/rollback {version: 1}      401    404      403    200         200       200
+POST   /code/{code}/try                        401    404      403    200         200       200
 GET    /code/{code}/protection                 401    404      200    200         200       200
 PUT    /code/{code}/protection {kind: token}   401    404      403    403         200       200
 DELETE /code/{code}/protection                 401    404      403    403         204       204
@@ -77,6 +83,8 @@ GET    /endpoint/{code}                        200    200      200    200       
 GET    /action/endpoint/{code}                 200    200      200    200         200       200
 GET    /endpoint/{closed}                      401    404      403    200         200       200
 POST   /action/endpoint/{closed}/path          401    404      403    200         200       200
+GET    /endpoint/{p}/{closed_name}             401    404      403    200         200       200
+GET    /action/endpoint/{p}/{closed_name}/path 401    404      403    200         200       200
 """
 P, OTHER = "project-p", "project-other"
 
@@ -209,7 +217,9 @@ class Scene:
     def things(self) -> dict[str, str]:
         """New things of the project, so that one request does not spoil the next."""
         source = "def Run(engine):\n    engine.log.info('said')\n    return 'ran'\n"
-        code, closed = (self.server.create(source, project_uuid=P) for _ in range(2))
+        closed_name = f"closed{next(self._numbers)}"
+        code = self.server.create(source, project_uuid=P)
+        closed = self.server.create(source, project_uuid=P, name=closed_name)
         self.admin("PUT", f"/code/{closed}/protection", json={"kind": "token"})
         run = self.server.client.get(f"/endpoint/{code}").headers["x-run-id"]
         log = self.admin("GET", "/codelog", params={"run_id": run})["data"][0]["id"]
@@ -225,6 +235,7 @@ class Scene:
             "p": P,
             "code": code,
             "closed": closed,
+            "closed_name": closed_name,
             "run": run,
             "log": log,
             "permission": permission,
@@ -267,6 +278,8 @@ class Scene:
             request["json"] = {**fields, "project_uuid": P} if row.body else {"value": "the value of it"}
         elif row.body == "{value: x}":
             request["json"] = {"value": "another value"}
+        elif row.body == "{version: 1}":
+            request["json"] = {"version": 1}
         elif row.body == "{name: x}":
             request["json"] = {"name": "x"}
         if row.path == "/code/{code}/protection" and row.method != "PUT":

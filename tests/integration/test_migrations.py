@@ -89,7 +89,7 @@ class TestSchema:
         extensions = migrated.execute(one.format("extname", "pg_extension")).fetchone()
         own = {"coderuns_protect_states", "codes_notify_change", "projects_agree"}
         own |= {"projects_drop_tokens", "api_tokens_notify_change", "code_protections_notify_change"}
-        own |= {"audit_log_append_only"}
+        own |= {"audit_log_append_only", "codes_keep_version", "codes_notify_new"}
         assert functions is not None
         assert triggers is not None
         helpers = {"project_authorizations", "project_permissions", "permissions_in_turn", "user_permissions_agree"}
