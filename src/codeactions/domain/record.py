@@ -1,7 +1,7 @@
 """The record of a run: how a call and its outcome become a row of `coderuns`."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ MASK = "***"
 MASKED_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization", "x-api-key"))
 
 
-def pairs_to_object(pairs: Iterable[tuple[str, str]], masked: frozenset[str] = frozenset()) -> dict[str, Any]:
+def pairs_to_object(pairs: Iterable[tuple[str, str]], masked: Container[str] = frozenset()) -> dict[str, Any]:
     """Make a JSON object from parameters or headers.
 
     A single value becomes a text, repeated ones a list of texts. Values of the names in `masked` (in lower case) are
@@ -43,7 +43,8 @@ def start_run(
     instance: int,
     queue_ms: float,
     artifact: str | None = None,
-    masked_headers: frozenset[str] = frozenset(),
+    masked_headers: Container[str] = frozenset(),
+    masked_params: Container[str] = frozenset(),
 ) -> Run:
     """Make the row of a run that starts.
 
@@ -74,7 +75,7 @@ def start_run(
         status=RunStatus.STARTED,
         result=None,
         extra=extra,
-        params=pairs_to_object(call.params),
+        params=pairs_to_object(call.params, masked_params),
         body=body,
         headers=pairs_to_object(call.headers, masked_headers),
         created_at=at,
@@ -118,3 +119,11 @@ def finish_run(started: Run, outcome: Outcome, at: datetime) -> FinishedRun:
     extra = {**started.extra, **added}
     run = replace(started, status=outcome.status, result=result, extra=extra, updated_at=at)
     return FinishedRun(started, run, added, outcome)
+
+
+def answered_run(finished: FinishedRun) -> Run:
+    """Return a run as its caller sees it: with the answer that it gave, whatever the record may hold of that."""
+    if not finished.is_masked:
+        return finished.run
+    true = finish_run(finished.started, finished.outcome, datetime.min).run
+    return replace(finished.run, result=true.result, extra=true.extra)

@@ -145,12 +145,14 @@ class FinishedRun:
     """A run that has ended.
 
     started: its row at the start. run: its row at the end. added: the fields that the end added to `extra`.
+    outcome: has the answer as the caller gets it. is_masked: whether `run` has *** for secret values of the answer.
     """
 
     started: Run
     run: Run
     added: dict[str, Any]
     outcome: Outcome
+    is_masked: bool = False
 
 
 def run_not_found(run_id: AnyId) -> Error:

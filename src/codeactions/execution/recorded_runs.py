@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
@@ -12,10 +12,12 @@ from codeactions.domain.code import DEFAULT_TIMEZONE, Code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import new_id
 from codeactions.domain.job import Admission, Job, OutputLimits
+from codeactions.domain.masker import Masker
 from codeactions.domain.record import MASKED_HEADERS, finish_run, start_run
 from codeactions.domain.run import Call, ErrorType, FinishedRun, Outcome, Run, RunError
 from codeactions.execution.builds import Prepared, SourceRefused
 from codeactions.execution.executor import Execution, Executor
+from codeactions.execution.run_masking import finish_masked, masked_call, masker_for
 
 _SETTLING_SECONDS = 10.0  # for the records of runs that were ended
 _LOST = RunError(ErrorType.LOST, "another server recorded the run as lost while it ran")
@@ -65,7 +67,8 @@ class RecordedRuns:
         limits: OutputLimits | None = None,
         admission: Admission | None = None,
         timezone: str = DEFAULT_TIMEZONE,
-        masked_headers: frozenset[str] = MASKED_HEADERS,
+        masked_headers: Container[str] = MASKED_HEADERS,
+        masked_params: Container[str] = frozenset(),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_run_id: Callable[[], UUID] = new_id,
         on_end: Callable[[Code, Outcome], None] = lambda code, outcome: None,
@@ -79,6 +82,7 @@ class RecordedRuns:
         self._admission = admission or Admission()
         self._timezone = timezone
         self._masked_headers = masked_headers
+        self._masked_params = masked_params
         self._now = now
         self._new_run_id = new_run_id
         self._on_end = on_end
@@ -128,7 +132,7 @@ class RecordedRuns:
             prepared = await self._builds.prepare(code.language or "", code.source or "")
         except SourceRefused as refused:
             run = self._start(code, call, run_id, asked)
-            return await self._record(code, run, self._recorder.begin(run), Outcome(error=refused.error))
+            return await self._record(code, run, self._recorder.begin(run), Outcome(error=refused.error), None)
         job = Job(
             id=run_id,
             language=code.language or "",
@@ -140,9 +144,11 @@ class RecordedRuns:
             output=self._limits,
             admission=self._admission,
         )
+        masker = await masker_for(job.values)
+        told = await masked_call(call, masker)
         execution = await self._executor.start(job)
         try:
-            run = self._start(code, call, run_id, asked, prepared.artifact)
+            run = self._start(code, told, run_id, asked, prepared.artifact)
             begun = self._recorder.begin(run)
         except BaseException:  # a run that cannot even be written down must not go on
             execution.cancel()
@@ -153,7 +159,7 @@ class RecordedRuns:
             outcome = await execution.outcome()
         finally:
             del self._running[run_id]
-        return await self._record(code, run, begun, outcome)
+        return await self._record(code, run, begun, outcome, masker)
 
     def _start(self, code: Code, call: Call, run_id: UUID, asked: float, artifact: str | None = None) -> Run:
         return start_run(
@@ -166,16 +172,19 @@ class RecordedRuns:
             queue_ms=(time.perf_counter() - asked) * 1000,
             artifact=artifact,
             masked_headers=self._masked_headers,
+            masked_params=self._masked_params,
         )
 
-    async def _record(self, code: Code, run: Run, begun: "asyncio.Future[None]", outcome: Outcome) -> FinishedRun:
+    async def _record(
+        self, code: Code, run: Run, begun: "asyncio.Future[None]", outcome: Outcome, masker: Masker | None
+    ) -> FinishedRun:
         try:
             await begun
         except BaseException:  # there is no row to finish, whatever the reason
             self._recorder.abandon(run.id)
             raise
         ended = self._now()
-        finished = finish_run(run, outcome, ended)
+        finished = await finish_masked(run, outcome, ended, masker, with_result=getattr(code, "mask_result", True))
         if not await self._recorder.finish(finished):
             finished = finish_run(run, Outcome(error=_LOST), ended)
         self._on_end(code, finished.outcome)

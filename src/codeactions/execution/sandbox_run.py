@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from codeactions.domain.job import OutputLimits
+from codeactions.domain.masker import Masker
 from codeactions.domain.run import Answer, ErrorType, Outcome, RunError
 from codeactions.execution.executor import Output
 from codeactions.execution.log_collector import LogCollector
@@ -38,7 +39,12 @@ class SandboxRun:
     """
 
     def __init__(
-        self, sandbox: Sandbox, limits: OutputLimits, now: Callable[[], datetime], explain: Explain | None = None
+        self,
+        sandbox: Sandbox,
+        limits: OutputLimits,
+        now: Callable[[], datetime],
+        explain: Explain | None = None,
+        masker: Masker | None = None,
     ) -> None:
         self._sandbox = sandbox
         self._limits = limits
@@ -54,7 +60,7 @@ class SandboxRun:
                 Kind.FAILURE: META_LIMIT,
             }
         )
-        self._logs = LogCollector(limits, now)
+        self._logs = LogCollector(limits, now, masker)
         self._unsent = memoryview(b"")
         self._output_levels = {sandbox.stdout: "info", sandbox.stderr: "error"}
         self._open_pipes: set[int] = set()
@@ -130,12 +136,9 @@ class SandboxRun:
         alarm.cancel()
         self._logs.finish()
         self._detach()
-        outcome = Outcome(duration_ms=(time.perf_counter() - self._began) * 1000, logs=self._logs.lines)
-        outcome.logs_dropped = self._logs.dropped
-        if isinstance(end, RunError):
-            outcome.error = end
-        else:
-            outcome.answer = end
+        duration, logs = (time.perf_counter() - self._began) * 1000, self._logs
+        outcome = Outcome(duration_ms=duration, logs=logs.lines, logs_dropped=logs.dropped)
+        outcome.answer, outcome.error = (None, end) if isinstance(end, RunError) else (end, None)
         if sandbox.ended.done():
             outcome.memory_peak = sandbox.ended.result().peak
         if outcome.answer is not None and not sandbox.ended.done():

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from codeactions.domain.errors import invalid
+from codeactions.domain.record import answered_run
 from codeactions.domain.run import RunStatus
 from codeactions.http.authentication import Authenticated, Recognised
 from codeactions.http.bodies import read_body
@@ -47,7 +48,7 @@ async def run_code(
         raise invalid("wait=false is not possible in this version: leave it out and wait for the answer")
     body = partial(read_body, request, options.body_limit, options.body_timeout)
     finished = await runs.call(caller, code_id, call_request(request, str(code_id), "/", "/"), body, meter)
-    answer = {"code_id": str(finished.run.code_id), "result": run_object(finished.run, traceback=False)}
+    answer = {"code_id": str(finished.run.code_id), "result": run_object(answered_run(finished), traceback=False)}
     if finished.outcome.error is not None:
         return failure_answer(finished, **answer)
     return JSONResponse(answer, headers={"X-Run-Id": str(finished.run.id)})
