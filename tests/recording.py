@@ -8,9 +8,10 @@ from uuid import UUID
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Job
-from codeactions.domain.run import Answer, FinishedRun, Outcome, Run, RunError
+from codeactions.domain.log import LogLine
+from codeactions.domain.run import Answer, AnsweredRun, FinishedRun, Outcome, Run, RunError
 from codeactions.execution.builds import Prepared, SourceRefused
-from codeactions.execution.executor import CANCELLED, Output, Usage
+from codeactions.execution.executor import CANCELLED, EarlyAnswer, Usage
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 CODE = Code(
@@ -24,12 +25,18 @@ class FakeExecution:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.begun: asyncio.Future[EarlyAnswer] = asyncio.get_running_loop().create_future()
         self.end: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
-    async def events(self) -> AsyncIterator[Output]:
+    async def events(self) -> AsyncIterator[LogLine]:
         """Tell nothing."""
         return
-        yield b""
+        yield LogLine("info", "", NOW)
+
+    async def early_answer(self) -> EarlyAnswer | None:
+        """Wait for the end, or for the answer that the test begins."""
+        await asyncio.wait({self.begun, self.end}, return_when=asyncio.FIRST_COMPLETED)
+        return self.begun.result() if self.begun.done() else None
 
     async def outcome(self) -> Outcome:
         """Wait for the end."""
@@ -85,21 +92,32 @@ class FakeRecorder:
 
     def __init__(self) -> None:
         self.begun: list[Run] = []
+        self.durable: list[bool] = []
+        self.answered: list[AnsweredRun] = []
         self.finished: list[FinishedRun] = []
         self.abandoned: list[UUID] = []
         self.refuses_begin: Error | None = None
+        self.refuses_answer: Error | None = None
         self.refuses_finish: Error | None = None
         self.taken_for_lost = False
 
-    def begin(self, run: Run) -> "asyncio.Future[None]":
+    def begin(self, run: Run, *, durable: bool = False) -> "asyncio.Future[None]":
         """Write at once."""
         self.begun.append(run)
+        self.durable.append(durable)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.refuses_begin:
             done.set_exception(self.refuses_begin)
         else:
             done.set_result(None)
         return done
+
+    async def answer(self, answered: AnsweredRun) -> bool:
+        """Write at once."""
+        if self.refuses_answer:
+            raise self.refuses_answer
+        self.answered.append(answered)
+        return not self.taken_for_lost
 
     async def finish(self, finished: FinishedRun) -> bool:
         """Write at once."""

@@ -86,7 +86,7 @@ def sent(server: Server, language: str, way: str, data: bytes, **request: Any) -
 
 
 MALFORMED = {
-    "an unknown kind": frame(9, b""),
+    "an unknown kind": frame(10, b""),
     "a job": described(JOB, {"source": "x"}),
     "the largest length": b"\3\xff\xff\xff\xff",
     "a length of 2 GiB": b"\3\x80\0\0\0",

@@ -16,8 +16,8 @@ def call_raw(server: Server, *statements: str, **request: Any) -> Any:
 
 
 MALFORMED = {
-    "an unknown kind": "send(frame(9, b''))",
-    "the next unknown kind": "send(frame(6, b''))",
+    "an unknown kind": "send(frame(10, b''))",
+    "the next unknown kind": "send(frame(11, b''))",
     "kind 0": "send(bytes(100))",
     "a job": "send(described(JOB, {'source': 'x'}))",
     "random bytes": "send(os.urandom(100000))",

@@ -114,6 +114,10 @@ class Fakes:
         self.steps.append("read body")
         return b"body"
 
+    async def run_to_answer(self, code: Code, call: Call) -> FinishedRun:
+        """A run that answers."""
+        return await self.run(code, call)
+
     async def run(self, code: Code, call: Call) -> FinishedRun:
         """A run that answers."""
         self.steps.append("run")

@@ -118,7 +118,7 @@ async def test_a_run_without_a_slot_is_not_recorded() -> None:
 
 @pytest.mark.parametrize("part", ["clock", "recorder"])
 async def test_an_execution_whose_run_cannot_even_be_written_down_is_cancelled(part: str) -> None:
-    def broken(*_: object) -> datetime:
+    def broken(*_: object, **__: object) -> datetime:
         raise RuntimeError("not today")
 
     bench = Bench(**({"now": broken} if part == "clock" else {}))

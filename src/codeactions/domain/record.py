@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from codeactions.domain.code import Code
-from codeactions.domain.run import Call, FinishedRun, Outcome, Run, RunStatus
+from codeactions.domain.run import Answer, AnsweredRun, Call, FinishedRun, Outcome, Run, RunStatus
 from codeactions.domain.text import bytes_to_text, storable
 
 MASK = "***"
@@ -93,8 +93,35 @@ def _body_of(call: Call) -> tuple[str, str | None, str | None]:
     return *bytes_to_text(call.body), None
 
 
-def finish_run(started: Run, outcome: Outcome, at: datetime) -> FinishedRun:
-    """Make the row of a run that has ended, from its row at the start and its outcome."""
+def answer_run(started: Run, answer: Answer, at: datetime, recorded: Answer | None = None) -> AnsweredRun:
+    """Make the row of a run that goes on after its answer. recorded: the answer as the record has it."""
+    result, added = _told(answer, recorded or answer)
+    run = replace(started, result=result, extra={**started.extra, **added}, updated_at=at)
+    return AnsweredRun(started, run, added)
+
+
+def _told(answer: Answer, recorded: Answer) -> tuple[str, dict[str, Any]]:
+    """Return what the record keeps of an answer: its body as text, and what it adds to `extra`."""
+    result, encoding = bytes_to_text(recorded.body)
+    added: dict[str, Any] = {
+        "status_code": recorded.status_code,
+        "content_type": storable(recorded.content_type),
+        "headers": pairs_to_object(recorded.headers),
+    }
+    if encoding:
+        added["result_encoding"] = encoding
+    if answer.size is not None:
+        added["result_bytes"] = answer.size
+        if answer.size > len(answer.body):
+            added["result_cut"] = True
+    return result, added
+
+
+def finish_run(started: Run, outcome: Outcome, at: datetime, recorded: Answer | None = None) -> FinishedRun:
+    """Make the row of a run that has ended, from its row at the start and its outcome.
+
+    recorded: the answer as the record has it, if not as the outcome does.
+    """
     added: dict[str, Any] = {"duration_ms": round(outcome.duration_ms, 3), "log_lines": len(outcome.logs)}
     if outcome.logs_dropped:
         added["log_lines_dropped"] = outcome.logs_dropped
@@ -102,13 +129,9 @@ def finish_run(started: Run, outcome: Outcome, at: datetime) -> FinishedRun:
         added["memory_peak_bytes"] = outcome.memory_peak
     result = None
     if outcome.answer is not None:
-        result, encoding = bytes_to_text(outcome.answer.body)
-        added["status_code"] = outcome.answer.status_code
-        added["content_type"] = storable(outcome.answer.content_type)
-        added["headers"] = pairs_to_object(outcome.answer.headers)
-        if encoding:
-            added["result_encoding"] = encoding
-    elif outcome.error is not None:
+        result, told = _told(outcome.answer, recorded or outcome.answer)
+        added |= told
+    if outcome.error is not None:
         added["error"] = {
             "type": outcome.error.type,
             "message": storable(outcome.error.message),
@@ -119,11 +142,3 @@ def finish_run(started: Run, outcome: Outcome, at: datetime) -> FinishedRun:
     extra = {**started.extra, **added}
     run = replace(started, status=outcome.status, result=result, extra=extra, updated_at=at)
     return FinishedRun(started, run, added, outcome)
-
-
-def answered_run(finished: FinishedRun) -> Run:
-    """Return a run as its caller sees it: with the answer that it gave, whatever the record may hold of that."""
-    if not finished.is_masked:
-        return finished.run
-    true = finish_run(finished.started, finished.outcome, datetime.min).run
-    return replace(finished.run, result=true.result, extra=true.extra)

@@ -86,12 +86,16 @@ class AnswerHead:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer that a run gives."""
+    """The answer that a run gives.
+
+    size: of an answer in pieces, the number of its bytes; then `body` may have the first of them alone.
+    """
 
     body: bytes
     status_code: int = 200
     content_type: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+    size: int | None = None
 
     @property
     def head(self) -> AnswerHead:
@@ -101,7 +105,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Outcome:
-    """How a run ended. Exactly one of `answer` and `error` is set.
+    """How a run ended. Both `answer` and `error` are set if it failed after its answer had begun to go out.
 
     logs_dropped: the number of log lines over the limit. memory_peak: in bytes; None if it was not measured.
     """
@@ -116,7 +120,7 @@ class Outcome:
     @property
     def status(self) -> RunStatus:
         """The terminal state of a run with this outcome."""
-        return RunStatus.COMPLETED if self.answer is not None else RunStatus.FAILED
+        return RunStatus.COMPLETED if self.error is None and self.answer is not None else RunStatus.FAILED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,18 +145,32 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredRun:
+    """A run that goes on after its answer.
+
+    started: its row at the start. run: its row with the answer. added: the fields that the answer added to `extra`.
+    shown: the run with the answer as the caller gets it, where `run` has *** in it.
+    """
+
+    started: Run
+    run: Run
+    added: dict[str, Any]
+    shown: Run | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FinishedRun:
     """A run that has ended.
 
     started: its row at the start. run: its row at the end. added: the fields that the end added to `extra`.
-    outcome: has the answer as the caller gets it. is_masked: whether `run` has *** for secret values of the answer.
+    outcome: has the answer as the caller gets it. shown: the run with that answer, where `run` has *** in it.
     """
 
     started: Run
     run: Run
     added: dict[str, Any]
     outcome: Outcome
-    is_masked: bool = False
+    shown: Run | None = None
 
 
 def run_not_found(run_id: AnyId) -> Error:

@@ -115,9 +115,9 @@ class Builds:
             admission=Admission(most_waiting=_MOST_WAITING, wait_seconds=self._seconds),
         )
         outcome = await (await self._executor.start(job)).outcome()
-        if outcome.answer is not None:
+        if outcome.error is None:
+            assert outcome.answer is not None
             return outcome.answer.body
-        assert outcome.error is not None
         if outcome.error.type is ErrorType.LOST:
             raise Error(ErrorCode.BUSY, "the build was lost; try again")
         if outcome.error.type is not ErrorType.INVALID_SOURCE:

@@ -9,11 +9,13 @@ from typing import Protocol
 
 from codeactions.domain.job import Job
 from codeactions.domain.log import LogLine
-from codeactions.domain.run import AnswerHead, ErrorType, Outcome, RunError
+from codeactions.domain.run import Answer, AnswerHead, ErrorType, Outcome, RunError
 
 CANCELLED = RunError(ErrorType.CANCELLED, "the run was cancelled")
-# A log line, the head of the answer, or a piece of its body. The head comes once, before the first piece.
-Output = LogLine | AnswerHead | bytes
+
+
+class AnswerCut(Exception):
+    """A run ended before its answer was whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,37 @@ class Usage:
     memory_peak: int | None = None
 
 
+class EarlyAnswer(Protocol):
+    """An answer that goes out while its execution goes on."""
+
+    @property
+    def head(self) -> AnswerHead:
+        """The status, content type and headers, which are sent before the body."""
+
+    @property
+    def body(self) -> bytes | None:
+        """The whole body of an answer that came as one; None of one in pieces."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Give the body as it comes, to one reader. Without a reader the execution waits in its next write.
+
+        Raises `AnswerCut`, after all that came, when the execution ends before the answer is whole.
+        """
+
+    async def answered(self) -> Answer | None:
+        """Wait for the whole answer of an execution that then goes on. None if it ends with its answer, or before."""
+
+
 class Execution(Protocol):
     """One job under way. It ends by itself, by a limit, by `cancel`, or when nothing refers to it any more."""
 
-    def events(self) -> AsyncIterator[Output]:
-        """Tell what the execution puts out, from its beginning, until it ends. May be called more than once.
+    def events(self) -> AsyncIterator[LogLine]:
+        """Tell the execution's log, from its beginning, until it ends. May be called more than once."""
 
-        Nothing in the server reads it yet. It is there for answers that are sent while the run goes on.
+    async def early_answer(self) -> EarlyAnswer | None:
+        """Wait until the execution begins an answer that goes out while it goes on. None if it ends without one.
+
+        What came in pieces has to be read: see `EarlyAnswer.chunks`. Cancelling the wait cancels the execution.
         """
 
     async def outcome(self) -> Outcome:

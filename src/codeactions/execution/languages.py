@@ -152,8 +152,8 @@ class Languages:
                 raise
             return error.message
         outcome = await execution.outcome()
-        if outcome.answer is None:
-            assert outcome.error is not None
+        if outcome.error is not None:
             return " ".join([outcome.error.message, *(line.content for line in outcome.logs[-3:])])
+        assert outcome.answer is not None
         answer = outcome.answer.body.decode(errors="replace")
         return "" if answer == WORKS else answer

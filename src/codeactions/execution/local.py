@@ -10,11 +10,12 @@ from typing import TypeVar
 from codeactions.domain.code import DEFAULT_TIMEZONE
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Job, JobKind
+from codeactions.domain.log import LogLine
 from codeactions.domain.masker import masker_of
 from codeactions.domain.run import ErrorType, Outcome, RunError
 from codeactions.domain.run_values import RunValues
 from codeactions.execution.artifacts import ArtifactStore
-from codeactions.execution.executor import CANCELLED, Output, Usage
+from codeactions.execution.executor import CANCELLED, EarlyAnswer, Usage
 from codeactions.execution.sandbox_run import SandboxRun
 from codeactions.runtimes import timezones
 from codeactions.runtimes.environment import is_environment_name
@@ -38,12 +39,20 @@ class LocalExecution:
         # The event loop keeps the run alive, and with it the slot. Nothing can ask for its outcome any more.
         self._run.drop(_DROPPED)
 
-    async def events(self) -> AsyncIterator[Output]:
-        """Tell what the execution puts out, from its beginning, until it ends."""
+    async def events(self) -> AsyncIterator[LogLine]:
+        """Tell the execution's log, from its beginning, until it ends."""
         # A generator of its own: it refers to this object, so that an execution whose events are read is not dropped.
-        async with aclosing(self._run.events()) as outputs:
-            async for output in outputs:
-                yield output
+        async with aclosing(self._run.events()) as lines:
+            async for line in lines:
+                yield line
+
+    async def early_answer(self) -> EarlyAnswer | None:
+        """Wait for an answer that goes out while the run goes on. Cancelling the wait cancels the execution."""
+        try:
+            return await self._run.early_answer()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
 
     async def outcome(self) -> Outcome:
         """Wait for the end. Cancelling the wait cancels the execution."""

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from codeactions.domain.masker import Masker, masker_of
-from codeactions.domain.record import finish_run
-from codeactions.domain.run import Answer, Call, FinishedRun, Outcome, Run, RunError
+from codeactions.domain.record import answer_run, finish_run
+from codeactions.domain.run import Answer, AnsweredRun, Call, FinishedRun, Outcome, Run, RunError
 from codeactions.domain.run_values import RunValues
 from codeactions.runtimes.protocol import TEXT_LIMIT
 
@@ -29,47 +29,51 @@ async def masker_for(values: RunValues) -> Masker | None:
     return await _done(lambda: masker_of(values), size, _LARGE_VALUES)
 
 
-async def masked_call(call: Call, masker: Masker | None) -> Call:
-    """Return a call as it is recorded."""
-    if masker is None:
-        return call
-    mask = masker.mask
-    line = f"{call.method}\0{call.path}\0{call.raw_path}"
-    if mask(line) != line:
-        call = replace(call, method=mask(call.method), path=mask(call.path), raw_path=mask(call.raw_path))
+class RunMasking:
+    """Makes the rows of one run without secret values. The log is masked already, by the collector.
 
-    def masked() -> Call:
-        return replace(
-            call,
-            params=_masked_pairs(call.params, masker),
-            headers=_masked_pairs(call.headers, masker),
-            body=masker.mask_bytes(call.body),
-            text=None if call.text is None else mask(call.text),
-        )
+    masker: of the run's values; None if there is nothing to mask. with_result: mask the bodies of answers, too.
+    """
 
-    return await _done(masked, len(call.body))
+    def __init__(self, masker: Masker | None, *, with_result: bool) -> None:
+        self._masker = masker
+        self._with_result = with_result
+
+    def __repr__(self) -> str:
+        return f"<RunMasking by {self._masker}>"
+
+    async def call(self, call: Call) -> Call:
+        """Return a call as it is recorded."""
+        masker = self._masker
+        if masker is None:
+            return call
+        return await _done(lambda: _masked_call(call, masker), len(call.body))
+
+    async def answer_run(self, run: Run, answer: Answer, at: datetime) -> AnsweredRun:
+        """Make the row of a run that goes on after its answer."""
+        recorded = await self._answer(answer)
+        answered = answer_run(run, answer, at, recorded)
+        return answered if recorded == answer else replace(answered, shown=answer_run(run, answer, at).run)
+
+    async def finish_run(self, run: Run, outcome: Outcome, at: datetime) -> FinishedRun:
+        """Make the row of a run that has ended. Its `outcome` has the answer that the caller gets."""
+        if self._masker is None:
+            return finish_run(run, outcome, at)
+        if outcome.error is not None:
+            outcome = replace(outcome, error=masked_error(outcome.error, self._masker))
+        recorded = outcome.answer and await self._answer(outcome.answer)
+        finished = finish_run(run, outcome, at, recorded)
+        return finished if recorded == outcome.answer else replace(finished, shown=finish_run(run, outcome, at).run)
+
+    async def _answer(self, answer: Answer) -> Answer:
+        masker = self._masker
+        if masker is None:
+            return answer
+        return await _done(lambda: _masked_answer(answer, masker, self._with_result), len(answer.body))
 
 
-async def masked_answer(answer: Answer, masker: Masker | None, *, with_body: bool) -> Answer:
-    """Return an answer as it is recorded. with_body: mask its body, too; its head always is."""
-    if masker is None:
-        return answer
-
-    def masked() -> Answer:
-        return replace(
-            answer,
-            body=masker.mask_bytes(answer.body) if with_body else answer.body,
-            content_type=masker.mask(answer.content_type),
-            headers=_masked_pairs(answer.headers, masker),
-        )
-
-    return await _done(masked, len(answer.body))
-
-
-def masked_error(error: RunError, masker: Masker | None) -> RunError:
+def masked_error(error: RunError, masker: Masker) -> RunError:
     """Return an error as it is recorded. Its message and traceback may have been cut by the run's engine."""
-    if masker is None:
-        return error
     message, trace = error.message, error.traceback
     # Engines count characters as their languages do, some of which are two for a language and one here.
     is_cut = len(message) >= TEXT_LIMIT // 2
@@ -84,20 +88,27 @@ def masked_error(error: RunError, masker: Masker | None) -> RunError:
     return replace(error, message=message, traceback=trace)
 
 
-async def finish_masked(
-    run: Run, outcome: Outcome, at: datetime, masker: Masker | None, *, with_result: bool
-) -> FinishedRun:
-    """Make the row of a run that has ended, without secret values. Its `outcome` has the answer that the caller gets.
+def _masked_call(call: Call, masker: Masker) -> Call:
+    mask = masker.mask
+    line = f"{call.method}\0{call.path}\0{call.raw_path}"
+    if mask(line) != line:
+        call = replace(call, method=mask(call.method), path=mask(call.path), raw_path=mask(call.raw_path))
+    return replace(
+        call,
+        params=_masked_pairs(call.params, masker),
+        headers=_masked_pairs(call.headers, masker),
+        body=masker.mask_bytes(call.body),
+        text=None if call.text is None else mask(call.text),
+    )
 
-    with_result: mask the result, too. The log is masked already, by the collector.
-    """
-    if masker is None:
-        return finish_run(run, outcome, at)
-    told = replace(outcome, error=outcome.error and masked_error(outcome.error, masker))
-    kept = told
-    if outcome.answer is not None:
-        kept = replace(told, answer=await masked_answer(outcome.answer, masker, with_body=with_result))
-    return replace(finish_run(run, kept, at), outcome=told, is_masked=kept.answer != told.answer)
+
+def _masked_answer(answer: Answer, masker: Masker, with_body: bool) -> Answer:
+    body = answer.body
+    if with_body:  # of an answer in pieces, the record may have the first bytes alone
+        is_cut = answer.size is not None and answer.size > len(body)
+        body = masker.mask_cut_bytes(body) if is_cut else masker.mask_bytes(body)
+    content_type, headers = masker.mask(answer.content_type), _masked_pairs(answer.headers, masker)
+    return replace(answer, body=body, content_type=content_type, headers=headers)
 
 
 def _masked_pairs(pairs: tuple[tuple[str, str], ...], masker: Masker) -> tuple[tuple[str, str], ...]:

@@ -7,19 +7,20 @@ be consistent: the first end counts, what follows it is not read.
 import asyncio
 import contextlib
 import os
-import signal
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from codeactions.domain.job import OutputLimits
+from codeactions.domain.log import LogLine
 from codeactions.domain.masker import Masker
 from codeactions.domain.run import Answer, ErrorType, Outcome, RunError
-from codeactions.execution.executor import Output
+from codeactions.execution.answer_stream import AnswerStream
+from codeactions.execution.executor import EarlyAnswer
+from codeactions.execution.frame_bounds import frame_bounds
 from codeactions.execution.log_collector import LogCollector
-from codeactions.execution.response_policy import read_answer
+from codeactions.execution.run_ends import death, read_failure
 from codeactions.runtimes.protocol import META_LIMIT, TEXT_LIMIT, Kind, Malformed, Reader, unpack_described
 from codeactions.runtimes.runtime import Explain
 from codeactions.sandbox.server.sandbox import Ended, Sandbox
@@ -28,7 +29,6 @@ _READ_SIZE = 64 * 1024
 _EXIT_GRACE = 0.02  # seconds from a run's answer to its exit
 _END_GRACE = 0.25  # seconds between a run's pipe closing and the kernel's word of how it ended
 _OF_THE_LOG = (Kind.LOG, Kind.TEXT)
-_FROM_RUNS = {name: ErrorType(name) for name in ("exception", "invalid_source", "memory", "output_limit")}
 
 
 class SandboxRun:
@@ -47,19 +47,11 @@ class SandboxRun:
         masker: Masker | None = None,
     ) -> None:
         self._sandbox = sandbox
-        self._limits = limits
         self._explain = explain
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[Answer | RunError] = self._loop.create_future()
-        line = 1 + 4 * (limits.log_characters + 1)
-        self._reader = Reader(
-            {
-                Kind.LOG: line,
-                Kind.TEXT: line + 1,  # with its line feed
-                Kind.RESULT: limits.result_bytes + META_LIMIT,
-                Kind.FAILURE: META_LIMIT,
-            }
-        )
+        self._reader = Reader(frame_bounds(limits))
+        self._answer = AnswerStream(limits, self._go_on)
         self._logs = LogCollector(limits, now, masker)
         self._unsent = memoryview(b"")
         self._output_levels = {sandbox.stdout: "info", sandbox.stderr: "error"}
@@ -104,8 +96,8 @@ class SandboxRun:
         if not self._loop.is_closed():
             self.end(error)
 
-    async def events(self) -> AsyncGenerator[Output]:
-        """Tell of the log and the answer, from the beginning."""
+    async def events(self) -> AsyncGenerator[LogLine]:
+        """Tell of the log, from the beginning."""
         told = 0
         while True:
             lines = self._logs.lines
@@ -113,14 +105,14 @@ class SandboxRun:
                 yield lines[told]
                 told += 1
             if self._outcome.done():
-                break
+                return
             if self._news is None:
                 self._news = self._loop.create_future()
             await asyncio.shield(self._news)
-        answer = self._outcome.result().answer
-        if answer is not None:
-            yield answer.head
-            yield answer.body
+
+    async def early_answer(self) -> EarlyAnswer | None:
+        """Wait until an answer begins that goes out while the run goes on. The run goes on when this is cancelled."""
+        return await asyncio.shield(self._answer.early)
 
     async def outcome(self) -> Outcome:
         """Wait for the end. The run goes on when the wait is cancelled."""
@@ -136,18 +128,22 @@ class SandboxRun:
         alarm.cancel()
         self._logs.finish()
         self._detach()
-        duration, logs = (time.perf_counter() - self._began) * 1000, self._logs
-        outcome = Outcome(duration_ms=duration, logs=logs.lines, logs_dropped=logs.dropped)
-        outcome.answer, outcome.error = (None, end) if isinstance(end, RunError) else (end, None)
+        outcome = Outcome(duration_ms=(time.perf_counter() - self._began) * 1000, logs=self._logs.lines)
+        outcome.logs_dropped = self._logs.dropped
+        if isinstance(end, RunError):
+            outcome.error, outcome.answer = end, self._answer.so_far
+        else:
+            outcome.answer = end
         if sandbox.ended.done():
             outcome.memory_peak = sandbox.ended.result().peak
-        if outcome.answer is not None and not sandbox.ended.done():
+        if outcome.error is None and not sandbox.ended.done():
             # It is ending by itself, nearly always; what does not is killed.
             self._loop.call_later(_EXIT_GRACE, sandbox.kill)
         else:
             sandbox.kill()
         sandbox.close()
         self._outcome.set_result(outcome)
+        self._answer.close()
         self._tell()
 
     def _send(self) -> None:
@@ -167,14 +163,21 @@ class SandboxRun:
             data = os.read(self._sandbox.frames, _READ_SIZE)
         except BlockingIOError:
             return
-        if not data:
+        if data:
+            self._take(data)
+        else:
             self._on_closed()
-            return
+
+    def _take(self, data: bytes) -> None:
+        """Take the frames in what was read, and in what was left before, until the answer's reader has enough."""
         try:
             for kind, payload in self._reader.feed(data):
                 if self._end.done():
                     return
                 self._on_frame(kind, payload)
+                if self._answer.is_full:
+                    self._loop.remove_reader(self._sandbox.frames)
+                    return
         except Malformed as error:
             self._flush_pipes()
             self._settle(RunError(ErrorType.KILLED, f"the run broke its protocol: {error}"))
@@ -184,17 +187,19 @@ class SandboxRun:
             self._logs.add_frame(kind, payload)
             self._on_log()
             return
-        self._flush_pipes()
-        meta, body = unpack_described(payload, META_LIMIT)
-        if kind == Kind.RESULT:
-            answer = read_answer(meta, body)
-            if len(answer.body) > self._limits.result_bytes:
-                raise Malformed("a result over the limit")
-            self._logs.add_held_back(meta.get("held_back"))
-            self._settle(answer)
+        if kind == Kind.CHUNK:
+            self._answer.add(payload)
+            return
+        end: Answer | RunError | None
+        if kind == Kind.FAILURE:
+            meta, _ = unpack_described(payload, META_LIMIT)
+            end = read_failure(meta)
         else:
+            meta, end = self._answer.take(kind, payload)
+        if end is not None:
+            self._flush_pipes()
             self._logs.add_held_back(meta.get("held_back"))
-            self._settle(_read_failure(meta))
+            self._settle(end)
 
     def _on_output(self, pipe: int) -> None:
         """Take raw output: of other programs, or of libraries that write past the language's own streams."""
@@ -211,9 +216,12 @@ class SandboxRun:
 
     def _take_rest(self) -> None:
         """Take what the run has already written to its log, and the last lines without a line feed."""
-        with contextlib.suppress(Malformed, BlockingIOError):
-            for kind, payload in self._reader.feed(os.read(self._sandbox.frames, _READ_SIZE)):
-                if kind not in _OF_THE_LOG:
+        rest = b""
+        with contextlib.suppress(BlockingIOError):
+            rest = os.read(self._sandbox.frames, _READ_SIZE)
+        with contextlib.suppress(Malformed):
+            for kind, payload in self._reader.feed(rest):
+                if kind != Kind.CHUNK and kind not in _OF_THE_LOG:
                     break
                 self._on_frame(kind, payload)
         self._flush_pipes()
@@ -235,6 +243,15 @@ class SandboxRun:
             self._news.set_result(None)
             self._news = None
 
+    def _go_on(self, seconds: float) -> None:
+        """Read again, after so many seconds, what the run writes."""
+        self._loop.call_later(seconds, self._read_again)
+
+    def _read_again(self) -> None:
+        if not self._end.done():
+            self._loop.add_reader(self._sandbox.frames, self._on_frames)
+            self._take(b"")
+
     def _on_closed(self) -> None:
         """The run closed its pipe without an end: it died, or closed it on purpose and can never answer."""
         self._loop.remove_reader(self._sandbox.frames)
@@ -245,19 +262,20 @@ class SandboxRun:
         if self._end.done():
             return
         with contextlib.suppress(Malformed):  # its last frames may still be unread
-            while not self._end.done():
+            data = b""  # there may be some that were read, and left until the answer's reader has room
+            while True:
+                for kind, payload in self._reader.feed(data):
+                    self._on_frame(kind, payload)
+                    if self._end.done():
+                        return
                 try:
                     data = os.read(self._sandbox.frames, _READ_SIZE)
                 except OSError:
                     break
                 if not data:
                     break
-                for kind, payload in self._reader.feed(data):
-                    self._on_frame(kind, payload)
-                    if self._end.done():
-                        return
         self._flush_pipes()
-        self._settle(self._crash(ended.result()) or _death(ended.result()))
+        self._settle(self._crash(ended.result()) or death(ended.result()))
 
     def _crash(self, ended: Ended) -> RunError | None:
         """Return what the language's own runtime said when it ended the process; None if it said nothing."""
@@ -272,27 +290,3 @@ class SandboxRun:
         for pipe in self._open_pipes:
             self._loop.remove_reader(pipe)
         self._open_pipes.clear()
-
-
-def _read_failure(meta: dict[str, Any]) -> RunError:
-    """Read a run's description of its own failure. It may name only those types that are its own to name."""
-    kind, message, trace = (
-        text if isinstance(text := meta.get(name), str) else "" for name in ("type", "message", "traceback")
-    )
-    line, column = (number if type(number := meta.get(name)) is int else None for name in ("line", "column"))
-    return RunError(_FROM_RUNS.get(kind, ErrorType.EXCEPTION), message, trace, line, column)
-
-
-def _death(ended: Ended) -> RunError:
-    """Tell why a run that gave no end is dead."""
-    if ended.memory_kills:
-        return RunError(ErrorType.MEMORY, "the run used more memory than it may")
-    if ended.status is None:
-        return RunError(ErrorType.LOST, f"the run was lost: {ended.why}")
-    if ended.status < 0:
-        try:
-            name = signal.Signals(-ended.status).name
-        except ValueError:
-            name = f"signal {-ended.status}"
-        return RunError(ErrorType.KILLED, f"the run's process was ended by {name} before it gave a result")
-    return RunError(ErrorType.KILLED, f"the run's process exited with code {ended.status} before it gave a result")

@@ -28,10 +28,10 @@ async def check_walls(executor: Executor) -> None:
         admission=Admission(most_waiting=1, wait_seconds=_TIMEOUT),
     )
     outcome = await (await executor.start(job)).outcome()
-    if outcome.answer is None:
-        assert outcome.error is not None
+    if outcome.error is not None:
         lines = "; ".join(line.content for line in outcome.logs)
         raise Error(ErrorCode.INTERNAL, f"the sandbox does not work: {outcome.error.message} {lines}".strip())
+    assert outcome.answer is not None
     breaches = json.loads(outcome.answer.body)
     if breaches:
         raise Error(ErrorCode.INTERNAL, f"the sandbox does not hold: a run could {', '.join(breaches)}")

@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from codeactions.domain.page import PAGE_SIZE, Page
-from codeactions.domain.run import FinishedRun, Run, RunStatus, run_not_found
+from codeactions.domain.run import AnsweredRun, FinishedRun, Run, RunStatus, run_not_found
 from codeactions.domain.text import storable
 from codeactions.postgres import queries
 from codeactions.postgres.database import Connection, Statements
@@ -53,6 +53,23 @@ async def start_many(connection: Connection, runs: Sequence[Run]) -> None:
             "at": [run.created_at for run in runs],
         },
     )
+
+
+async def answer_many(connection: Connection, answered: Sequence[AnsweredRun]) -> set[UUID]:
+    """Put answers into the rows of runs that go on, in one statement. Return the ids of those that it found started.
+
+    Raises the driver's errors; then no row is changed.
+    """
+    cursor = await connection.execute(
+        _SQL["answer_many"],
+        {
+            "id": [one.run.id for one in answered],
+            "result": [one.run.result for one in answered],
+            "extra": [json.dumps(one.added) for one in answered],
+            "at": [one.run.updated_at for one in answered],
+        },
+    )
+    return {row["id"] for row in await cursor.fetchall()}
 
 
 async def finish_many(connection: Connection, ended: Sequence[FinishedRun]) -> set[UUID]:

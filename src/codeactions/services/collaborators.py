@@ -7,7 +7,8 @@ from uuid import UUID
 from codeactions.domain.caller import Caller
 from codeactions.domain.code import Code
 from codeactions.domain.ids import AnyId
-from codeactions.domain.run import Call, FinishedRun
+from codeactions.domain.run import AnsweredRun, Call, FinishedRun
+from codeactions.execution.open_run import OpenRun
 from codeactions.postgres.codes import CodeWithProtection
 
 ReadBody = Callable[[], Awaitable[bytes]]
@@ -57,8 +58,14 @@ class Callers(Keys, Protocol):
 class Runs(Protocol):
     """Runs codes and records the runs: `RecordedRuns`, or a fake of a test."""
 
-    async def run(self, code: Code, call: Call) -> FinishedRun:
-        """Run a code once and record it. Raises `Error`: busy, not_found."""
+    async def run(self, code: Code, call: Call) -> FinishedRun | OpenRun:
+        """Run a code once and record it. Return when it is over, or has begun an answer that goes out meanwhile.
+
+        Raises `Error`: busy, not_found.
+        """
+
+    async def run_to_answer(self, code: Code, call: Call) -> FinishedRun | AnsweredRun:
+        """Run a code once and record it. Return when its answer is whole. Raises `Error`: busy, not_found."""
 
 
 class SourceCheck(Protocol):

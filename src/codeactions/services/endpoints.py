@@ -10,6 +10,7 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import parse_any_id
 from codeactions.domain.protection import Protection, ProtectionKind, is_signed
 from codeactions.domain.run import FinishedRun
+from codeactions.execution.open_run import OpenRun
 from codeactions.identity.cipher import Cipher
 from codeactions.identity.cross_site import refuse_cross_site_credentials
 from codeactions.identity.passwords import PasswordCheck
@@ -48,11 +49,12 @@ class EndpointService:
 
     async def call(
         self, request: CallRequest, read_body: ReadBody, meter: CallMeter, *, flows: bool = False
-    ) -> FinishedRun:
+    ) -> FinishedRun | OpenRun:
         """Run an endpoint; with `flows` a code of any type. A run that failed is returned as well.
 
-        Raises `Error`: not_found, also for a flow and to a caller with a token for something else; rate_limited;
-        unauthorized; forbidden; what `read_body` raises; invalid and too_large for the query and the headers; busy.
+        A run that goes on while its answer goes out is returned as soon as the answer has begun. Raises `Error`:
+        not_found, also for a flow and to a caller with a token for something else; rate_limited; unauthorized;
+        forbidden; what `read_body` raises; invalid and too_large for the query and the headers; busy.
         """
         headers = request.first_headers()
         limited = not self._callers.is_administrator(headers.get("authorization", ""))

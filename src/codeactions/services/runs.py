@@ -13,7 +13,7 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import AnyId
 from codeactions.domain.log import StoredLog, log_not_found
 from codeactions.domain.page import PAGE_SIZE, Page
-from codeactions.domain.run import FinishedRun, Run, RunStatus, run_not_found
+from codeactions.domain.run import AnsweredRun, FinishedRun, Run, RunStatus, run_not_found
 from codeactions.limits.call_meter import CallMeter
 from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.coderuns import ListedRun, RunStore
@@ -39,8 +39,8 @@ class RunService:
 
     async def call(
         self, caller: Caller, code_id: AnyId, request: CallRequest, read_body: ReadBody, meter: CallMeter
-    ) -> FinishedRun:
-        """Run a code of either type. A run that failed is returned as well.
+    ) -> FinishedRun | AnsweredRun:
+        """Run a code of either type. A run that failed is returned as well; one with work after its answer goes on.
 
         Raises `Error`: not_found, forbidden, rate_limited; what `read_body` raises; invalid and too_large for the query
         and the headers; busy.
@@ -53,7 +53,7 @@ class RunService:
         await meter.take_for(caller, code=str(code.id))
         body = await read_body()
         call = build_call(request, body, keys=self._keys, public=False, without=_OWN_PARAMETERS)
-        return await self._runs.run(code, call)
+        return await self._runs.run_to_answer(code, call)
 
     async def _runnable(self, caller: Caller, code_id: AnyId) -> Code:
         found = await self._ids.code(code_id)

@@ -4,7 +4,6 @@ import gc
 import pickle
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import cast
 from uuid import UUID
 
 from conformance.executors.jobs import ENDLESS, HELLO, at_work, error_of, outcome_of
@@ -12,7 +11,7 @@ from conformance.executors.sites import Site, job
 from harness import until
 
 from codeactions.domain.log import LogLine
-from codeactions.domain.run import AnswerHead, Call, ErrorType
+from codeactions.domain.run import Call, ErrorType
 
 
 async def test_a_job_is_answered(site: Site) -> None:
@@ -55,24 +54,17 @@ def test_a_job_is_plain_data_that_can_be_sent_to_another_machine() -> None:
     look(sent)
 
 
-async def test_events_are_the_log_then_the_head_of_the_answer_then_its_body(site: Site) -> None:
+async def test_events_are_the_log(site: Site) -> None:
     execution = await site.executor.start(job(HELLO))
     for _ in range(2):  # and again from the beginning, when it is over
-        events = [event async for event in execution.events()]
-        lines = [event.content for event in events if isinstance(event, LogLine)]
-        (head,) = [event for event in events if isinstance(event, AnswerHead)]
-        assert lines == ["one", "two"]
-        assert head.status_code == 201
-        at = events.index(head)
-        assert all(isinstance(event, LogLine) for event in events[:at])
-        assert b"".join(event for event in events[at + 1 :] if isinstance(event, bytes)) == b'{"hello": null}'
+        assert [line.content async for line in execution.events()] == ["one", "two"]
     assert (await execution.outcome()).answer is not None
 
 
 async def test_events_come_while_the_code_is_at_work_and_to_every_reader(site: Site) -> None:
     execution = await at_work(site)
     first, second = execution.events(), execution.events()
-    assert [cast("LogLine", await anext(events)).content for events in (first, second)] == ["at work"] * 2
+    assert [(await anext(events)).content for events in (first, second)] == ["at work"] * 2
     execution.cancel()
     assert [event async for event in first] == []
     assert [event async for event in second] == []
@@ -81,7 +73,7 @@ async def test_events_come_while_the_code_is_at_work_and_to_every_reader(site: S
 async def test_an_execution_goes_on_while_only_its_events_are_read(site: Site) -> None:
     events = (await site.executor.start(job(HELLO))).events()
     gc.collect()
-    assert [event async for event in events][-1] == b'{"hello": null}'
+    assert [event.content async for event in events] == ["one", "two"]
     events = (await site.executor.start(job(ENDLESS))).events()
     assert isinstance(await anext(events), LogLine)
     assert site.busy() == 1
@@ -90,10 +82,10 @@ async def test_an_execution_goes_on_while_only_its_events_are_read(site: Site) -
     await until(lambda: site.busy() == 0)
 
 
-async def test_an_execution_that_failed_has_no_head(site: Site) -> None:
+async def test_an_execution_that_failed_has_its_log(site: Site) -> None:
     execution = await site.executor.start(job("def Run(engine):\n    print('x')\n    raise ValueError('no')\n"))
-    events = [event async for event in execution.events()]
-    assert [type(event) for event in events] == [LogLine]
+    assert [event.content async for event in execution.events()] == ["x"]
+    assert await execution.early_answer() is None
     assert error_of(await execution.outcome()).type is ErrorType.EXCEPTION
 
 

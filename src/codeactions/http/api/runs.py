@@ -7,8 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from codeactions.domain.errors import invalid
-from codeactions.domain.record import answered_run
-from codeactions.domain.run import RunStatus
+from codeactions.domain.run import FinishedRun, RunStatus
 from codeactions.http.authentication import Authenticated, Recognised
 from codeactions.http.bodies import read_body
 from codeactions.http.dependencies import Meter, Options, Runs
@@ -43,15 +42,18 @@ async def run_code(
     code_id: PathId,
     wait: _Wait = True,
 ) -> Response:
-    """Run a code of either type with the request's other query parameters, headers and body."""
+    """Run a code of either type with the request's other query parameters, headers and body.
+
+    A run with work after its answer is told as `started`, with its result.
+    """
     if not wait:
         raise invalid("wait=false is not possible in this version: leave it out and wait for the answer")
     body = partial(read_body, request, options.body_limit, options.body_timeout)
-    finished = await runs.call(caller, code_id, call_request(request, str(code_id), "/", "/"), body, meter)
-    answer = {"code_id": str(finished.run.code_id), "result": run_object(answered_run(finished), traceback=False)}
-    if finished.outcome.error is not None:
-        return failure_answer(finished, **answer)
-    return JSONResponse(answer, headers={"X-Run-Id": str(finished.run.id)})
+    ran = await runs.call(caller, code_id, call_request(request, str(code_id), "/", "/"), body, meter)
+    answer = {"code_id": str(ran.run.code_id), "result": run_object(ran.shown or ran.run, traceback=False)}
+    if isinstance(ran, FinishedRun) and ran.outcome.error is not None:
+        return failure_answer(ran, **answer)
+    return JSONResponse(answer, headers={"X-Run-Id": str(ran.run.id)})
 
 
 @router.get("/coderun/{run_id}", summary="Read a run", response_model=RunModel, responses=errors(404))

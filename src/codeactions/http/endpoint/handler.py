@@ -8,20 +8,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.domain.run import Answer, ErrorType, FinishedRun, RunError
+from codeactions.domain.run import AnswerHead, ErrorType, FinishedRun, RunError
+from codeactions.execution.open_run import OpenRun
 from codeactions.http.authentication import address_of
 from codeactions.http.bodies import read_body
 from codeactions.http.context import HttpOptions
+from codeactions.http.endpoint.answer_headers import WITHOUT_BODY, answer_headers
+from codeactions.http.endpoint.open_answer import OpenAnswer
 from codeactions.http.errors import error_answer
 from codeactions.http.rate_limit_headers import meter_in
 from codeactions.services.call_request import CallRequest
 from codeactions.services.endpoints import EndpointService
 
 _FAILURE_CODES = {ErrorType.TIMEOUT: ErrorCode.TIMEOUT, ErrorType.CANCELLED: ErrorCode.BUSY}
-_WITHOUT_BODY = (204, 205, 304)
-# Endpoints share their origin with the API. A page that one of them returns gets an origin of its own, so that its
-# scripts cannot act for a user who has the API open in the same browser.
-_ISOLATION = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads"
 
 
 async def call_endpoint(
@@ -33,10 +32,13 @@ async def call_endpoint(
     """
     body = partial(read_body, request, options.body_limit, options.body_timeout)
     called = call_request(request, code_id, path, _raw_path(request, code_id, path))
-    finished = await endpoints.call(called, body, meter_in(request.scope), flows=flows)
-    if finished.outcome.answer is None:
-        return failure_answer(finished)
-    return _as_it_says(finished.outcome.answer, str(finished.run.id))
+    ran = await endpoints.call(called, body, meter_in(request.scope), flows=flows)
+    if isinstance(ran, OpenRun):
+        return OpenAnswer(ran) if ran.body is None else _as_it_says(ran.head, ran.body, str(ran.run.id))
+    if ran.outcome.error is not None:
+        return failure_answer(ran)
+    assert ran.outcome.answer is not None
+    return _as_it_says(ran.outcome.answer.head, ran.outcome.answer.body, str(ran.run.id))
 
 
 def call_request(request: Request, code_id: str, path: str, raw_path: str) -> CallRequest:
@@ -88,17 +90,8 @@ def failure_answer(finished: FinishedRun, **details: Any) -> Response:
     return error_answer(error, headers={"X-Run-Id": run_id})
 
 
-def _as_it_says(answer: Answer, run_id: str) -> Response:
-    body = b"" if answer.status_code in _WITHOUT_BODY else answer.body
-    response = Response(body, answer.status_code)
-    headers = [(b"content-type", answer.content_type.encode())]
-    if answer.status_code not in _WITHOUT_BODY:
-        headers.append((b"content-length", str(len(body)).encode()))
-    headers += [(name.encode(), value.encode()) for name, value in answer.headers]
-    headers += [
-        (b"content-security-policy", _ISOLATION.encode()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"x-run-id", run_id.encode()),
-    ]
-    response.raw_headers = headers
+def _as_it_says(head: AnswerHead, body: bytes, run_id: str) -> Response:
+    body = b"" if head.status_code in WITHOUT_BODY else body
+    response = Response(body, head.status_code)
+    response.raw_headers = answer_headers(head, run_id, length=len(body))
     return response

@@ -14,6 +14,17 @@ INSERT INTO coderuns (id, code_id, status, extra, params, body, headers, created
 VALUES (%(id)s, %(code_id)s, 'started', %(extra)s, %(params)s, %(body)s, %(headers)s, %(at)s, %(at)s)
 ON CONFLICT (id) DO NOTHING
 
+-- name: answer_many
+-- Runs that go on while, or after, their answers go out. It may be repeated. A row that another server took for lost
+-- stays as it is, and is not returned.
+UPDATE coderuns AS r
+SET result = a.result, updated_at = a.at,
+    extra = CASE WHEN jsonb_typeof(r.extra) = 'object' THEN r.extra ELSE '{}' END || a.extra::jsonb
+FROM unnest(%(id)s::uuid[], %(result)s::text[], %(extra)s::text[], %(at)s::timestamptz[])
+     AS a (id, result, extra, at)
+WHERE r.id = a.id AND r.status IN ('queued', 'started')
+RETURNING r.id
+
 -- name: finish_one
 -- One run that wrote no log. Wherever `extra` grows, another program may have made it something else than an object,
 -- to which nothing can be added.
