@@ -32,6 +32,7 @@ TITLES = [
     "add_log_level_warning",
     "add_manage_tokens",
     "add_timezone_to_codes",
+    "create_project_values_table",
 ]
 
 

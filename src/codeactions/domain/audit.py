@@ -27,6 +27,8 @@ class AuditThing(StrEnum):
     PERMISSION = "permission"
     TOKEN = "token"  # noqa: S105 - a kind, no secret
     PROTECTION = "protection"
+    SECRET = "secret"  # noqa: S105 - a kind, no secret
+    VARIABLE = "variable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,41 +15,17 @@ from codeactions.domain.ids import new_id
 from codeactions.domain.job import Admission, Job, OutputLimits
 from codeactions.domain.record import MASKED_HEADERS, finish_run, start_run
 from codeactions.domain.run import AnsweredRun, Call, ErrorType, FinishedRun, Outcome, Run, RunError
-from codeactions.domain.run_values import NO_VALUES
+from codeactions.domain.run_values import RunValues
 from codeactions.execution.builds import Prepared, SourceRefused
 from codeactions.execution.executor import Execution, Executor
 from codeactions.execution.open_run import OpenRun
 from codeactions.execution.run_masking import RunMasking, masker_for
+from codeactions.execution.run_recorder import RunRecorder
 
 _SETTLING_SECONDS = 10.0  # for the records of runs that were ended
 _LOST = RunError(ErrorType.LOST, "another server recorded the run as lost while it ran")
 _NOT_RECORDED = RunError(ErrorType.INTERNAL, "the run could not be recorded")
 _MOST_EARLY = 4096  # codes that are known to answer while their runs go on
-
-
-class RunRecorder(Protocol):
-    """Writes the rows of runs. postgres/recording/recorder.py implements it."""
-
-    def begin(self, run: Run, *, durable: bool = False) -> "asyncio.Future[Any]":
-        """Write a run's row as `started`; with `durable` the future is done when it is on disk.
-
-        The future fails with `Error` when the row cannot be written. Then the run must be stopped.
-        """
-
-    async def answer(self, answered: AnsweredRun) -> bool:
-        """Write the answer of a run that goes on, durably. Return False if its row is terminal already.
-
-        Raises `Error` (busy) when the database stays away. Then nothing may be answered for the run.
-        """
-
-    async def finish(self, finished: FinishedRun) -> bool:
-        """Write a run's end, durably. Return False if its row is terminal already, since the run was taken for lost.
-
-        Raises `Error` (busy) when the database stays away. Then nothing may be answered for the run.
-        """
-
-    def abandon(self, run_id: UUID) -> None:
-        """Forget a run that has no end to write."""
 
 
 class Preparer(Protocol):
@@ -59,11 +35,22 @@ class Preparer(Protocol):
         """Return the source or the artifact that a job gets. Raises `SourceRefused` and `Error` (busy)."""
 
 
+class ValuesOfCode(Protocol):
+    """Knows the secrets and variables of codes. services/run_values.py implements it."""
+
+    async def of(self, code: Code) -> RunValues:
+        """Return what a run of a code is given.
+
+        Raises `Error`: internal when a secret cannot be decrypted, busy while the database is away. Then nothing runs.
+        """
+
+
 class RecordedRuns:
     """Runs codes on an executor and records each run.
 
-    instance: the number under which this server's unfinished runs are found should it die. timezone: of codes that have
-    none of their own. on_end: called with every run that is over.
+    values: the secrets and variables that runs are given. instance: the number under which this server's unfinished
+    runs are found should it die. timezone: of codes that have none of their own. on_end: called with every run that is
+    over.
     """
 
     def __init__(
@@ -72,6 +59,7 @@ class RecordedRuns:
         recorder: RunRecorder,
         *,
         builds: Preparer,
+        values: ValuesOfCode,
         node: str,
         instance: int,
         limits: OutputLimits | None = None,
@@ -86,6 +74,7 @@ class RecordedRuns:
         self._executor = executor
         self._recorder = recorder
         self._builds = builds
+        self._values = values
         self._node = node
         self._instance = instance
         self._limits = limits or OutputLimits()
@@ -143,7 +132,7 @@ class RecordedRuns:
     async def _run(self, code: Code, call: Call) -> FinishedRun | OpenRun:
         asked = time.perf_counter()
         run_id = self._new_run_id()
-        values = NO_VALUES
+        values = await self._values.of(code)
         masking = RunMasking(await masker_for(values), with_result=getattr(code, "mask_result", True))
         told = await masking.call(call)
         try:
@@ -157,6 +146,7 @@ class RecordedRuns:
             source=prepared.source,
             artifact=prepared.artifact,
             call=call,
+            values=values,
             timeout=code.seconds,
             timezone=code.timezone or self._timezone,
             output=self._limits,

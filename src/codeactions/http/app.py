@@ -17,14 +17,17 @@ from codeactions.http.api import (
     protections,
     root,
     runs,
+    secrets,
     tokens,
+    variables,
 )
 from codeactions.http.authentication import identify, recognise, scheme
 from codeactions.http.context import ApiContext
 from codeactions.http.front import Front
 from codeactions.http.parameters import refuse_unknown
 
-_CLOSED = (codes, protections, runs, logs, projects, permissions, tokens, audit)  # their parameters are a closed set
+# The parameters of their routes are a closed set.
+_CLOSED = (codes, protections, runs, logs, projects, permissions, secrets, variables, tokens, audit)
 
 
 def create_app(context: ApiContext) -> ASGIApp:

@@ -11,6 +11,7 @@ from codeactions.services.audit import AuditService
 from codeactions.services.codes import CodeService
 from codeactions.services.endpoints import EndpointService
 from codeactions.services.permissions import PermissionService
+from codeactions.services.project_values import ProjectValueService
 from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
@@ -31,7 +32,9 @@ class Services:
     projects: ProjectService
     protections: ProtectionService
     runs: RunService
+    secrets: ProjectValueService
     tokens: TokenService
+    variables: ProjectValueService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

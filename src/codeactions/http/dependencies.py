@@ -12,6 +12,7 @@ from codeactions.limits.call_meter import CallMeter
 from codeactions.services.audit import AuditService
 from codeactions.services.codes import CodeService
 from codeactions.services.permissions import PermissionService
+from codeactions.services.project_values import ProjectValueService
 from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
@@ -58,8 +59,16 @@ async def _runs(context: Context) -> RunService:
     return context.services.runs
 
 
+async def _secrets(context: Context) -> ProjectValueService:
+    return context.services.secrets
+
+
 async def _tokens(context: Context) -> TokenService:
     return context.services.tokens
+
+
+async def _variables(context: Context) -> ProjectValueService:
+    return context.services.variables
 
 
 Options = Annotated[HttpOptions, Depends(_options)]
@@ -70,4 +79,6 @@ Permissions = Annotated[PermissionService, Depends(_permissions)]
 Projects = Annotated[ProjectService, Depends(_projects)]
 Protections = Annotated[ProtectionService, Depends(_protections)]
 Runs = Annotated[RunService, Depends(_runs)]
+Secrets = Annotated[ProjectValueService, Depends(_secrets)]
 Tokens = Annotated[TokenService, Depends(_tokens)]
+Variables = Annotated[ProjectValueService, Depends(_variables)]

@@ -5,11 +5,12 @@ import dataclasses
 from uuid import UUID
 
 from codeactions.domain.errors import Error
+from codeactions.domain.project_value import ValueKind
 from codeactions.execution.builds import Builds
 from codeactions.execution.recorded_runs import RecordedRuns
 from codeactions.http.context import ApiContext, HealthChecks, HttpOptions, Services
 from codeactions.http.metrics import Metrics
-from codeactions.identity.cipher import Cipher
+from codeactions.identity.cipher import Cipher, Keys
 from codeactions.identity.identities import Identities
 from codeactions.identity.passwords import PasswordCheck
 from codeactions.identity.usage import TokenUsage
@@ -20,7 +21,7 @@ from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.coderuns import RunStore
 from codeactions.postgres.codes import CodeStore, CodesWithProtection, CodeWithProtection
 from codeactions.postgres.database import Database
-from codeactions.postgres.listener import CODES, PERMISSIONS, TOKENS, NotificationListener
+from codeactions.postgres.listener import CODES, PERMISSIONS, TOKENS, VALUES, NotificationListener, Subscriber
 from codeactions.postgres.oldids import OldIds
 from codeactions.postgres.permissions import PermissionStore
 from codeactions.postgres.tokens import TokenStore
@@ -29,8 +30,10 @@ from codeactions.services.audited import AuditedDatabase
 from codeactions.services.codes import CodeService
 from codeactions.services.endpoints import EndpointService
 from codeactions.services.permissions import PermissionService
+from codeactions.services.project_values import ProjectValueService
 from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
+from codeactions.services.run_values import RunValuesCache
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService
 
@@ -41,10 +44,10 @@ _TOKEN_CACHE_TOKENS = 10_000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServerSecrets:
-    """The server's own secrets. token: the administrator's. key: encrypts stored secrets."""
+    """The server's own secrets. token: the administrator's. keys: encrypt stored secrets."""
 
     token: str
-    key: str
+    keys: Keys
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class NodeParts:
     recorded: RecordedRuns
     builds: Builds
     metrics: Metrics
+    cipher: Cipher
+    values: RunValuesCache
 
 
 async def build_services(
@@ -62,7 +67,8 @@ async def build_services(
 ) -> ApiContext:
     """Build the services and start what they listen to. `stack` gets the callbacks that stop it. Raises `Error`."""
     database, recorded, checks = parts.database, parts.recorded, HealthChecks()
-    audited, cipher, ids = AuditedDatabase(database), Cipher(secrets.key), OldIds(database)
+    audited, cipher, ids = AuditedDatabase(database), parts.cipher, OldIds(database)
+    values = parts.values.by_project
     checks["secrets"] = cipher.check
     codes: CodesWithProtection = Cache(
         CodeStore(database).get_with_protection, parse=UUID, capacity=_CODE_CACHE_BYTES, size=_code_size
@@ -71,11 +77,7 @@ async def build_services(
         PermissionStore(database).roles_of, parse=str, capacity=_ROLE_CACHE_ROLES, size=lambda found: 1 + len(found)
     )
     tokens = Cache(TokenStore(database).by_digest, parse=bytes.fromhex, capacity=_TOKEN_CACHE_TOKENS)
-    listener = NotificationListener(database.url)
-    for channel, cache in ((CODES, codes), (PERMISSIONS, roles), (TOKENS, tokens)):
-        listener.subscribe(channel, cache)
-    stack.push_async_callback(listener.stop)
-    await listener.start()
+    await _listen(database.url, {CODES: codes, PERMISSIONS: roles, TOKENS: tokens, VALUES: values}, stack)
     usage = TokenUsage(TokenStore(database))
     stack.push_async_callback(usage.stop)
     await usage.start()
@@ -107,6 +109,8 @@ async def build_services(
             permissions=PermissionService(audited, roles.forget),
             projects=ProjectService(audited, roles.forget),
             protections=ProtectionService(audited, codes, cipher, ids),
+            secrets=ProjectValueService(ValueKind.SECRET, audited, cipher, values.forget),
+            variables=ProjectValueService(ValueKind.VARIABLE, audited, cipher, values.forget),
             runs=RunService(recorded, codes, identities, RunStore(database), LogStore(database), ids),
             tokens=TokenService(audited, tokens.forget),
         ),
@@ -116,6 +120,14 @@ async def build_services(
         options=_options(settings),
         health_checks=checks,
     )
+
+
+async def _listen(url: str, subscribers: dict[str, Subscriber], stack: contextlib.AsyncExitStack) -> None:
+    listener = NotificationListener(url)
+    for channel, subscriber in subscribers.items():
+        listener.subscribe(channel, subscriber)
+    stack.push_async_callback(listener.stop)
+    await listener.start()
 
 
 def _limiter(settings: Settings) -> RateLimiter:

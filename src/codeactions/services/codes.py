@@ -11,11 +11,10 @@ from codeactions.domain.errors import not_found
 from codeactions.domain.ids import AnyId
 from codeactions.domain.project import project_not_found
 from codeactions.postgres.codes import CodeStore, CodesWithProtection, ListedCode
-from codeactions.postgres.permissions import PermissionStore
-from codeactions.postgres.projects import ProjectStore
 from codeactions.runtimes import registry, timezones
 from codeactions.services.audited import AuditedDatabase, AuditedTransaction
 from codeactions.services.collaborators import Ids, SourceCheck
+from codeactions.services.current_role import with_current_role
 
 _Given = TypeVar("_Given", CodeDraft, CodeChange)
 _SHOWN = ("name", "type", "language", "url", "project_uuid", "timeout", "timezone")
@@ -124,13 +123,7 @@ class CodeService:
 
     async def _require_still(self, transaction: AuditedTransaction, caller: Caller, project_uuid: str | None) -> None:
         """Check the caller's role again: a build takes its time, so the project or the role may be gone by now."""
-        there = project_uuid is not None and await ProjectStore(transaction).hold(project_uuid)
-        if caller.everywhere:
-            return
-        if caller.email is not None:
-            caller = replace(caller, roles=await PermissionStore(transaction).roles_of(caller.email))
-        elif not there:
-            caller = replace(caller, roles={})
+        caller = await with_current_role(transaction, caller, project_uuid)
         self._require(caller, Action.CHANGE, project_uuid, project_not_found(project_uuid or ""))
 
     async def _get(self, caller: Caller, action: Action, code_id: AnyId) -> Code:

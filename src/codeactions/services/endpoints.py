@@ -8,7 +8,7 @@ from codeactions.domain.access import Action, require
 from codeactions.domain.code import endpoint_not_found
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import parse_any_id
-from codeactions.domain.protection import Protection, ProtectionKind, is_signed
+from codeactions.domain.protection import Protection, ProtectionKind, is_signed, secret_identity
 from codeactions.domain.run import FinishedRun
 from codeactions.execution.open_run import OpenRun
 from codeactions.identity.cipher import Cipher
@@ -116,7 +116,8 @@ class EndpointService:
             return
         assert protection.secret is not None
         presented = _presented_signature(protection, headers)
-        if not is_signed(presented, self._cipher.decrypt(protection.secret), body, self._clock()):
+        shared = self._cipher.decrypt(protection.secret, secret_identity(protection.code_id))
+        if not is_signed(presented, shared, body, self._clock()):
             raise Error(ErrorCode.UNAUTHORIZED, f"the signature in {protection.header} is not that of this body")
 
 

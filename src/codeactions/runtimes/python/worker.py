@@ -100,7 +100,9 @@ def _perform(job: dict[str, Any], body: bytes) -> bytes:
         os.environ["TZ"] = job["timezone"]
         time.tzset()
     _output.set_limits(lines=limits["log_lines"], characters=limits["log_characters"], size=limits["log_bytes"])
-    engine = Engine(Request(job, body), Log(_output.line))
+    if "environment" in job:
+        os.environ.update(job["environment"])
+    engine = Engine(Request(job, body), Log(_output.line), job.get("secrets"), job.get("variables"))
     try:
         end = _execute(job["source"], engine, limits["result_bytes"])
         flush(sys.stdout)  # a code may have put a stream of its own before ours
