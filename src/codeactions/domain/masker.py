@@ -62,13 +62,30 @@ class Masker:
     def mask(self, text: str) -> str:
         """Return a text without the values."""
         data = text.encode("utf-8", "surrogatepass")
-        spans = self._spans(data)
-        return _without(data, spans).decode("utf-8", "surrogatepass") if spans else text
+        masked = self.mask_bytes(data)
+        return text if masked is data else masked.decode("utf-8", "surrogatepass")
 
     def mask_bytes(self, data: bytes) -> bytes:
-        """Return bytes without the values, which are looked for as UTF-8."""
-        spans = self._spans(data)
-        return _without(data, spans) if spans else data
+        """Return bytes without the values, which are looked for as UTF-8; the same object if there are none."""
+        text = folded(data)
+        first = self._search.find_matches_as_indexes(text)
+        if not first and not self._odd:
+            return data
+        return _without(data, self._unfolded(data, text, self._found(text, first)))
+
+    def lines_with_values(self, data: bytes) -> set[int]:
+        """Return the numbers of the lines that have to be masked. That is quicker than to look into each."""
+        text = folded(data)
+        if self._odd:
+            return set(range(text.count(b"\n") + 1))
+        numbers: set[int] = set()
+        number = place = 0
+        for _, start, end in self._search.find_matches_as_indexes(text):
+            number += text.count(b"\n", place, start)
+            last = number + text.count(b"\n", start, end)
+            numbers.update(range(number, last + 1))
+            number, place = last, end
+        return numbers
 
     def mask_cut(self, text: str, *, beginning: bool = False, end: bool = True) -> str:
         """Return a text that was cut off at the end, at the beginning or at both, without the values.
@@ -78,12 +95,17 @@ class Masker:
         if end:  # half of a character would hide what is before it
             text = _LONE.sub("", text)
         data = text.encode("utf-8", "surrogatepass")
-        spans = self._spans(data, beginning=beginning, end=end)
-        return _without(data, spans).decode("utf-8", "surrogatepass") if spans else text
+        return self.mask_cut_bytes(data, beginning=beginning, end=end).decode("utf-8", "surrogatepass")
 
     def mask_cut_bytes(self, data: bytes, *, beginning: bool = False, end: bool = True) -> bytes:
         """Do what `mask_cut` does with bytes."""
-        return _without(data, self._spans(data, beginning=beginning, end=end))
+        text = folded(data)
+        spans = self._found(text, self._search.find_matches_as_indexes(text))
+        if end and (start := self._piece_at_end(text)) is not None:
+            spans.append((start, len(text)))
+        if beginning and (length := self._piece_at_beginning(text)):
+            spans.append((0, length))
+        return _without(data, self._unfolded(data, text, spans))
 
     @property
     def has_blocks(self) -> bool:
@@ -116,27 +138,16 @@ class Masker:
         masked = [self.mask(line.removesuffix("\r")) for line in lines]
         return masked if len(masked) > 1 and any(line != MASK for line in masked) else None
 
-    def _spans(self, data: bytes, *, beginning: bool = False, end: bool = False) -> list[Span]:
-        """Return where the values are: places in order, that neither overlap nor touch.
-
-        beginning, end: whether the data was cut off there.
-        """
-        text = folded(data)
-        spans = self._found(text)
-        if end and (start := self._piece_at_end(text)) is not None:
-            spans.append((start, len(text)))
-        if beginning and (length := self._piece_at_beginning(text)):
-            spans.append((0, length))
-        if not spans and not self._odd:
-            return spans
-        if len(text) < len(data):
+    def _unfolded(self, data: bytes, text: bytes, spans: list[Span]) -> list[Span]:
+        """Return where values are, of which `spans` says where they are in the folded text."""
+        if spans and len(text) < len(data):
             unfolding = Unfolding(data)
-            spans = [self._unfolded(span, text, unfolding) for span in spans]
+            spans = [self._unfolded_span(span, text, unfolding) for span in spans]
         for form in self._odd:
             spans += [found.span() for found in re.finditer(re.escape(form), data)]
         return _joined(spans)
 
-    def _unfolded(self, span: Span, text: bytes, unfolding: Unfolding) -> Span:
+    def _unfolded_span(self, span: Span, text: bytes, unfolding: Unfolding) -> Span:
         """Return where a span was, with the backslash that escaped its first character."""
         start, end = unfolding.place(span[0]), unfolding.place(span[1] - 1) + 1
         if text[span[0] : span[0] + LEAST_BYTES] in self._escaped:
@@ -169,15 +180,20 @@ class Masker:
                 place = form.find(head, place + 1)
         return longest
 
-    def _found(self, data: bytes) -> list[Span]:
-        """Return where seeds and what follows them are in a folded text."""
-        first = self._search.find_matches_as_indexes(data)
+    def _windows(self, found: list[tuple[int, int, int]], size: int) -> list[Span]:
+        """Return where more may be around what was found in so many bytes."""
+        if size <= _SLICE:
+            return [(0, size)]
+        return _joined([(start - self._longest, end + self._longest) for _, start, end in found])
+
+    def _found(self, data: bytes, first: list[tuple[int, int, int]]) -> list[Span]:
+        """Return where values are in a folded text. first: what a search found."""
         if not first:
             return []
         spans: list[Span] = []
         work, most = 0, _MOST_WORK * len(data) + _FREE_WORK
         # The search goes on behind each match. What it passes over by that begins or ends within a match.
-        for start, end in _joined([(start - self._longest, end + self._longest) for _, start, end in first]):
+        for start, end in self._windows(first, len(data)):
             for place in range(max(0, start), min(end, len(data)), _SLICE):
                 part = data[place : min(end, place + _SLICE + self._longest)]
                 for number, found, upto in self._search.find_matches_as_indexes(part, overlapping=True):

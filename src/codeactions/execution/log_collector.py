@@ -84,8 +84,11 @@ class LogCollector:
             if lines:
                 lines[0] = bytes(begun) + lines[0]
                 begun.clear()
-            for line in lines:
-                self._keep(level, line)
+            to_mask = None
+            if self._masker is not None and len(lines) > 1:
+                to_mask = self._masker.lines_with_values(b"\n".join(lines))
+            for number, line in enumerate(lines):
+                self._keep(level, line, is_clean=to_mask is not None and number not in to_mask)
         else:  # none is kept any more, so they need not be cut out
             rest = data[data.rfind(b"\n") + 1 :]
             self.dropped += data.count(b"\n")
@@ -94,15 +97,19 @@ class LogCollector:
         # Of a line without end its head is enough: what is cut away would not be kept either.
         begun += rest[: max(0, 4 * self._limits.log_characters + 4 - len(begun))]
 
-    def _keep(self, level: str, content: bytes) -> None:
+    def _keep(self, level: str, content: bytes, *, is_clean: bool = False) -> None:
+        """Keep a line. is_clean: it has no secret values, whole ones."""
         if len(self.lines) >= self._limits.log_lines:
             self.dropped += 1
             return
         text = content.decode("utf-8", "backslashreplace")
         is_cut = len(text) > self._limits.log_characters
-        if self._masker is not None:  # the engine has cut the line as well, right behind what is kept
-            content = self._masker.mask_cut_bytes(content) if is_cut else self._masker.mask_bytes(content)
-            text = content.decode("utf-8", "backslashreplace")
+        if self._masker is not None and (
+            is_cut or not is_clean
+        ):  # the engine has cut the line as well, right behind what is kept
+            masked = self._masker.mask_cut_bytes(content) if is_cut else self._masker.mask_bytes(content)
+            if masked is not content:
+                text = masked.decode("utf-8", "backslashreplace")
         if is_cut or len(text) > self._limits.log_characters:
             text = text[: self._limits.log_characters - 1] + "…"
         self.lines.append(LogLine(level, text, self._now()))
