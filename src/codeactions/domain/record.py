@@ -1,7 +1,7 @@
 """The record of a run: how a call and its outcome become a row of `coderuns`."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ MASK = "***"
 MASKED_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization", "x-api-key"))
 
 
-def pairs_to_object(pairs: Iterable[tuple[str, str]], masked: frozenset[str] = frozenset()) -> dict[str, Any]:
+def pairs_to_object(pairs: Iterable[tuple[str, str]], masked: Container[str] = frozenset()) -> dict[str, Any]:
     """Make a JSON object from parameters or headers.
 
     A single value becomes a text, repeated ones a list of texts. Values of the names in `masked` (in lower case) are
@@ -43,7 +43,8 @@ def start_run(
     instance: int,
     queue_ms: float,
     artifact: str | None = None,
-    masked_headers: frozenset[str] = frozenset(),
+    masked_headers: Container[str] = frozenset(),
+    masked_params: Container[str] = frozenset(),
 ) -> Run:
     """Make the row of a run that starts.
 
@@ -79,7 +80,7 @@ def start_run(
         status=RunStatus.STARTED,
         result=None,
         extra=extra,
-        params=pairs_to_object(call.params),
+        params=pairs_to_object(call.params, masked_params),
         body=body,
         headers=pairs_to_object(call.headers, masked_headers),
         created_at=at,
@@ -97,20 +98,20 @@ def _body_of(call: Call) -> tuple[str, str | None, str | None]:
     return *bytes_to_text(call.body), None
 
 
-def answer_run(started: Run, answer: Answer, at: datetime) -> AnsweredRun:
-    """Make the row of a run that goes on after its answer."""
-    result, added = _told(answer)
+def answer_run(started: Run, answer: Answer, at: datetime, recorded: Answer | None = None) -> AnsweredRun:
+    """Make the row of a run that goes on after its answer. recorded: the answer as the record has it."""
+    result, added = _told(answer, recorded or answer)
     run = replace(started, result=result, extra={**started.extra, **added}, updated_at=at)
     return AnsweredRun(started, run, added)
 
 
-def _told(answer: Answer) -> tuple[str, dict[str, Any]]:
+def _told(answer: Answer, recorded: Answer) -> tuple[str, dict[str, Any]]:
     """Return what the record keeps of an answer: its body as text, and what it adds to `extra`."""
-    result, encoding = bytes_to_text(answer.body)
+    result, encoding = bytes_to_text(recorded.body)
     added: dict[str, Any] = {
-        "status_code": answer.status_code,
-        "content_type": storable(answer.content_type),
-        "headers": pairs_to_object(answer.headers),
+        "status_code": recorded.status_code,
+        "content_type": storable(recorded.content_type),
+        "headers": pairs_to_object(recorded.headers),
     }
     if encoding:
         added["result_encoding"] = encoding
@@ -121,8 +122,11 @@ def _told(answer: Answer) -> tuple[str, dict[str, Any]]:
     return result, added
 
 
-def finish_run(started: Run, outcome: Outcome, at: datetime) -> FinishedRun:
-    """Make the row of a run that has ended, from its row at the start and its outcome."""
+def finish_run(started: Run, outcome: Outcome, at: datetime, recorded: Answer | None = None) -> FinishedRun:
+    """Make the row of a run that has ended, from its row at the start and its outcome.
+
+    recorded: the answer as the record has it, if not as the outcome does.
+    """
     added: dict[str, Any] = {"duration_ms": round(outcome.duration_ms, 3), "log_lines": len(outcome.logs)}
     if outcome.logs_dropped:
         added["log_lines_dropped"] = outcome.logs_dropped
@@ -130,7 +134,7 @@ def finish_run(started: Run, outcome: Outcome, at: datetime) -> FinishedRun:
         added["memory_peak_bytes"] = outcome.memory_peak
     result = None
     if outcome.answer is not None:
-        result, told = _told(outcome.answer)
+        result, told = _told(outcome.answer, recorded or outcome.answer)
         added |= told
     if outcome.error is not None:
         added["error"] = {

@@ -54,7 +54,7 @@ async def run_code(
 
 def run_answer(ran: FinishedRun | AnsweredRun) -> Response:
     """Return the answer for a run that the caller asked for with a role: the run itself, also of a failed one."""
-    answer = {"code_id": str(ran.run.code_id), "result": run_object(ran.run, traceback=False)}
+    answer = {"code_id": str(ran.run.code_id), "result": run_object(ran.shown or ran.run, traceback=False)}
     if isinstance(ran, FinishedRun) and ran.outcome.error is not None:
         return failure_answer(ran, **answer)
     return JSONResponse(answer, headers={"X-Run-Id": str(ran.run.id)})
