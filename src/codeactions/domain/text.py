@@ -1,6 +1,7 @@
 """Text that can be stored. PostgreSQL accepts all of Unicode except U+0000 and lone surrogates."""
 
 import base64
+import codecs
 
 from codeactions.domain.errors import invalid
 
@@ -53,3 +54,13 @@ def bytes_to_text(content: bytes) -> tuple[str, str | None]:
         except UnicodeDecodeError:
             pass
     return base64.b64encode(content).decode("ascii"), "base64"
+
+
+def whole_characters(data: bytes) -> bytes:
+    """Return UTF-8 that was cut anywhere without the character that is not whole; anything else as it is."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        decoder.decode(data)
+    except UnicodeDecodeError:
+        return data
+    return data[: len(data) - len(decoder.getstate()[0])]
