@@ -51,7 +51,7 @@ class Streamed:
 
 @dataclass
 class Told:
-    """What was measured. Times are milliseconds from the code to the client."""
+    """The findings. Times are milliseconds from the code to the client."""
 
     first_p50: Spread
     first_p99: float

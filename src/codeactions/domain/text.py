@@ -1,7 +1,6 @@
 """Text that can be stored. PostgreSQL accepts all of Unicode except U+0000 and lone surrogates."""
 
 import base64
-import codecs
 
 from codeactions.domain.errors import invalid
 
@@ -58,9 +57,9 @@ def bytes_to_text(content: bytes) -> tuple[str, str | None]:
 
 def whole_characters(data: bytes) -> bytes:
     """Return UTF-8 that was cut anywhere without the character that is not whole; anything else as it is."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        decoder.decode(data)
-    except UnicodeDecodeError:
-        return data
-    return data[: len(data) - len(decoder.getstate()[0])]
+        data.decode()
+    except UnicodeDecodeError as error:
+        if error.end == len(data) and error.reason == "unexpected end of data":
+            return data[: error.start]
+    return data

@@ -18,12 +18,12 @@ _BREATH = 0.02  # seconds in which nothing is read of a run that floods the serv
 class AnswerStream:
     """Puts an answer together of its frames, in the order that the protocol has; anything else is malformed.
 
-    go_on: called when the reader has made room, with the seconds to wait before the run is read again.
+    read_on: called when the reader has made room, with the seconds to wait before the run is read again.
     """
 
-    def __init__(self, limits: OutputLimits, go_on: Callable[[float], None]) -> None:
+    def __init__(self, limits: OutputLimits, read_on: Callable[[float], None]) -> None:
         self._most = limits.result_bytes
-        self._go_on = go_on
+        self._read_on = read_on
         self._loop = asyncio.get_running_loop()
         self._begun: Answer | None = None
         self._in_pieces = False
@@ -143,7 +143,7 @@ class AnswerStream:
                 self._held.clear()
                 self._cost = 0
                 if was_full:
-                    self._go_on(_BREATH if is_flood else 0)
+                    self._read_on(_BREATH if is_flood else 0)
                 yield piece
             elif self._is_whole:
                 return

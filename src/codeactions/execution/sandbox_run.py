@@ -45,7 +45,7 @@ class SandboxRun:
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[Answer | RunError] = self._loop.create_future()
         self._reader = Reader(frame_bounds(limits))
-        self._answer = AnswerStream(limits, self._go_on)
+        self._answer = AnswerStream(limits, self._read_on)
         self._logs = LogCollector(limits, now)
         self._unsent = memoryview(b"")
         self._output_levels = {sandbox.stdout: "info", sandbox.stderr: "error"}
@@ -237,7 +237,7 @@ class SandboxRun:
             self._news.set_result(None)
             self._news = None
 
-    def _go_on(self, seconds: float) -> None:
+    def _read_on(self, seconds: float) -> None:
         """Read again, after so many seconds, what the run writes."""
         self._loop.call_later(seconds, self._read_again)
 
