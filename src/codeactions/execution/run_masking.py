@@ -61,15 +61,16 @@ class RunMasking:
             return finish_run(run, outcome, at)
         if outcome.error is not None:
             outcome = replace(outcome, error=masked_error(outcome.error, self._masker))
-        recorded = outcome.answer and await self._answer(outcome.answer)
+        recorded = outcome.answer and await self._answer(outcome.answer, is_cut=outcome.error is not None)
         finished = finish_run(run, outcome, at, recorded)
         return finished if recorded == outcome.answer else replace(finished, shown=finish_run(run, outcome, at).run)
 
-    async def _answer(self, answer: Answer) -> Answer:
+    async def _answer(self, answer: Answer, *, is_cut: bool = False) -> Answer:
         masker = self._masker
         if masker is None:
             return answer
-        return await _done(lambda: _masked_answer(answer, masker, self._with_result), len(answer.body))
+        is_cut = answer.size is not None and (is_cut or answer.size > len(answer.body))
+        return await _done(lambda: _masked_answer(answer, masker, self._with_result, is_cut), len(answer.body))
 
 
 def masked_error(error: RunError, masker: Masker) -> RunError:
@@ -102,10 +103,9 @@ def _masked_call(call: Call, masker: Masker) -> Call:
     )
 
 
-def _masked_answer(answer: Answer, masker: Masker, with_body: bool) -> Answer:
+def _masked_answer(answer: Answer, masker: Masker, with_body: bool, is_cut: bool) -> Answer:
     body = answer.body
     if with_body:  # of an answer in pieces, the record may have the first bytes alone
-        is_cut = answer.size is not None and answer.size > len(body)
         body = masker.mask_cut_bytes(body) if is_cut else masker.mask_bytes(body)
     content_type, headers = masker.mask(answer.content_type), _masked_pairs(answer.headers, masker)
     return replace(answer, body=body, content_type=content_type, headers=headers)
