@@ -12,7 +12,12 @@ WORK = {
             import time
             engine.background(work, "worked", end=".")
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
-            """
+            """,
+        go="""
+            engine.Background(func() { time.Sleep(200 * time.Millisecond); engine.Log.Info("worked.") })
+            headers := codeactions.Headers(map[string]string{"X-A": "1"})
+            return nil, engine.Result.Set(map[string]int{"a": 1}, codeactions.StatusCode(202), headers)
+            """,
     ),
     "an async function": run(
         python="""
@@ -22,7 +27,16 @@ WORK = {
                 engine.log.info(word)
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
             engine.background(work, "worked.")
-            """
+            """,
+        go="""
+            engine.Background(func() {
+                done := make(chan bool)
+                go func() { time.Sleep(200 * time.Millisecond); engine.Log.Info("worked."); done <- true }()
+                <-done
+            })
+            engine.Result.Head(codeactions.StatusCode(202), codeactions.Headers(map[string]string{"X-A": "1"}))
+            return map[string]int{"a": 1}, nil
+            """,
     ),
     "what is awaited": run(
         python="""
@@ -32,7 +46,14 @@ WORK = {
                 engine.log.info(word)
             engine.background(work("worked."))
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
-            """
+            """,
+        go="""
+            var group sync.WaitGroup
+            group.Go(func() { time.Sleep(200 * time.Millisecond); engine.Log.Info("worked.") })
+            engine.Background(group.Wait)
+            headers := codeactions.Headers(map[string]string{"X-A": "1"})
+            engine.Result.Set(map[string]int{"a": 1}, codeactions.StatusCode(202), headers)
+            """,
     ),
 }
 
@@ -65,7 +86,11 @@ RETURNED = run(
         import time
         engine.background(time.sleep, 0.2)
         return "x"
-        """
+        """,
+    go="""
+        engine.Background(func() { time.Sleep(200 * time.Millisecond) })
+        return "x", nil
+        """,
 )
 
 
@@ -82,7 +107,11 @@ STREAMED = {
             import time
             engine.background(time.sleep, 0.2)
             return iter("xyz")
-            """
+            """,
+        go="""
+            engine.Background(func() { time.Sleep(200 * time.Millisecond) })
+            return slices.Values([]string{"x", "y", "z"}), nil
+            """,
     ),
     "written": run(
         python="""
@@ -90,7 +119,12 @@ STREAMED = {
             engine.result.write("x")
             engine.background(time.sleep, 0.2)
             engine.result.write("yz")
-            """
+            """,
+        go="""
+            fmt.Fprint(engine.Result, "x")
+            engine.Background(func() { time.Sleep(200 * time.Millisecond) })
+            fmt.Fprint(engine.Result, "yz")
+            """,
     ),
 }
 

@@ -11,7 +11,13 @@ FAILING = run(
         engine.background(engine.log.info, "tried")
         engine.background(fail, "second")
         return "x"
-        """
+        """,
+    go="""
+        engine.Background(func() { panic("first") })
+        engine.Background(func() { engine.Log.Info("tried") })
+        engine.Background(func() { panic(errors.New("second")) })
+        return "x", nil
+        """,
 )
 
 
@@ -35,7 +41,12 @@ NESTED = run(
         async def inner():
             engine.background(engine.log.info, "innermost")
         engine.background(outer)
-        """
+        """,
+    go="""
+        engine.Background(func() {
+            engine.Background(func() { engine.Background(func() { engine.Log.Info("innermost") }) })
+        })
+        """,
 )
 
 
@@ -54,7 +65,16 @@ TOO_LATE = run(
                 except RuntimeError as error: engine.log.info(error)
         engine.background(late)
         return "x"
-        """
+        """,
+    go="""
+        engine.Background(func() {
+            engine.Result.Set("y") // the log tells of the first
+            _, err := engine.Result.Write([]byte("y"))
+            engine.Log.Info(err)
+            engine.Log.Info(engine.Result.Head())
+        })
+        return "x", nil
+        """,
 )
 
 
@@ -72,7 +92,11 @@ ENDLESS = run(
         import time
         engine.background(time.sleep, 1000)
         return "x"
-        """
+        """,
+    go="""
+        engine.Background(func() { select { } })
+        return "x", nil
+        """,
 )
 
 
@@ -87,7 +111,11 @@ FAILED_RUN = run(
     python="""
         engine.background(engine.log.info, "never")
         raise ValueError("no")
-        """
+        """,
+    go="""
+        engine.Background(func() { engine.Log.Info("never") })
+        return nil, errors.New("no")
+        """,
 )
 
 
@@ -102,7 +130,11 @@ SLOW = run(
         import time
         engine.background(time.sleep, 0.5)
         return "x"
-        """
+        """,
+    go="""
+        engine.Background(func() { time.Sleep(500 * time.Millisecond) })
+        return "x", nil
+        """,
 )
 
 

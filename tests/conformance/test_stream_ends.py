@@ -6,8 +6,11 @@ from conformance.languages import Language, run, run_return
 from conformance.pieces import take
 
 FAILING = {
-    "before the first piece": run(python="raise ValueError('no')\nyield 'x'"),
-    "of what cannot be sent": run_return(python="iter([object()])"),
+    "before the first piece": run(
+        python="raise ValueError('no')\nyield 'x'",
+        go="""return func(yield func(string, error) bool) { yield("", errors.New("no")) }, nil""",
+    ),
+    "of what cannot be sent": run_return(python="iter([object()])", go="slices.Values([]any{make(chan int)})"),
 }
 
 
@@ -19,8 +22,14 @@ def test_a_failure_before_the_first_piece_is_a_failed_run_as_ever(language: Lang
 
 
 CUT = {
-    "iterator": run(python="yield 'begun'\nraise ValueError('no')"),
-    "written": run(python="engine.result.write('begun')\nraise ValueError('no')"),
+    "iterator": run(
+        python="yield 'begun'\nraise ValueError('no')",
+        go="""return func(yield func(string) bool) { yield("begun"); panic("no") }, nil""",
+    ),
+    "written": run(
+        python="engine.result.write('begun')\nraise ValueError('no')",
+        go="""fmt.Fprint(engine.Result, "begun"); return nil, errors.New("no")""",
+    ),
 }
 
 
@@ -39,7 +48,10 @@ def test_a_failure_after_the_first_piece_cuts_the_answer(language: Language, sou
     assert "no" in record["extra"]["error"]["message"]
 
 
-COLLECTED = run(python="yield 'a'\nyield 'b'\nprint('done')")
+COLLECTED = run(
+    python="yield 'a'\nyield 'b'\nprint('done')",
+    go="""return func(yield func(string) bool) { yield("a"); yield("b"); fmt.Println("done") }, nil""",
+)
 
 
 def test_a_call_by_run_gets_the_whole_result(language: Language) -> None:
@@ -57,7 +69,11 @@ PING_PONG = run(
         while True:
             time.sleep(0.01)
             yield "."
-        """
+        """,
+    go="""
+        fmt.Fprint(engine.Result, "first")
+        for { time.Sleep(10 * time.Millisecond); fmt.Fprint(engine.Result, ".") }
+        """,
 )
 
 
@@ -86,7 +102,10 @@ def test_a_stream_is_bounded_by_the_runs_time(language: Language) -> None:
     assert language.finished(answer)["extra"]["error"]["type"] == "timeout"
 
 
-LONG = run(python="chunk = 'x' * 65536\nfor _ in range(192): yield chunk")
+LONG = run(
+    python="chunk = 'x' * 65536\nfor _ in range(192): yield chunk",
+    go="""for range 192 { fmt.Fprint(engine.Result, strings.Repeat("x", 65536)) }""",
+)
 
 
 def test_a_stream_may_be_longer_than_what_the_record_keeps(language: Language) -> None:
