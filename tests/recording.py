@@ -9,10 +9,10 @@ from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Job
 from codeactions.domain.log import LogLine
-from codeactions.domain.run import Answer, AnsweredRun, FinishedRun, Outcome, Run, RunError
+from codeactions.domain.run import Answer, AnsweredRun, AnswerHead, FinishedRun, Outcome, Run, RunError
 from codeactions.domain.run_values import NO_VALUES, RunValues
 from codeactions.execution.builds import Prepared, SourceRefused
-from codeactions.execution.executor import CANCELLED, EarlyAnswer, Usage
+from codeactions.execution.executor import CANCELLED, AnswerCut, EarlyAnswer, Usage
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 CODE = Code(
@@ -56,6 +56,27 @@ class FakeExecution:
     def answer(self, body: bytes = b"done") -> None:
         """End it with an answer."""
         self.end.set_result(Outcome(answer=Answer(body), duration_ms=1.5))
+
+
+class FakeAnswer:
+    """An answer that the test gives: its pieces, and whether it is whole while the run goes on."""
+
+    def __init__(self, body: bytes | None = None) -> None:
+        self.head = AnswerHead(201, "text/plain", ())
+        self.body = body
+        self.pieces: asyncio.Queue[bytes | type[AnswerCut] | None] = asyncio.Queue()
+        self.whole: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give the pieces, until there is None, or `AnswerCut`."""
+        while (piece := await self.pieces.get()) is not None:
+            if not isinstance(piece, bytes):
+                raise piece
+            yield piece
+
+    async def answered(self) -> Answer | None:
+        """Wait until the test says so."""
+        return await asyncio.shield(self.whole)
 
 
 class FakeExecutor:

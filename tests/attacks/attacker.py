@@ -36,6 +36,7 @@ RAW = """
 import json, os, struct, time
 FRAMES = 4
 JOB, LOG, RESULT, FAILURE, TEXT = 1, 2, 3, 4, 5
+STREAM, CHUNK, ANSWERED, END = 6, 7, 8, 9
 
 def send(data):
     while data:
@@ -51,6 +52,15 @@ def described(kind, meta, body=b""):
 def result(body=b"forged", **meta):
     values = {"status_code": 200, "content_type": "text/plain", "headers": []}
     return described(RESULT, {**values, **meta}, body)
+
+def stream(**meta):
+    values = {"status_code": 200, "content_type": "text/plain", "headers": []}
+    return described(STREAM, {**values, **meta})
+
+def chunk(data):
+    return frame(CHUNK, data)
+
+END_FRAME = described(END, {})
 """
 
 

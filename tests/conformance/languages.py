@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 from conformance.golang import completed
-from harness import Server
+from harness import Server, wait_until
 
 # To run every case for a further language: name it here and give each case its source.
 LANGUAGES = ("python", "javascript", "go")
@@ -75,6 +75,15 @@ class Language:
     def record(self, answer: httpx.Response) -> dict[str, Any]:
         """The run behind an answer, as the history has it."""
         return self.server.record(answer)
+
+    def finished(self, answer: httpx.Response) -> dict[str, Any]:
+        """The run behind an answer, once it is over."""
+
+        def ended() -> dict[str, Any] | None:
+            record = self.server.record(answer)
+            return None if record["status"] == "started" else record
+
+        return dict(wait_until(ended, 30, "the end of the run"))
 
     def logs(self, answer: httpx.Response) -> list[tuple[str, str]]:
         """(level, content) of every line of the run behind an answer."""

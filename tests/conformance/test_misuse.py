@@ -91,8 +91,8 @@ MISUSES = {
     "unknown option": ({"python": "'x', status=200", "javascript": "'x', {status: 200}"}, "status"),
     "options of the wrong kind": ({"python": "'x', 200, 'json', {}, 1", "javascript": "'x', 201"}, ""),
     "value still to come": (
-        {"python": "(x for x in 'ab')", "javascript": "Promise.resolve(1)", "go": "make(chan int)"},
-        {"python": "result is a generator", "javascript": "await it first", "go": "result is a chan int"},
+        {"python": "[(x for x in 'ab')]", "javascript": "Promise.resolve(1)", "go": "make(chan int)"},
+        {"python": "result[0] is a generator", "javascript": "await it first", "go": "result is a chan int"},
     ),
     "a function": (
         {"python": "print", "javascript": "() => 1", "go": "func() {}"},

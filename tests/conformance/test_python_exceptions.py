@@ -91,7 +91,7 @@ def test_a_syntax_error_is_shown_with_its_line(python: Language) -> None:
         ("object()", "TypeError: "),
         ("{'a': float('nan')}", "ValueError: "),
         ("{(1, 2): 3}", "TypeError: "),
-        ("(x for x in 'ab')", "TypeError: "),
+        ("[(x for x in 'ab')]", "TypeError: "),
     ],
 )
 @pytest.mark.parametrize("how", ["engine.result.set({})", "return {}"])

@@ -30,20 +30,26 @@ def is_awaitable(value: object) -> bool:
     return isinstance(value, types.GeneratorType) and bool(value.gi_code.co_flags & _ITERABLE_COROUTINE)
 
 
-def finish(value: Any) -> Any:
-    """Wait for an awaitable that `Run` returned, and return its result. Raises whatever it raises."""
+def finish(value: Any, then: Callable[[Any], Any] | None = None) -> Any:
+    """Wait for an awaitable that `Run` returned, and return its result. Raises whatever it raises.
+
+    then: gets the result while the same event loop runs, and may return a coroutine that has to be waited for there.
+    """
     if not any(name in sys.modules for name in _NEED_LOOP):
-        return _Begun(_result_of(value)).finish()
+        return _Begun(_result_of(value, then)).finish()
     import asyncio
 
     # A future belongs to a loop, and can be waited for in no other.
     with asyncio.Runner(loop_factory=value.get_loop if asyncio.isfuture(value) else None) as runner:
-        return runner.run(_result_of(value))
+        return runner.run(_result_of(value, then))
 
 
-async def _result_of(value: Any) -> Any:
+async def _result_of(value: Any, then: Callable[[Any], Any] | None) -> Any:
     while is_awaitable(value):  # what is around an async function may hand on what that returned
         value = await value
+    more = None if then is None else then(value)
+    if more is not None:
+        await more
     return value
 
 

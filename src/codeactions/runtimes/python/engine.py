@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from codeactions.runtimes.python.background import Background
 from codeactions.runtimes.python.form import Form, read_form
 from codeactions.runtimes.python.named_values import NamedValues
 from codeactions.runtimes.python.params import Headers, Params
@@ -88,13 +89,20 @@ class Engine:
     """All that a code needs to know of its call, and the means to answer."""
 
     def __init__(
-        self, request: Request, log: Log, secrets: dict[str, str] | None = None, variables: dict[str, str] | None = None
+        self,
+        request: Request,
+        log: Log,
+        result: Result,
+        background: Background,
+        secrets: dict[str, str] | None = None,
+        variables: dict[str, str] | None = None,
     ) -> None:
         """secrets, variables: by name; None if the run has none."""
         self.request = request
         self.log = log
         request.log = log
-        self.result = Result()
+        self.result = result
+        self.background = background
         self.secrets = NamedValues("secret", secrets or {})
         self.variables = NamedValues("variable", variables or {})
 

@@ -17,13 +17,13 @@ from codeactions.runtimes.protocol import (
     FRAMES_FD,
     HEADER,
     JOB_FD,
-    META_LIMIT,
     TEXT_LIMIT,
     Kind,
     pack_described,
     unpack_described,
 )
-from codeactions.runtimes.python import awaitable, form, network, source, standard_logging
+from codeactions.runtimes.python import form, leftovers, network, source, standard_logging
+from codeactions.runtimes.python.answering import Answering
 from codeactions.runtimes.python.engine import Engine, Log, Request
 from codeactions.runtimes.python.output import Output, OutputLimitError, flush
 
@@ -62,6 +62,7 @@ def preload(_limits: Limits, places: dict[str, str]) -> None:
     # pages they are on stay shared in every run.
     _rehearse(_REHEARSALS)
     standard_logging.install(_output)
+    leftovers.watch_coroutines()
     _output.expect_threads()
 
 
@@ -102,9 +103,13 @@ def _perform(job: dict[str, Any], body: bytes) -> bytes:
     _output.set_limits(lines=limits["log_lines"], characters=limits["log_characters"], size=limits["log_bytes"])
     if "environment" in job:
         os.environ.update(job["environment"])
-    engine = Engine(Request(job, body), Log(_output.line), job.get("secrets"), job.get("variables"))
+    answering = Answering(_output, limits["result_bytes"])
+    given = job.get("secrets"), job.get("variables")
+    engine = Engine(Request(job, body), Log(_output.line), answering.result, answering.background, *given)
     try:
-        end = _execute(job["source"], engine, limits["result_bytes"])
+        end = _execute(job["source"], engine, answering)
+        if left := leftovers.warning(answering.tasks):
+            _output.line("warning", left)
         flush(sys.stdout)  # a code may have put a stream of its own before ours
         flush(sys.stderr)
         _output.finish()
@@ -113,15 +118,10 @@ def _perform(job: dict[str, Any], body: bytes) -> bytes:
         return _failure("output_limit", str(error))
 
 
-def _execute(text: str, engine: Engine, result_bytes: int) -> bytes:
+def _execute(text: str, engine: Engine, answering: Answering) -> bytes:
     try:
         function = source.load(text)
-        value = function(engine)
-        if awaitable.is_awaitable(value):
-            value = awaitable.finish(value)
-        if not engine.result.is_set and value is not None:
-            engine.result.set(value)
-        return _result(engine, result_bytes)
+        return answering.finish(function(engine))
     except InvalidSource as error:
         return _failure("invalid_source", error.message, error.listing, line=error.line, column=error.column)
     except MemoryError:
@@ -130,27 +130,6 @@ def _execute(text: str, engine: Engine, result_bytes: int) -> bytes:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: to a run they are failures
         return _failure("exception", *source.describe(error))
-
-
-def _result(engine: Engine, limit: int) -> bytes:
-    result = engine.result
-    if len(result.body) > limit:
-        raise OutputLimitError(f"the result has {len(result.body)} bytes; the limit is {limit}")
-    meta = {
-        "status_code": result.status_code,
-        "content_type": _bytes_of(result.content_type),
-        "headers": [(name, _bytes_of(value)) for name, value in result.headers],
-        "held_back": _output.held_back,
-    }
-    frame = pack_described(Kind.RESULT, meta, result.body)
-    if len(frame) - len(result.body) > META_LIMIT:
-        raise OutputLimitError(f"the result's headers are over {META_LIMIT} bytes")
-    return frame
-
-
-def _bytes_of(value: str) -> str:
-    """Return a header's value with a character for each of its bytes, as the protocol has it."""
-    return value if value.isascii() else value.encode().decode("latin-1")
 
 
 def _failure(kind: str, message: str, trace: str = "", **place: int | None) -> bytes:

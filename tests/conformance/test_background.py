@@ -1,0 +1,104 @@
+"""Work after the answer: the answer goes out, and the run goes on until the work is done."""
+
+import pytest
+from conformance.languages import Language, run
+
+WORK = {
+    "a function": run(
+        python="""
+            def work(word, end="!"):
+                time.sleep(0.2)
+                engine.log.info(word + end)
+            import time
+            engine.background(work, "worked", end=".")
+            engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
+            """
+    ),
+    "an async function": run(
+        python="""
+            async def work(word):
+                import asyncio
+                await asyncio.sleep(0.2)
+                engine.log.info(word)
+            engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
+            engine.background(work, "worked.")
+            """
+    ),
+    "what is awaited": run(
+        python="""
+            async def work(word):
+                import asyncio
+                await asyncio.sleep(0.2)
+                engine.log.info(word)
+            engine.background(work("worked."))
+            engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
+            """
+    ),
+}
+
+
+@pytest.mark.parametrize("sources", WORK.values(), ids=WORK)
+def test_the_answer_goes_out_before_the_work_is_done(language: Language, sources: dict[str, str]) -> None:
+    answer = language.call(sources)
+    record = language.record(answer)
+    assert (answer.status_code, answer.json(), answer.headers["x-a"]) == (202, {"a": 1}, "1")
+    assert answer.headers["content-length"] == str(len(answer.content))
+    assert (record["status"], record["result"]) == ("started", answer.text)
+    assert (record["extra"]["status_code"], record["extra"]["headers"]) == (202, {"X-A": "1"})
+    assert "duration_ms" not in record["extra"]
+    record = language.finished(answer)
+    assert (record["status"], record["result"]) == ("completed", answer.text)
+    assert record["extra"]["duration_ms"] > 200
+    assert language.logs(answer) == [("info", "worked.")]
+
+
+@pytest.mark.parametrize("sources", WORK.values(), ids=WORK)
+def test_a_call_by_run_is_told_of_a_run_that_goes_on(language: Language, sources: dict[str, str]) -> None:
+    answer = language.server.client.post(f"/run/{language.deploy(sources)}")
+    told = answer.json()["result"]
+    assert (answer.status_code, told["status"]) == (200, "started")
+    assert (told["result"], told["extra"]["status_code"]) == (language.finished(answer)["result"], 202)
+
+
+RETURNED = run(
+    python="""
+        import time
+        engine.background(time.sleep, 0.2)
+        return "x"
+        """
+)
+
+
+def test_a_value_that_is_returned_goes_out_before_the_work(language: Language) -> None:
+    answer = language.call(RETURNED)
+    assert answer.text == "x"
+    assert language.record(answer)["status"] == "started"
+    assert language.finished(answer)["status"] == "completed"
+
+
+STREAMED = {
+    "iterator": run(
+        python="""
+            import time
+            engine.background(time.sleep, 0.2)
+            return iter("xyz")
+            """
+    ),
+    "written": run(
+        python="""
+            import time
+            engine.result.write("x")
+            engine.background(time.sleep, 0.2)
+            engine.result.write("yz")
+            """
+    ),
+}
+
+
+@pytest.mark.parametrize("sources", STREAMED.values(), ids=STREAMED)
+def test_an_answer_in_pieces_is_whole_before_the_work_is_done(language: Language, sources: dict[str, str]) -> None:
+    answer = language.call(sources)
+    record = language.record(answer)
+    assert (answer.text, answer.headers["transfer-encoding"]) == ("xyz", "chunked")
+    assert (record["status"], record["result"]) == ("started", "xyz")
+    assert language.finished(answer)["status"] == "completed"
