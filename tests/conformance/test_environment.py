@@ -10,7 +10,16 @@ VALUE = "value-öß🐍 with 'quotes' $HOME\nand a line"
 # Names with a meaning to a loader, a runtime or a client: a value of this name is known to the engine alone.
 RESERVED = (
     *("LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "PYTHONSTARTUP", "BUN_OPTIONS", "NODE_OPTIONS"),
-    *("NODE_TLS_REJECT_UNAUTHORIZED", "GOGC", "GODEBUG", "GOFLAGS", "HTTP_PROXY", "https_proxy", "ALL_PROXY"),
+    *(
+        "NODE_TLS_REJECT_UNAUTHORIZED",
+        "GOGC",
+        "GODEBUG",
+        "GOFLAGS",
+        "ZONEINFO",
+        "HTTP_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+    ),
     *("no_proxy", "HOME", "TMPDIR", "TZ", "MALLOC_ARENA_MAX", "OPENSSL_CONF", "BASH_ENV"),
 )
 
@@ -22,6 +31,10 @@ def test_values_are_environment_variables(language: Language) -> None:
     sources = run(
         python='import os\nreturn [os.environ["API_KEY"], os.getenv("_region2"), os.environb[b"_region2"] == b"eu"]',
         javascript='return [process.env["API_KEY"], Bun.env._region2, import.meta.env._region2 === "eu"];',
+        go="""
+            value, found := os.LookupEnv("API_KEY")
+            return []any{value, os.Getenv("_region2"), found && slices.Contains(os.Environ(), "_region2=eu")}, nil
+        """,
     )
     assert called(language, project, sources) == [VALUE, "eu", True]
 
@@ -37,6 +50,10 @@ def test_they_are_there_before_the_code_of_the_module_runs(language: Language) -
                 return [KEY]
             """,
         "javascript": "const key = process.env.API_KEY;\nexport function Run() { return [key]; }",
+        "go": """
+            var key = os.Getenv("API_KEY")
+            func Run(*codeactions.Engine) (any, error) { return []string{key}, nil }
+            """,
     }
     assert called(language, project, sources) == [VALUE]
 
@@ -51,6 +68,10 @@ def test_a_program_that_a_code_starts_gets_them(language: Language) -> None:
         """,
         javascript="""
             return [require("node:child_process").execFileSync("sh", ["-c", 'printf %s "$API_KEY"']).toString()];
+        """,
+        go="""
+            printed, err := exec.Command("sh", "-c", `printf %s "$API_KEY"`).Output()
+            return []string{string(printed)}, err
         """,
     )
     assert called(language, project, sources) == [VALUE]
@@ -71,6 +92,16 @@ def test_names_that_mean_something_to_a_runtime_are_for_the_engine_alone(languag
             const found = Object.keys(process.env).filter((name) => is(process.env[name]));
             return [found, secrets.keys().filter((name) => !is(secrets[name])), secrets.size];
         """,
+        go="""
+            found, other := []string{}, []string{}
+            for _, line := range os.Environ() {
+                if name, value, _ := strings.Cut(line, "="); value == "only-for-the-engine" { found = append(found, name) }
+            }
+            for _, name := range engine.Secrets.Keys() {
+                if engine.Secrets.Get(name) != "only-for-the-engine" { other = append(other, name) }
+            }
+            return []any{found, other, engine.Secrets.Len()}, nil
+        """,
     )
     assert called(language, project, sources) == [[], [], len(RESERVED)]
 
@@ -87,6 +118,10 @@ def test_a_name_that_no_variable_has_is_for_the_engine_alone(language: Language,
         javascript=f"""
             return [Object.values(process.env).includes("only-for-the-engine"), engine.secrets.get("{name}")];
         """,
+        go=f"""
+            isSet := strings.Contains(strings.Join(os.Environ(), " "), "only-for-the-engine")
+            return []any{{isSet, engine.Secrets.Get("{name}")}}, nil
+        """,
     )
     assert called(language, project, sources) == [False, "only-for-the-engine"]
 
@@ -97,6 +132,7 @@ def test_the_next_run_of_another_project_has_none_of_them(language: Language) ->
     sources = run_return(
         python='[__import__("os").environ.get("API_KEY"), engine.secrets.get("API_KEY")]',
         javascript='[process.env.API_KEY ?? null, engine.secrets.get("API_KEY")]',
+        go='[]string{os.Getenv("API_KEY"), engine.Secrets.Get("API_KEY")}',
     )
     codes = [language.deploy(sources, project_uuid=one) for one in (project, other)]
     nothing = "" if language.name == "go" else None

@@ -51,6 +51,12 @@ def test_a_secret_is_read_by_its_name(language: Language, project: str) -> None:
             const s = engine.secrets;
             return [s.get("API_KEY"), s.B, s.has("API_KEY"), s.has("C"), "B" in s, "C" in s, s.keys(), s.size];
         """,
+        go="""
+            s := engine.Secrets
+            value, found := s.Lookup("B")
+            _, isThere := s.Lookup("C")
+            return []any{s.Get("API_KEY"), value, s.Has("API_KEY"), s.Has("C"), found, isThere, s.Keys(), s.Len()}, nil
+        """,
     )
     assert called(language, project, sources) == [SECRET, SHORT, True, False, True, False, ["API_KEY", "B"], 2]
 
@@ -64,6 +70,11 @@ def test_a_variable_is_read_by_its_name(language: Language, project: str) -> Non
         javascript="""
             const v = engine.variables;
             return [v.get("REGION"), v["REGION"], v.has("REGION"), v.has("B"), "REGION" in v, v.keys(), v.size];
+        """,
+        go="""
+            v := engine.Variables
+            value, found := v.Lookup("REGION")
+            return []any{v.Get("REGION"), value, v.Has("REGION"), v.Has("B"), found, v.Keys(), v.Len()}, nil
         """,
     )
     assert called(language, project, sources) == ["eu", "eu", True, False, True, ["REGION"], 1]
@@ -79,6 +90,10 @@ def test_an_absent_secret_is_nothing_or_the_given_default(language: Language, pr
             const found = [engine.secrets.get("C"), engine.secrets.get("C", "d"), engine.secrets.get("REGION")];
             return [...found, engine.variables.get("API_KEY", "no secret")];
         """,
+        go="""
+            found := []string{engine.Secrets.Get("C"), engine.Secrets.Get("C", "d"), engine.Secrets.Get("REGION")}
+            return append(found, engine.Variables.Get("API_KEY", "no secret")), nil
+        """,
     )
     nothing = "" if language.name == "go" else None
     assert called(language, project, sources) == [nothing, "d", nothing, "no secret"]
@@ -88,6 +103,10 @@ def test_a_code_of_a_project_without_values_has_none(language: Language) -> None
     sources = run(
         python="return [len(engine.secrets), engine.secrets.keys(), engine.secrets.get('A', 1), len(engine.variables)]",
         javascript="return [engine.secrets.size, engine.secrets.keys(), engine.secrets.get('A', 1), engine.variables.size];",
+        go="""
+            s := engine.Secrets
+            return []any{s.Len(), s.Keys(), len(s.Get("A", "1")), engine.Variables.Len()}, nil
+        """,
     )
     assert called(language, f"project-{uuid4()}", sources) == [0, [], 1, 0]
 
@@ -98,6 +117,10 @@ def test_names_need_not_be_names_of_variables(language: Language) -> None:
     sources = run(
         python=f"return [engine.secrets[name] for name in ({name!r}, '__proto__', 'constructor', 'get')]",
         javascript=f"""return [{json.dumps(name)}, '__proto__', 'constructor', 'get'].map((name) => engine.secrets.get(name));""",
+        go=f"""
+            get := engine.Secrets.Get
+            return []string{{get("{name}"), get("__proto__"), get("constructor"), get("get")}}, nil
+        """,
     )
     assert called(language, project, sources) == ["1", "2", "3", "4"]
 
@@ -124,6 +147,27 @@ def test_what_shows_all_secrets_shows_their_names_alone(language: Language, proj
             engine.log.info("what is copied has nothing of API_KEY:", {...s}, Object.entries(s), Object.assign({}, s));
             return shown;
         """,
+        go="""
+            type holder struct {
+                inner codeactions.Values
+                Outer codeactions.Values
+            }
+            s, shown := engine.Secrets, []string{fmt.Sprint(engine), fmt.Sprint(engine.Secrets)}
+            for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%t", "%p", "%T API_KEY"} {
+                for _, value := range []any{s, &s, holder{s, s}, &holder{s, s}, []any{s}, *engine, map[string]any{"s": s}} {
+                    shown = append(shown, fmt.Sprintf(verb, value) + strings.Repeat(" API_KEY", strings.Count(verb, "p")))
+                }
+            }
+            asJSON, err := json.Marshal([]any{s, holder{s, s}, engine})
+            shown = append(shown, string(asJSON), fmt.Sprint(err) + " API_KEY")
+            fmt.Println(s)
+            log.Print(s)
+            slog.Info("s", "s", s)
+            slog.New(slog.NewJSONHandler(os.Stdout, nil)).Info("s", "s", holder{s, s})
+            engine.Log.Info("%v", s)
+            engine.Log.Info(s)
+            return shown, nil
+        """,
     )
     answer = language.call(sources, fields={"project_uuid": project})
     shown = [*answer.json(), *(content for _, content in language.logs(answer))]
@@ -137,15 +181,16 @@ def test_all_secrets_as_the_result_are_their_names(language: Language, project: 
     sources = run_return(
         python='{"secrets": engine.secrets, "variables": engine.variables}',
         javascript="{secrets: engine.secrets, variables: engine.variables}",
+        go='map[string]any{"secrets": engine.Secrets, "variables": engine.Variables}',
     )
     assert called(language, project, sources) == {"secrets": ["API_KEY", "B"], "variables": ["REGION"]}
 
 
 def test_a_changed_value_counts_from_the_next_run(language: Language) -> None:
     project, client = f"project-{uuid4()}", language.server.client
-    code_id = language.deploy(
-        run_return(**dict.fromkeys(("python", "javascript"), 'engine.secrets.get("K", "none")')), project_uuid=project
-    )
+    get = 'engine.secrets.get("K", "none")'
+    sources = run_return(python=get, javascript=get, go='engine.Secrets.Get("K", "none")')
+    code_id = language.deploy(sources, project_uuid=project)
     seen = [client.get(f"/endpoint/{code_id}").text]
     secret_id = give(language, project, "secret", K="the first value")["K"]
     seen.append(client.get(f"/endpoint/{code_id}").text)
@@ -158,7 +203,8 @@ def test_a_changed_value_counts_from_the_next_run(language: Language) -> None:
 
 def test_a_secret_for_one_code_is_not_given_to_another(language: Language) -> None:
     project, client = f"project-{uuid4()}", language.server.client
-    sources = run_return(**dict.fromkeys(("python", "javascript"), "[engine.secrets.keys(), engine.variables.keys()]"))
+    keys = "[engine.secrets.keys(), engine.variables.keys()]"
+    sources = run_return(python=keys, javascript=keys, go="[]any{engine.Secrets.Keys(), engine.Variables.Keys()}")
     one, two = (language.deploy(sources, project_uuid=project) for _ in range(2))
     for kind, name in (("secret", "A"), ("variable", "B")):
         fields = {"project_uuid": project, "name": name, "value": "for one code alone", "code_ids": [one]}
@@ -170,7 +216,8 @@ def test_a_secret_for_one_code_is_not_given_to_another(language: Language) -> No
 def test_a_large_secret_arrives_whole(language: Language) -> None:
     project, value = f"project-{uuid4()}", "ö" * (32 * 1024)
     give(language, project, "secret", LARGE=value)
-    sources = run_return(**dict.fromkeys(("python", "javascript"), '{"value": engine.secrets["LARGE"]}'))
+    read = '{"value": engine.secrets["LARGE"]}'
+    sources = run_return(python=read, javascript=read, go='map[string]any{"value": engine.Secrets.Get("LARGE")}')
     assert called(language, project, sources) == {"value": value}
 
 
