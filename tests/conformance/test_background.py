@@ -12,7 +12,14 @@ WORK = {
             import time
             engine.background(work, "worked", end=".")
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
-            """
+            """,
+        javascript="""
+            engine.waitUntil(() => {
+                Bun.sleepSync(200);
+                engine.log.info("worked.");
+            });
+            engine.result.set({a: 1}, {statusCode: 202, headers: {"X-A": "1"}});
+            """,
     ),
     "an async function": run(
         python="""
@@ -22,7 +29,14 @@ WORK = {
                 engine.log.info(word)
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
             engine.background(work, "worked.")
-            """
+            """,
+        javascript="""
+            engine.result.set({a: 1}, {statusCode: 202, headers: {"X-A": "1"}});
+            engine.waitUntil(async () => {
+                await Bun.sleep(200);
+                engine.log.info("worked.");
+            });
+            """,
     ),
     "what is awaited": run(
         python="""
@@ -32,7 +46,11 @@ WORK = {
                 engine.log.info(word)
             engine.background(work("worked."))
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
-            """
+            """,
+        javascript="""
+            engine.waitUntil(Bun.sleep(250).then(() => engine.log.info("worked.")));
+            engine.result.set({a: 1}, {statusCode: 202, headers: {"X-A": "1"}});
+            """,
     ),
 }
 
@@ -65,7 +83,8 @@ RETURNED = run(
         import time
         engine.background(time.sleep, 0.2)
         return "x"
-        """
+        """,
+    javascript="engine.waitUntil(Bun.sleep(200)); return 'x';",
 )
 
 
@@ -82,7 +101,8 @@ STREAMED = {
             import time
             engine.background(time.sleep, 0.2)
             return iter("xyz")
-            """
+            """,
+        javascript="engine.waitUntil(() => Bun.sleep(200)); return 'xyz'[Symbol.iterator]();",
     ),
     "written": run(
         python="""
@@ -90,7 +110,12 @@ STREAMED = {
             engine.result.write("x")
             engine.background(time.sleep, 0.2)
             engine.result.write("yz")
-            """
+            """,
+        javascript="""
+            await engine.result.write("x");
+            engine.waitUntil(Bun.sleep(200));
+            await engine.result.write("yz");
+            """,
     ),
 }
 

@@ -11,7 +11,14 @@ FAILING = run(
         engine.background(engine.log.info, "tried")
         engine.background(fail, "second")
         return "x"
-        """
+        """,
+    javascript="""
+        const fail = (what) => { throw new Error(what); };
+        engine.waitUntil(() => fail("first"));
+        engine.waitUntil(() => engine.log.info("tried"));
+        engine.waitUntil(async () => fail("second"));
+        return "x";
+        """,
 )
 
 
@@ -35,7 +42,11 @@ NESTED = run(
         async def inner():
             engine.background(engine.log.info, "innermost")
         engine.background(outer)
-        """
+        """,
+    javascript="""
+        const inner = async () => engine.waitUntil(() => engine.log.info("innermost"));
+        engine.waitUntil(() => engine.waitUntil(inner));
+        """,
 )
 
 
@@ -54,7 +65,16 @@ TOO_LATE = run(
                 except RuntimeError as error: engine.log.info(error)
         engine.background(late)
         return "x"
-        """
+        """,
+    javascript="""
+        const { result } = engine;
+        engine.waitUntil(async () => {
+            for (const tried of [() => result.set("y"), () => result.write("y"), () => result.head()]) {
+                try { await tried(); } catch (error) { engine.log.info(error.message); }
+            }
+        });
+        return "x";
+        """,
 )
 
 
@@ -72,7 +92,8 @@ ENDLESS = run(
         import time
         engine.background(time.sleep, 1000)
         return "x"
-        """
+        """,
+    javascript="engine.waitUntil(new Promise(() => {})); return 'x';",
 )
 
 
@@ -87,7 +108,8 @@ FAILED_RUN = run(
     python="""
         engine.background(engine.log.info, "never")
         raise ValueError("no")
-        """
+        """,
+    javascript="engine.waitUntil(() => engine.log.info('never')); throw new Error('no');",
 )
 
 
@@ -102,7 +124,8 @@ SLOW = run(
         import time
         engine.background(time.sleep, 0.5)
         return "x"
-        """
+        """,
+    javascript="engine.waitUntil(Bun.sleep(500)); return 'x';",
 )
 
 

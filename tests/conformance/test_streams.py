@@ -6,7 +6,10 @@ import pytest
 from conformance.languages import Language, run, run_return, run_set
 from conformance.pieces import in_pieces
 
-TEXTS = {"python": "(text for text in ['one ', '', 'zwei ', 'drei'])"}
+TEXTS = {
+    "python": "(text for text in ['one ', '', 'zwei ', 'drei'])",
+    "javascript": "['one ', '', 'zwei ', 'drei'].values()",
+}
 
 
 @pytest.mark.parametrize("sources", [run_set(**TEXTS), run_return(**TEXTS)], ids=["set", "returned"])
@@ -26,7 +29,12 @@ WRITTEN = run(
         engine.result.head(status_code=201, content_type="csv", headers={"X-A": "1", "Cache-Control": "max-age=5"})
         engine.result.write("a,b\\n")
         engine.result.write(b"1,2\\n")
-        """
+        """,
+    javascript="""
+        engine.result.head({statusCode: 201, contentType: "csv", headers: {"X-A": "1", "Cache-Control": "max-age=5"}});
+        await engine.result.write("a,b\\n");
+        await engine.result.write(Buffer.from("1,2\\n"));
+        """,
 )
 
 
@@ -40,8 +48,11 @@ def test_an_answer_is_written_piece_by_piece(language: Language) -> None:
 
 
 OBJECTS = {
-    "iterator": run_return(python="({'n': n} for n in (1, 2))"),
-    "written": run(python="engine.result.write({'n': 1})\nengine.result.write({'n': 2})"),
+    "iterator": run_return(python="({'n': n} for n in (1, 2))", javascript="[1, 2].values().map((n) => ({n}))"),
+    "written": run(
+        python="engine.result.write({'n': 1})\nengine.result.write({'n': 2})",
+        javascript="await engine.result.write({n: 1}); await engine.result.write({n: 2});",
+    ),
 }
 
 
@@ -53,14 +64,23 @@ def test_objects_are_lines_of_json(language: Language, sources: dict[str, str]) 
 
 
 EVENTS = {
-    "iterator": run_set(python="iter([{'n': 1}, 'event: x\\ndata: own\\n\\n', 'ü' and ['ü\\n']]), content_type='sse'"),
+    "iterator": run_set(
+        python="iter([{'n': 1}, 'event: x\\ndata: own\\n\\n', 'ü' and ['ü\\n']]), content_type='sse'",
+        javascript="[{n: 1}, 'event: x\\ndata: own\\n\\n', ['ü\\n']].values(), {contentType: 'sse'}",
+    ),
     "written": run(
         python="""
             engine.result.head(content_type="text/event-stream")
             engine.result.write({"n": 1})
             engine.result.write("event: x\\ndata: own\\n\\n")
             engine.result.write(["ü\\n"])
-            """
+            """,
+        javascript="""
+            engine.result.head({contentType: "text/event-stream"});
+            await engine.result.write({n: 1});
+            await engine.result.write("event: x\\ndata: own\\n\\n");
+            await engine.result.write(["ü\\n"]);
+            """,
     ),
 }
 
@@ -76,8 +96,14 @@ def test_objects_in_an_event_stream_are_events(language: Language, sources: dict
 
 
 BYTES = {
-    "iterator": run_return(python="iter([b'\\x00', b'', bytearray(b'\\xff')])"),
-    "written": run(python="for one in (b'\\x00', b'', memoryview(b'\\xff')): engine.result.write(one)"),
+    "iterator": run_return(
+        python="iter([b'\\x00', b'', bytearray(b'\\xff')])",
+        javascript="[new Uint8Array(1), new ArrayBuffer(0), Buffer.from([255])].values()",
+    ),
+    "written": run(
+        python="for one in (b'\\x00', b'', memoryview(b'\\xff')): engine.result.write(one)",
+        javascript="for (const one of [Buffer.from([0, 255])]) await engine.result.write(new DataView(one.buffer, one.byteOffset, 2));",
+    ),
 }
 
 
@@ -89,14 +115,17 @@ def test_bytes_are_an_octet_stream(language: Language, sources: dict[str, str]) 
     assert (record["result"], record["extra"]["result_encoding"]) == ("AP8=", "base64")
 
 
-LARGE = run(python="engine.result.write('ab' * 500_000)\nengine.result.write(b'c')")
+LARGE = run(
+    python="engine.result.write('ab' * 500_000)\nengine.result.write(b'c')",
+    javascript="await engine.result.write('ab'.repeat(500_000)); await engine.result.write(Buffer.from('c'));",
+)
 
 
 def test_a_large_piece_goes_out_whole(language: Language) -> None:
     assert in_pieces(language.call(LARGE)).text == "ab" * 500_000 + "c"
 
 
-NOTHING = run_set(python="iter([]), 202, 'html'")
+NOTHING = run_set(python="iter([]), 202, 'html'", javascript="[].values(), {statusCode: 202, contentType: 'html'}")
 
 
 def test_an_iterator_of_nothing_is_an_empty_answer(language: Language) -> None:

@@ -6,6 +6,7 @@ const { SHORT_TYPES } = require("./types.cjs");
 
 const QUOTE = 0x22, JSON_TYPE = /^[^;]*[/+]json\s*(?:;|$)/i, EVENTS = /^[ \t]*text\/event-stream[ \t]*(?:;|$)/i;
 const TURN_MS = 10; // after so long, writing lets timers and the network have their turn
+const OUT = "comes too late: the answer has gone out", EITHER = "a result is either set or written";
 const NOTHING = new Uint8Array(0);
 const { setImmediate } = globalThis;
 const now = performance.now.bind(performance);
@@ -38,7 +39,8 @@ class Result {
    * goes out as it comes, as by `write`. Throws when something cannot be sent.
    */
   set(value, options = {}) {
-    if (this.#isOut || this.hasBegun) this.#refuse();
+    if (this.#isOut) throw new Error(`engine.result.set ${OUT}`);
+    if (this.hasBegun) throw new Error(`engine.result.set after engine.result.write: ${EITHER}`);
     if (arguments.length === 0) value = "";
     const { statusCode, contentType: full, headers } = headOf(options);
     const source = streamOf(value);
@@ -55,8 +57,10 @@ class Result {
 
   /** Says how the answer begins that `write` makes, or that is a value which Run returns. Options as of `set`. */
   head(options = {}) {
-    if (this.#isOut || this.hasBegun) this.#refuse();
-    if (this.isSet && !this.source) throw new Error("engine.result.set has set the answer with its head; it cannot get another");
+    if (this.#isOut || this.hasBegun) throw new Error("engine.result.head comes too late: the head of the answer has gone out");
+    if (this.isSet && !this.source) {
+      throw new Error("engine.result.head comes too late: engine.result.set has set a head with its value");
+    }
     const { statusCode, contentType, headers } = headOf(options);
     this.statusCode = statusCode;
     this.headers = headers;
@@ -69,8 +73,8 @@ class Result {
    * else goes out as a line of JSON, or as an event if the content type is `text/event-stream`. Returns a promise.
    */
   async write(piece = "") {
-    if (this.#isOut) throw new Error("the answer is out; nothing can be written to it any more");
-    if (this.isSet) throw new Error("engine.result.set has set the answer; nothing can be written to it");
+    if (this.#isOut) throw new Error(`engine.result.write ${OUT}`);
+    if (this.isSet) throw new Error(`engine.result.write after engine.result.set: ${EITHER}`);
     await this.#send(piece);
   }
 
@@ -84,11 +88,6 @@ class Result {
   close(value) {
     if (!this.isSet && !this.hasBegun && (value !== undefined || this.#given)) this.set(value === undefined ? "" : value, this.#given ?? {});
     this.#isOut = true;
-  }
-
-  #refuse() {
-    if (this.#isOut) throw new Error("the answer is out; it cannot be set any more");
-    throw new Error("the answer has begun with engine.result.write; it can only be written");
   }
 
   async #send(piece) {
