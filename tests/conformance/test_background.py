@@ -20,6 +20,11 @@ WORK = {
             });
             engine.result.set({a: 1}, {statusCode: 202, headers: {"X-A": "1"}});
             """,
+        go="""
+            engine.Background(func() { time.Sleep(200 * time.Millisecond); engine.Log.Info("worked.") })
+            headers := codeactions.Headers(map[string]string{"X-A": "1"})
+            return nil, engine.Result.Set(map[string]int{"a": 1}, codeactions.StatusCode(202), headers)
+            """,
     ),
     "an async function": run(
         python="""
@@ -37,6 +42,15 @@ WORK = {
                 engine.log.info("worked.");
             });
             """,
+        go="""
+            engine.Background(func() {
+                done := make(chan bool)
+                go func() { time.Sleep(200 * time.Millisecond); engine.Log.Info("worked."); done <- true }()
+                <-done
+            })
+            engine.Result.Head(codeactions.StatusCode(202), codeactions.Headers(map[string]string{"X-A": "1"}))
+            return map[string]int{"a": 1}, nil
+            """,
     ),
     "what is awaited": run(
         python="""
@@ -50,6 +64,13 @@ WORK = {
         javascript="""
             engine.waitUntil(Bun.sleep(250).then(() => engine.log.info("worked.")));
             engine.result.set({a: 1}, {statusCode: 202, headers: {"X-A": "1"}});
+            """,
+        go="""
+            var group sync.WaitGroup
+            group.Go(func() { time.Sleep(200 * time.Millisecond); engine.Log.Info("worked.") })
+            engine.Background(group.Wait)
+            headers := codeactions.Headers(map[string]string{"X-A": "1"})
+            engine.Result.Set(map[string]int{"a": 1}, codeactions.StatusCode(202), headers)
             """,
     ),
 }
@@ -85,6 +106,10 @@ RETURNED = run(
         return "x"
         """,
     javascript="engine.waitUntil(Bun.sleep(200)); return 'x';",
+    go="""
+        engine.Background(func() { time.Sleep(200 * time.Millisecond) })
+        return "x", nil
+        """,
 )
 
 
@@ -103,6 +128,10 @@ STREAMED = {
             return iter("xyz")
             """,
         javascript="engine.waitUntil(() => Bun.sleep(200)); return 'xyz'[Symbol.iterator]();",
+        go="""
+            engine.Background(func() { time.Sleep(200 * time.Millisecond) })
+            return slices.Values([]string{"x", "y", "z"}), nil
+            """,
     ),
     "written": run(
         python="""
@@ -115,6 +144,11 @@ STREAMED = {
             await engine.result.write("x");
             engine.waitUntil(Bun.sleep(200));
             await engine.result.write("yz");
+            """,
+        go="""
+            fmt.Fprint(engine.Result, "x")
+            engine.Background(func() { time.Sleep(200 * time.Millisecond) })
+            fmt.Fprint(engine.Result, "yz")
             """,
     ),
 }

@@ -19,6 +19,12 @@ FAILING = run(
         engine.waitUntil(async () => fail("second"));
         return "x";
         """,
+    go="""
+        engine.Background(func() { panic("first") })
+        engine.Background(func() { engine.Log.Info("tried") })
+        engine.Background(func() { panic(errors.New("second")) })
+        return "x", nil
+        """,
 )
 
 
@@ -46,6 +52,11 @@ NESTED = run(
     javascript="""
         const inner = async () => engine.waitUntil(() => engine.log.info("innermost"));
         engine.waitUntil(() => engine.waitUntil(inner));
+        """,
+    go="""
+        engine.Background(func() {
+            engine.Background(func() { engine.Background(func() { engine.Log.Info("innermost") }) })
+        })
         """,
 )
 
@@ -75,6 +86,15 @@ TOO_LATE = run(
         });
         return "x";
         """,
+    go="""
+        engine.Background(func() {
+            engine.Result.Set("y") // the log tells of the first
+            _, err := engine.Result.Write([]byte("y"))
+            engine.Log.Info(err)
+            engine.Log.Info(engine.Result.Head())
+        })
+        return "x", nil
+        """,
 )
 
 
@@ -94,6 +114,10 @@ ENDLESS = run(
         return "x"
         """,
     javascript="engine.waitUntil(new Promise(() => {})); return 'x';",
+    go="""
+        engine.Background(func() { select { } })
+        return "x", nil
+        """,
 )
 
 
@@ -110,6 +134,10 @@ FAILED_RUN = run(
         raise ValueError("no")
         """,
     javascript="engine.waitUntil(() => engine.log.info('never')); throw new Error('no');",
+    go="""
+        engine.Background(func() { engine.Log.Info("never") })
+        return nil, errors.New("no")
+        """,
 )
 
 
@@ -126,6 +154,10 @@ SLOW = run(
         return "x"
         """,
     javascript="engine.waitUntil(Bun.sleep(500)); return 'x';",
+    go="""
+        engine.Background(func() { time.Sleep(500 * time.Millisecond) })
+        return "x", nil
+        """,
 )
 
 
