@@ -13,6 +13,13 @@ WORK = {
             engine.background(work, "worked", end=".")
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
             """,
+        javascript="""
+            engine.waitUntil(() => {
+                Bun.sleepSync(200);
+                engine.log.info("worked.");
+            });
+            engine.result.set({a: 1}, {statusCode: 202, headers: {"X-A": "1"}});
+            """,
         go="""
             engine.Background(func() { time.Sleep(200 * time.Millisecond); engine.Log.Info("worked.") })
             headers := codeactions.Headers(map[string]string{"X-A": "1"})
@@ -27,6 +34,13 @@ WORK = {
                 engine.log.info(word)
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
             engine.background(work, "worked.")
+            """,
+        javascript="""
+            engine.result.set({a: 1}, {statusCode: 202, headers: {"X-A": "1"}});
+            engine.waitUntil(async () => {
+                await Bun.sleep(200);
+                engine.log.info("worked.");
+            });
             """,
         go="""
             engine.Background(func() {
@@ -46,6 +60,10 @@ WORK = {
                 engine.log.info(word)
             engine.background(work("worked."))
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
+            """,
+        javascript="""
+            engine.waitUntil(Bun.sleep(250).then(() => engine.log.info("worked.")));
+            engine.result.set({a: 1}, {statusCode: 202, headers: {"X-A": "1"}});
             """,
         go="""
             var group sync.WaitGroup
@@ -87,6 +105,7 @@ RETURNED = run(
         engine.background(time.sleep, 0.2)
         return "x"
         """,
+    javascript="engine.waitUntil(Bun.sleep(200)); return 'x';",
     go="""
         engine.Background(func() { time.Sleep(200 * time.Millisecond) })
         return "x", nil
@@ -108,6 +127,7 @@ STREAMED = {
             engine.background(time.sleep, 0.2)
             return iter("xyz")
             """,
+        javascript="engine.waitUntil(() => Bun.sleep(200)); return 'xyz'[Symbol.iterator]();",
         go="""
             engine.Background(func() { time.Sleep(200 * time.Millisecond) })
             return slices.Values([]string{"x", "y", "z"}), nil
@@ -119,6 +139,11 @@ STREAMED = {
             engine.result.write("x")
             engine.background(time.sleep, 0.2)
             engine.result.write("yz")
+            """,
+        javascript="""
+            await engine.result.write("x");
+            engine.waitUntil(Bun.sleep(200));
+            await engine.result.write("yz");
             """,
         go="""
             fmt.Fprint(engine.Result, "x")

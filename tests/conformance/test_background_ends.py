@@ -12,6 +12,13 @@ FAILING = run(
         engine.background(fail, "second")
         return "x"
         """,
+    javascript="""
+        const fail = (what) => { throw new Error(what); };
+        engine.waitUntil(() => fail("first"));
+        engine.waitUntil(() => engine.log.info("tried"));
+        engine.waitUntil(async () => fail("second"));
+        return "x";
+        """,
     go="""
         engine.Background(func() { panic("first") })
         engine.Background(func() { engine.Log.Info("tried") })
@@ -42,6 +49,10 @@ NESTED = run(
             engine.background(engine.log.info, "innermost")
         engine.background(outer)
         """,
+    javascript="""
+        const inner = async () => engine.waitUntil(() => engine.log.info("innermost"));
+        engine.waitUntil(() => engine.waitUntil(inner));
+        """,
     go="""
         engine.Background(func() {
             engine.Background(func() { engine.Background(func() { engine.Log.Info("innermost") }) })
@@ -65,6 +76,15 @@ TOO_LATE = run(
                 except RuntimeError as error: engine.log.info(error)
         engine.background(late)
         return "x"
+        """,
+    javascript="""
+        const { result } = engine;
+        engine.waitUntil(async () => {
+            for (const tried of [() => result.set("y"), () => result.write("y"), () => result.head()]) {
+                try { await tried(); } catch (error) { engine.log.info(error.message); }
+            }
+        });
+        return "x";
         """,
     go="""
         engine.Background(func() {
@@ -93,6 +113,7 @@ ENDLESS = run(
         engine.background(time.sleep, 1000)
         return "x"
         """,
+    javascript="engine.waitUntil(new Promise(() => {})); return 'x';",
     go="""
         engine.Background(func() { select { } })
         return "x", nil
@@ -112,6 +133,7 @@ FAILED_RUN = run(
         engine.background(engine.log.info, "never")
         raise ValueError("no")
         """,
+    javascript="engine.waitUntil(() => engine.log.info('never')); throw new Error('no');",
     go="""
         engine.Background(func() { engine.Log.Info("never") })
         return nil, errors.New("no")
@@ -131,6 +153,7 @@ SLOW = run(
         engine.background(time.sleep, 0.5)
         return "x"
         """,
+    javascript="engine.waitUntil(Bun.sleep(500)); return 'x';",
     go="""
         engine.Background(func() { time.Sleep(500 * time.Millisecond) })
         return "x", nil

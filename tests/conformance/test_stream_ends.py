@@ -8,9 +8,12 @@ from conformance.pieces import take
 FAILING = {
     "before the first piece": run(
         python="raise ValueError('no')\nyield 'x'",
+        javascript="return (function* () { throw new Error('no'); })();",
         go="""return func(yield func(string, error) bool) { yield("", errors.New("no")) }, nil""",
     ),
-    "of what cannot be sent": run_return(python="iter([object()])", go="slices.Values([]any{make(chan int)})"),
+    "of what cannot be sent": run_return(
+        python="iter([object()])", javascript="[() => 1].values()", go="slices.Values([]any{make(chan int)})"
+    ),
 }
 
 
@@ -24,10 +27,12 @@ def test_a_failure_before_the_first_piece_is_a_failed_run_as_ever(language: Lang
 CUT = {
     "iterator": run(
         python="yield 'begun'\nraise ValueError('no')",
+        javascript="return (async function* () { yield 'begun'; throw new Error('no'); })();",
         go="""return func(yield func(string) bool) { yield("begun"); panic("no") }, nil""",
     ),
     "written": run(
         python="engine.result.write('begun')\nraise ValueError('no')",
+        javascript="await engine.result.write('begun'); throw new Error('no');",
         go="""fmt.Fprint(engine.Result, "begun"); return nil, errors.New("no")""",
     ),
 }
@@ -50,6 +55,7 @@ def test_a_failure_after_the_first_piece_cuts_the_answer(language: Language, sou
 
 COLLECTED = run(
     python="yield 'a'\nyield 'b'\nprint('done')",
+    javascript="return (function* () { yield 'a'; yield 'b'; console.log('done'); })();",
     go="""return func(yield func(string) bool) { yield("a"); yield("b"); fmt.Println("done") }, nil""",
 )
 
@@ -69,6 +75,15 @@ PING_PONG = run(
         while True:
             time.sleep(0.01)
             yield "."
+        """,
+    javascript="""
+        return (async function* () {
+            yield "first";
+            for (;;) {
+                await Bun.sleep(10);
+                yield ".";
+            }
+        })();
         """,
     go="""
         fmt.Fprint(engine.Result, "first")
@@ -104,6 +119,7 @@ def test_a_stream_is_bounded_by_the_runs_time(language: Language) -> None:
 
 LONG = run(
     python="chunk = 'x' * 65536\nfor _ in range(192): yield chunk",
+    javascript="const chunk = 'x'.repeat(65536); for (let n = 0; n < 192; n++) await engine.result.write(chunk);",
     go="""for range 192 { fmt.Fprint(engine.Result, strings.Repeat("x", 65536)) }""",
 )
 

@@ -5,13 +5,19 @@ from conformance.languages import Language, run
 
 WRITTEN = run(
     python="engine.result.write('a')\nengine.result.write('b')",
+    javascript="await engine.result.write('a'); await engine.result.write('b');",
     go="""for _, one := range "ab" { fmt.Fprintf(engine.Result, "%c", one) }""",
 )
-ITERATOR = run(python="return iter('ab')", go="""return slices.Values([]string{"a", "b"}), nil""")
+ITERATOR = run(
+    python="return iter('ab')",
+    javascript="return ['a', 'b'].values();",
+    go="""return slices.Values([]string{"a", "b"}), nil""",
+)
 
 
 HEAD_ALONE = run(
     python="engine.result.head(404, headers={'X-A': '1'})",
+    javascript="engine.result.head({statusCode: 404, headers: {'X-A': '1'}});",
     go="""engine.Result.Head(codeactions.StatusCode(404), codeactions.Headers(map[string]string{"X-A": "1"}))""",
 )
 
@@ -23,6 +29,7 @@ def test_a_head_alone_is_an_empty_answer(language: Language) -> None:
 
 HEAD_OF_VALUE = run(
     python="engine.result.head(201, 'text/x-own')\nreturn {'a': 1}",
+    javascript="engine.result.head({statusCode: 201, contentType: 'text/x-own'}); return {a: 1};",
     go="""
         engine.Result.Head(codeactions.StatusCode(201), codeactions.ContentType("text/x-own"))
         return map[string]int{"a": 1}, nil
@@ -46,6 +53,7 @@ def test_head_requests_get_the_head_and_the_run_is_on_record(language: Language,
 
 NO_BODY = run(
     python="engine.result.head(204)\nengine.result.write('x')",
+    javascript="engine.result.head({statusCode: 204}); await engine.result.write('x');",
     go="""engine.Result.Head(codeactions.StatusCode(204)); fmt.Fprint(engine.Result, "x")""",
 )
 
@@ -65,6 +73,10 @@ MISUSES = {
                 try: engine.result.set("y")
                 except RuntimeError as error: engine.result.write(str(error))
                 """,
+            javascript="""
+                await engine.result.write("x");
+                try { engine.result.set("y"); } catch (error) { await engine.result.write(error.message); }
+                """,
             go="""
                 fmt.Fprint(engine.Result, "x")
                 fmt.Fprint(engine.Result, engine.Result.Set("y"))
@@ -72,6 +84,7 @@ MISUSES = {
         ),
         {
             "python": "xengine.result.set after engine.result.write: a result is either set or written",
+            "javascript": "xengine.result.set after engine.result.write: a result is either set or written",
             "go": "xengine.Result.Set after engine.Result.Write: a result is either set or written",
         },
     ),
@@ -82,6 +95,10 @@ MISUSES = {
                 try: engine.result.write("x")
                 except RuntimeError as error: engine.result.set(str(error))
                 """,
+            javascript="""
+                engine.result.set("y");
+                try { await engine.result.write("x"); } catch (error) { engine.result.set(error.message); }
+                """,
             go="""
                 engine.Result.Set("y")
                 _, err := fmt.Fprint(engine.Result, "x")
@@ -90,6 +107,7 @@ MISUSES = {
         ),
         {
             "python": "engine.result.write after engine.result.set: a result is either set or written",
+            "javascript": "engine.result.write after engine.result.set: a result is either set or written",
             "go": "engine.Result.Write after engine.Result.Set: a result is either set or written",
         },
     ),
@@ -100,6 +118,10 @@ MISUSES = {
                 try: engine.result.head(201)
                 except RuntimeError as error: engine.result.write(str(error))
                 """,
+            javascript="""
+                await engine.result.write("x");
+                try { engine.result.head({statusCode: 201}); } catch (error) { await engine.result.write(error.message); }
+                """,
             go="""
                 fmt.Fprint(engine.Result, "x")
                 fmt.Fprint(engine.Result, engine.Result.Head())
@@ -107,6 +129,7 @@ MISUSES = {
         ),
         {
             "python": "xengine.result.head comes too late: the head of the answer has gone out",
+            "javascript": "xengine.result.head comes too late: the head of the answer has gone out",
             "go": "xengine.Result.Head comes too late: the head of the answer has gone out",
         },
     ),
@@ -117,6 +140,10 @@ MISUSES = {
                 try: engine.result.head(201)
                 except RuntimeError as error: engine.result.set(str(error))
                 """,
+            javascript="""
+                engine.result.set("y");
+                try { engine.result.head({statusCode: 201}); } catch (error) { engine.result.set(error.message); }
+                """,
             go="""
                 engine.Result.Set("y")
                 engine.Result.Set(engine.Result.Head().Error())
@@ -124,6 +151,7 @@ MISUSES = {
         ),
         {
             "python": "engine.result.head comes too late: engine.result.set has set a head with its value",
+            "javascript": "engine.result.head comes too late: engine.result.set has set a head with its value",
             "go": "engine.Result.Head comes too late: engine.Result.Set has set a head with its value",
         },
     ),
@@ -133,12 +161,16 @@ MISUSES = {
                 try: engine.result.head(100)
                 except ValueError as error: engine.result.write(str(error))
                 """,
+            javascript="""
+                try { engine.result.head({statusCode: 100}); } catch (error) { await engine.result.write(error.message); }
+                """,
             go="""
                 engine.Result.Set(engine.Result.Head(codeactions.StatusCode(100)).Error())
                 """,
         ),
         {
             "python": "status_code must be a whole number from 200 to 599, not 100",
+            "javascript": "statusCode must be a whole number from 200 to 599, not 100",
             "go": "the status code must be a whole number from 200 to 599, not 100",
         },
     ),
