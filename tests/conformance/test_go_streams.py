@@ -27,16 +27,6 @@ PIECES = {
         type letter string
         return func(yield func(letter) bool) { _ = yield("x") && yield("y") }, nil
     """,
-    "a channel": """
-        pieces := make(chan string)
-        go func() { defer close(pieces); pieces <- "x"; pieces <- "y" }()
-        return pieces, nil
-    """,
-    "a channel that can only be read": """
-        pieces := make(chan string, 2)
-        pieces <- "x"; pieces <- "y"; close(pieces)
-        return (<-chan string)(pieces), nil
-    """,
     "an iterator that writes itself": """
         return nil, engine.Result.Set(func(yield func(string) bool) { yield("x"); engine.Result.WriteString("y") })
     """,

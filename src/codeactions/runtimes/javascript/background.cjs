@@ -26,8 +26,6 @@ class Background {
     }
   }
 
-  get isEmpty() { return this.#waiting.length + this.#begun.length === 0; }
-
   /** Waits for all of it, and for what it adds itself. Call it once the answer is out. */
   async finish() {
     this.#isAnswered = true;

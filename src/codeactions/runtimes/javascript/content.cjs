@@ -10,7 +10,8 @@ const ASCII = /^[\x00-\x7f]*$/, VALUE = /^[\t\x20-\x7e\x80-\ud7ff\ue000-\u{10fff
 
 /** Checks how an answer is to begin. contentType is null if none is given, else in full; headers are pairs. */
 function headOf(options) {
-  const { statusCode = 200, contentType = null, headers, ...unknown } = objectOf(options);
+  if (options === null || typeof options !== "object") throw new TypeError(`options must be an object, not ${shown(options)}`);
+  const { statusCode = 200, contentType = null, headers, ...unknown } = options;
   for (const name of Object.keys(unknown)) {
     throw new TypeError(`there is no option ${shown(name)}; there are statusCode, contentType and headers`);
   }
@@ -23,11 +24,6 @@ function headOf(options) {
     );
   }
   return { statusCode, headers: headerPairs(headers ?? {}), contentType: contentType ? fullType(contentType) : null };
-}
-
-function objectOf(options) {
-  if (options === null || typeof options !== "object") throw new TypeError(`options must be an object, not ${shown(options)}`);
-  return options;
 }
 
 /** Returns a value's bytes, and the content type that it has by itself. */
@@ -68,4 +64,4 @@ function shown(value) {
   return text.length <= 100 ? text : `${text.slice(0, 100)}…`;
 }
 
-module.exports = { bytesOf, encode, headOf, objectOf };
+module.exports = { bytesOf, encode, headOf };

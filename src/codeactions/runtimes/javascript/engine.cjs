@@ -2,7 +2,6 @@
 "use strict";
 
 const { rawRequest, readForm } = require("./form.cjs");
-const { namedValues } = require("./named_values.cjs");
 const { Result } = require("./result.cjs");
 
 /** Query parameters, in order. Of a repeated one the first value counts; `all()` returns every value. */
@@ -119,14 +118,14 @@ class Request {
 /** All that a code needs to know of its call, and the means to answer. */
 class Engine {
   #job;
-  #background;
+  #addWork;
   #secrets;
   #variables;
 
-  /** job: as the server has sent it. output: takes the frames of an answer in pieces. */
-  constructor(job, request, log, output, background) {
+  /** job: as the server has sent it. output: takes the frames of an answer in pieces. addWork: takes what waitUntil gets. */
+  constructor(job, request, log, output, addWork) {
     this.#job = job;
-    this.#background = background;
+    this.#addWork = addWork;
     this.request = request;
     this.log = log;
     this.result = new Result(output);
@@ -139,16 +138,20 @@ class Engine {
   get body() { return this.request.body; }
 
   /** The secrets of the project that this code may use, by name. */
-  get secrets() { return (this.#secrets ??= namedValues("secrets", this.#job.secrets ?? {})); }
+  get secrets() { return (this.#secrets ??= named("secrets", this.#job.secrets)); }
 
   /** The variables of the project, by name. */
-  get variables() { return (this.#variables ??= namedValues("variables", this.#job.variables ?? {})); }
+  get variables() { return (this.#variables ??= named("variables", this.#job.variables)); }
 
   /**
    * Has the run go on after the answer until `work`, a promise, is settled. A function is called once the answer is out.
    * All of it is tried. The first error is the run's.
    */
-  waitUntil(work) { this.#background.add(work); }
+  waitUntil(work) { this.#addWork(work); }
+}
+
+function named(kind, values = {}) {
+  return require("./named_values.cjs").namedValues(kind, values); // loaded by runs that need it
 }
 
 module.exports = { Engine, Headers, Log, Params, Request, format };

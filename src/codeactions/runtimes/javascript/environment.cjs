@@ -1,12 +1,8 @@
-// The environment variables that a run is given with its job.
+// The environment of what a run starts.
 "use strict";
 
-/**
- * Sets them in `process.env`, which is `Bun.env`, and for the programs and workers that the code starts: Bun's own
- * functions give these the environment of its start.
- */
-function useEnvironment(variables) {
-  Object.assign(process.env, variables);
+/** Has Bun's own functions give programs and workers the environment as it is then, not as it was at Bun's start. */
+function passOnEnvironment() {
   const withOurs = (options) => ({ ...options, env: options?.env ?? process.env });
   const { spawn, spawnSync } = Bun;
   const around = (start) => (first, second) => (Array.isArray(first) ? start(first, withOurs(second)) : start(withOurs(first)));
@@ -17,4 +13,4 @@ function useEnvironment(variables) {
   });
 }
 
-module.exports = { useEnvironment };
+module.exports = { passOnEnvironment };

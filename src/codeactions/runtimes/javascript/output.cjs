@@ -94,25 +94,21 @@ class Output {
   /** Ends the run with its answer. */
   result(answer) {
     this.#finish();
-    this.#answer(answer, { held_back: this.heldBack });
+    this.#answer(RESULT, answer, false);
     exit(0);
   }
 
   /** Sends the answer; the run goes on. */
-  earlyResult(answer) { this.#answer(answer, { goes_on: true }); }
+  earlyResult(answer) { this.#answer(RESULT, answer, true); }
 
-  #answer(answer, more) {
-    const { body } = answer;
+  /** Sends the head of an answer in pieces; its body is empty. */
+  stream(answer) { this.#answer(STREAM, answer, true); }
+
+  #answer(kind, { statusCode, contentType, headers, body }, goesOn) {
     if (body.length > this.#resultBytes) {
       this.fail("output_limit", `the result has ${body.length} bytes; the limit is ${this.#resultBytes}`);
     }
-    this.#describe(RESULT, answer, more, body);
-  }
-
-  /** Sends the head of an answer in pieces. */
-  stream(answer) { this.#describe(STREAM, answer, {}, NOTHING); }
-
-  #describe(kind, { statusCode, contentType, headers }, more, body) {
+    const more = goesOn ? { goes_on: true } : { held_back: this.heldBack };
     const meta = bytes(stringify({ status_code: statusCode, content_type: contentType, headers, ...more }));
     if (meta.length > META_LIMIT) this.fail("output_limit", `the result's headers are over ${META_LIMIT} bytes`);
     this.#send(kind, sized(meta), meta, body);

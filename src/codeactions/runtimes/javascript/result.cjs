@@ -1,11 +1,12 @@
 // The answer of a JavaScript run: set whole, given as a stream, or written piece by piece.
 "use strict";
 
-const { bytesOf, encode, headOf, objectOf } = require("./content.cjs");
+const { bytesOf, encode, headOf } = require("./content.cjs");
 const { SHORT_TYPES } = require("./types.cjs");
 
 const QUOTE = 0x22, JSON_TYPE = /^[^;]*[/+]json\s*(?:;|$)/i, EVENTS = /^[ \t]*text\/event-stream[ \t]*(?:;|$)/i;
 const TURN_MS = 10; // after so long, writing lets timers and the network have their turn
+const OUT = "comes too late: the answer has gone out", EITHER = "a result is either set or written";
 const NOTHING = new Uint8Array(0);
 const { setImmediate } = globalThis;
 const now = performance.now.bind(performance);
@@ -14,7 +15,7 @@ const now = performance.now.bind(performance);
 class Result {
   #output;
   #given = null; // what head() was given
-  #head = { statusCode: 200, contentType: null, headers: [] };
+  #fullType = null; // the content type that was given
   #isOut = false;
   #turn = 0; // when others had theirs
   isSet = false;
@@ -22,15 +23,13 @@ class Result {
   hasBegun = false;
   /** What the pieces come from, if the answer is set as a stream. */
   source = null;
+  statusCode = 200;
   contentType = SHORT_TYPES.text;
+  headers = [];
   body = NOTHING;
 
   /** output: takes the frames of an answer in pieces. */
   constructor(output) { this.#output = output; }
-
-  get statusCode() { return this.#head.statusCode; }
-
-  get headers() { return this.#head.headers; }
 
   /**
    * A string goes out as it is, and so do bytes (a typed array, an ArrayBuffer); anything else goes out as JSON.
@@ -40,23 +39,32 @@ class Result {
    * goes out as it comes, as by `write`. Throws when something cannot be sent.
    */
   set(value, options = {}) {
-    this.#refuseIfBegun();
+    if (this.#isOut) throw new Error(`engine.result.set ${OUT}`);
+    if (this.hasBegun) throw new Error(`engine.result.set after engine.result.write: ${EITHER}`);
     if (arguments.length === 0) value = "";
-    const head = headOf(this.#given ? { ...this.#given, ...objectOf(options) } : options);
+    const { statusCode, contentType: full, headers } = headOf(options);
     const source = streamOf(value);
     let [body, natural] = source ? [NOTHING, SHORT_TYPES.text] : encode(value);
-    const full = head.contentType;
     if (full && body[0] === QUOTE && natural === SHORT_TYPES.json && !JSON_TYPE.test(full)) body = Buffer.from(JSON.parse(body.toString()));
     this.isSet = true;
     this.source = source;
     this.body = body;
-    this.#take(head, natural);
+    this.statusCode = statusCode;
+    this.headers = headers;
+    this.#fullType = full;
+    this.contentType = full === null ? natural : bytesOf(full);
   }
 
-  /** Says how the answer begins that `write` makes, or that comes without options of its own. Options as of `set`. */
+  /** Says how the answer begins that `write` makes, or that is a value which Run returns. Options as of `set`. */
   head(options = {}) {
-    this.#refuseIfBegun();
-    this.#head = headOf(options);
+    if (this.#isOut || this.hasBegun) throw new Error("engine.result.head comes too late: the head of the answer has gone out");
+    if (this.isSet && !this.source) {
+      throw new Error("engine.result.head comes too late: engine.result.set has set a head with its value");
+    }
+    const { statusCode, contentType, headers } = headOf(options);
+    this.statusCode = statusCode;
+    this.headers = headers;
+    this.#fullType = contentType;
     this.#given = { ...options };
   }
 
@@ -65,36 +73,27 @@ class Result {
    * else goes out as a line of JSON, or as an event if the content type is `text/event-stream`. Returns a promise.
    */
   async write(piece = "") {
-    if (this.isSet) throw new Error("engine.result.set has set the answer; nothing can be written to it");
-    if (this.#isOut) throw new Error("the answer is out; nothing can be written to it any more");
+    if (this.#isOut) throw new Error(`engine.result.write ${OUT}`);
+    if (this.isSet) throw new Error(`engine.result.write after engine.result.set: ${EITHER}`);
     await this.#send(piece);
   }
 
-  /** Sends each piece of the source. If there is none, the answer is whole, and empty. */
+  /** Sends each piece of the source; if there is none, the head alone. */
   async sendSource() {
     for await (const piece of this.source) await this.#send(piece);
+    if (!this.hasBegun) await this.#send("");
   }
 
   /** Makes `value`, which Run returned, the result if there is no other, and refuses changes from then on. */
   close(value) {
-    if (!this.isSet && !this.hasBegun && (value !== undefined || this.#given)) this.set(value === undefined ? "" : value);
+    if (!this.isSet && !this.hasBegun && (value !== undefined || this.#given)) this.set(value === undefined ? "" : value, this.#given ?? {});
     this.#isOut = true;
   }
 
-  #refuseIfBegun() {
-    if (this.#isOut) throw new Error("the answer is out; it cannot be set any more");
-    if (this.hasBegun) throw new Error("the answer has begun with engine.result.write; it can only be written");
-  }
-
-  #take(head, natural) {
-    this.#head = head;
-    this.contentType = head.contentType === null ? natural : bytesOf(head.contentType);
-  }
-
   async #send(piece) {
-    const [bytes, natural] = encodePiece(piece, EVENTS.test(this.#head.contentType ?? ""));
+    const [bytes, natural] = encodePiece(piece, EVENTS.test(this.#fullType ?? ""));
     if (!this.hasBegun) {
-      this.#take(this.#head, natural);
+      this.contentType = bytesOf(this.#fullType ?? natural);
       this.hasBegun = true;
       this.#turn = now();
       this.#output.stream(this);

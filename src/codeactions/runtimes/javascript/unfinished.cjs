@@ -2,15 +2,19 @@
 "use strict";
 
 const GRACE_MS = 1; // for work that is as good as done
-// Without one of these words, a source has nothing that goes on by itself. The look for it costs the way of a call 0.1 ms.
-const MAY_BEGIN = /\b(?:await|then|Promise|set(?:Timeout|Interval|Immediate)|queueMicrotask|nextTick|fetch|import|require|Bun|Worker|WebSocket|EventSource|MessageChannel|eval|Function|globalThis)\b/;
+// Without one of these, a source has nothing that goes on by itself. To look for it would cost each call 0.1 ms.
+const MAY_BEGIN = [
+  "await", ".then", "Promise", "setTimeout", "setInterval", "setImmediate", "queueMicrotask", "nextTick", "fetch", "import", "require",
+  "Bun", "Worker", "WebSocket", "EventSource", "MessageChannel", "eval", "Function", "globalThis",
+];
 // Taken now, because a code may replace them.
 const { setTimeout } = globalThis;
 const { on } = process;
 
 /** Tells whether the source may leave work behind. It was built: its last line is its map, which is no part of it. */
 function mayLeaveWork(source) {
-  return MAY_BEGIN.test(source.slice(0, source.lastIndexOf("\n", source.length - 2)));
+  const text = source.slice(0, source.lastIndexOf("\n", source.length - 2));
+  return MAY_BEGIN.some((word) => text.includes(word));
 }
 
 /**

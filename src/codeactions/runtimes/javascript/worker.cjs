@@ -7,8 +7,8 @@
 const fs = require("node:fs");
 const { Background } = require("./background.cjs");
 const { Engine, Log, Request } = require("./engine.cjs");
+const { passOnEnvironment } = require("./environment.cjs");
 const { Output, capture, withoutOurs } = require("./output.cjs");
-const { setResponse } = require("./response.cjs");
 const { lookForWork, mayLeaveWork } = require("./unfinished.cjs");
 
 const JOB_DESCRIPTOR = 3, FRAMES_DESCRIPTOR = 4;
@@ -19,13 +19,14 @@ const NO_WAY = new Set(["EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "ENOTFOUND"]
 const ELSEWHERE = /(?<![\d.])(?!127\.|0\.)\d+\.\d+\.\d+\.\d+/; // node:net is refused where others find no way
 const SOCKET_ELSEWHERE = /^WebSocket connection to 'wss?:\/\/(?!localhost|127\.|0\.|\[).*' failed: Failed to connect/;
 const LEFT =
-  "Run is done, but work that it has begun is not, and ends here: a timer, a request, a process or the like. Await it, or give " +
-  "it to engine.waitUntil(promise)";
+  "the run ended and left work unfinished: a timer, a request, a process, a server or the like. Await such work, or give it to " +
+  "engine.waitUntil; clear timers that are not needed";
 const { readSync } = fs;
 const output = new Output(FRAMES_DESCRIPTOR);
 // Bun would end the process when nothing is left to happen. A promise that never settles has to be a time-out.
 const keep = setInterval(() => {}, 2 ** 30);
 let isDone = false;
+let background = null; // if there is work after the answer
 
 function receive(length) {
   const buffer = Buffer.allocUnsafeSlow(length);
@@ -109,61 +110,77 @@ function fail(thrown) {
   output.failure(kind, ...describe(explained(thrown)));
 }
 
-/** Takes an error that nothing has caught. Once the run is done, it is none of the run's any more. */
+/** Takes an error that nothing has caught. Once the run is done, it fails no more by it. */
 function uncaught(thrown) {
-  if (isDone) report(thrown);
+  if (isDone) report("left unfinished, and failed", thrown);
   else fail(thrown);
 }
 
-function report(thrown) {
+function report(what, thrown) {
   const [message, trace] = describe(explained(thrown));
-  output.line("error", (trace || message).trimEnd());
+  output.line("error", `${what}: ${(trace || message).trimEnd()}`);
 }
 
-/** Has the answer go out, and what is to follow it done. */
-async function finish(engine, background, source) {
-  const { result } = engine;
+function addWork(work) {
+  background ??= new Background((thrown) => report("work after the answer failed", thrown));
+  background.add(work);
+}
+
+/** Has the answer go out, and the work after it done. */
+async function goOn(result) {
   if (result.source) await result.sendSource();
-  const goesOn = !background.isEmpty;
-  if (goesOn) {
-    if (result.hasBegun) output.answered();
-    else output.earlyResult(result);
-    await background.finish();
-  }
-  const end = () => {
-    if (background.hasFailed) fail(background.error);
-    if (goesOn || result.hasBegun) output.end();
-    output.result(result);
-  };
-  if (!mayLeaveWork(source)) return end();
-  isDone = true;
-  lookForWork(keep, (isLeft) => {
-    if (isLeft) output.line("warning", LEFT);
-    end();
-  });
+  if (background === null) return;
+  if (result.hasBegun) output.answered();
+  else output.earlyResult(result);
+  await background.finish();
+}
+
+function end(result) {
+  if (background?.hasFailed) fail(background.error);
+  if (background !== null || result.hasBegun) output.end();
+  output.result(result);
+}
+
+/** Does before the job comes what every run does: what is done for the first time takes many times as long. */
+function rehearse() {
+  const pairs = [["a", "b"]];
+  const request = new Request({ method: "GET", path: "", params: pairs, headers: pairs }, Buffer.alloc(0));
+  const engine = new Engine({ secrets: { a: "b" } }, request, new Log(() => {}), new Output(-1), addWork);
+  engine.result.set({ a: engine.params.get("a"), b: engine.secrets.get("a") });
+  engine.result.close();
+  mayLeaveWork("");
 }
 
 async function main() {
   capture(output);
   tellOfNoNetwork();
+  passOnEnvironment();
   process.argv = ["bun", MODULE];
   process.on("uncaughtException", uncaught);
   process.on("unhandledRejection", uncaught);
+  rehearse();
   const [job, body] = receiveJob(); // nothing before this makes a call wait
   fs.closeSync(JOB_DESCRIPTOR);
   output.limit(job.limits);
-  if (job.environment || job.timezone) { // else it is UTC
-    require("./environment.cjs").useEnvironment({ ...job.environment, ...(job.timezone && { TZ: job.timezone }) });
-  }
-  const background = new Background(report);
-  const engine = new Engine(job, new Request(job, body), new Log((level, text) => output.line(level, text)), output, background);
+  if (job.environment) Object.assign(process.env, job.environment);
+  if (job.timezone) process.env.TZ = job.timezone; // else it is UTC
+  const engine = new Engine(job, new Request(job, body), new Log((level, text) => output.line(level, text)), output, addWork);
+  const { result } = engine;
   try {
     const run = await load(job.source);
     // Called by the promise and not from here, so that the user's stacks have no frame of the engine.
     const value = await Promise.resolve(engine).then(run);
-    if (value instanceof Response && !engine.result.isSet && !engine.result.hasBegun) await setResponse(engine.result, value);
-    engine.result.close(value);
-    await finish(engine, background, job.source);
+    if (value instanceof Response && !result.isSet && !result.hasBegun) {
+      await require("./response.cjs").setResponse(result, value); // loaded by those that need it
+    }
+    result.close(value);
+    if (result.source || background !== null) await goOn(result);
+    if (!mayLeaveWork(job.source)) end(result);
+    isDone = true;
+    lookForWork(keep, (isLeft) => {
+      if (isLeft) output.line("warning", LEFT);
+      end(result);
+    });
   } catch (thrown) {
     fail(thrown);
   }

@@ -27,8 +27,8 @@ type Result struct {
 // as a time, goes out without quotes if its type is given and is not JSON. Set returns an error, and changes nothing, when
 // something cannot be sent.
 //
-// What an io.Reader, an iter.Seq, an iter.Seq2 of values and errors, or a channel gives goes out as it comes, and Set
-// returns when that is all. A string or a []byte goes out as it is, anything else as a line of JSON, or as an event if the
+// What an io.Reader, an iter.Seq, or an iter.Seq2 of values and errors gives goes out as it comes, and Set returns when that
+// is all. A string or a []byte goes out as it is, anything else as a line of JSON, or as an event if the
 // content type is text/event-stream. After that, the result cannot be set again.
 func (result *Result) Set(value any, given ...Option) error {
 	result.mutex.Lock()

@@ -32,20 +32,18 @@ func sourceOf(value any) source {
 		return nil
 	}
 	kind := reflect.TypeOf(value)
-	switch kind.Kind() {
-	case reflect.Func, reflect.Chan, reflect.Pointer:
-		if reflect.ValueOf(value).IsNil() {
-			return nil
-		}
+	isFunction := kind.Kind() == reflect.Func
+	if (isFunction || kind.Kind() == reflect.Pointer) && reflect.ValueOf(value).IsNil() {
+		return nil
 	}
 	if reader, isReader := value.(io.Reader); isReader && !encodesItself(kind) {
 		return func(send func(any) error) error { return sendRead(reader, send) }
 	}
-	isReceived := kind.Kind() == reflect.Chan && kind.ChanDir()&reflect.RecvDir != 0
-	if isReceived || kind.Kind() == reflect.Func && kind.CanSeq() {
+	// A channel is none: if the action never closes it, the run would wait until its time is over.
+	if isFunction && kind.CanSeq() {
 		return func(send func(any) error) error { return sendEach(reflect.ValueOf(value), send) }
 	}
-	if kind.Kind() == reflect.Func && kind.CanSeq2() && kind.In(0).In(1) == errorInterface {
+	if isFunction && kind.CanSeq2() && kind.In(0).In(1) == errorInterface {
 		return func(send func(any) error) error { return sendEachOrError(reflect.ValueOf(value), send) }
 	}
 	return nil
