@@ -1,6 +1,7 @@
 """`codeactions run FILE`: the same sandbox as the server's, without a server or a database."""
 
 import asyncio
+import contextlib
 import re
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from codeactions.domain.job import Job
 from codeactions.domain.run import Call, Outcome
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.builds import SourceRefused
+from codeactions.execution.executor import AnswerCut, EarlyAnswer
 from codeactions.execution.languages import Languages
 from codeactions.execution.local import LocalExecutor
 from codeactions.node.settings import Settings
@@ -38,11 +40,12 @@ def run_file(file: Path, *, params: list[str], headers: list[str], body: str, me
     if language is None:
         raise invalid(f"{file}: the language is told by the ending, which must be one of {', '.join(endings())}")
     call = _call(params, headers, body, method)
-    outcome = uvloop.run(_run(settings, language, source, call, timeout))
-    return _print(outcome)
+    outcome, is_out = uvloop.run(_run(settings, language, source, call, timeout))
+    return _print(outcome, is_out=is_out)
 
 
-async def _run(settings: Settings, language: str, source: str, call: Call, timeout: int) -> Outcome:
+async def _run(settings: Settings, language: str, source: str, call: Call, timeout: int) -> tuple[Outcome, bool]:
+    """Run it. Return its outcome, and whether the answer's body is out already. Raises `Error`."""
     settings.languages = language
     registry = settings.registry()
     pool = SandboxPool(settings.launcher(registry, slots=1))
@@ -66,11 +69,14 @@ async def _run(settings: Settings, language: str, source: str, call: Call, timeo
             output=settings.output_limits(),
         )
         execution = await LocalExecutor(pool, registry, store).start(job)
+        early = await execution.early_answer()
+        if early is not None:
+            await _print_as_it_comes(early)
         outcome = await execution.outcome()
         outcome.memory_peak = (await asyncio.wait_for(execution.usage(), _ENDING_SECONDS)).memory_peak
-        return outcome
+        return outcome, early is not None
     except SourceRefused as refused:
-        return Outcome(error=refused.error)
+        return Outcome(error=refused.error), False
     finally:
         await languages.stop()
         await pool.stop()
@@ -138,7 +144,15 @@ def _split(text: str, separator: str, option: str, form: str) -> tuple[str, str]
     return (name, value) if separator == "=" else (name.strip(), value.strip())
 
 
-def _print(outcome: Outcome) -> int:
+async def _print_as_it_comes(early: EarlyAnswer) -> None:
+    with contextlib.suppress(AnswerCut):  # the outcome tells the reason
+        async for piece in early.chunks():
+            sys.stdout.buffer.write(piece)
+            sys.stdout.flush()
+
+
+def _print(outcome: Outcome, *, is_out: bool = False) -> int:
+    """Print an outcome; without the answer's body if that is out."""
     for line in outcome.logs:
         print(f"{line.level:7} {line.content}".replace("\n", _UNDER), file=sys.stderr)
     if outcome.logs_dropped:
@@ -150,7 +164,8 @@ def _print(outcome: Outcome) -> int:
         print(f"failed: {outcome.error.type}: {outcome.error.message} ({timing})", file=sys.stderr)
         return 1
     assert outcome.answer is not None
-    sys.stdout.buffer.write(outcome.answer.body)
+    if not is_out:
+        sys.stdout.buffer.write(outcome.answer.body)
     sys.stdout.flush()
     if sys.stdout.isatty() and not outcome.answer.body.endswith(b"\n"):
         print()

@@ -41,9 +41,8 @@ class OpenAnswer(Response):
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not sending.done():
                 self._opened.leave()
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # by the HTTP server that stops, which would log it as an error of ours
             self._opened.leave(_STOPPED)
-            raise
         finally:
             for task in ends:
                 task.cancel()

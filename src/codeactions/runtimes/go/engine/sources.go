@@ -39,7 +39,7 @@ func sourceOf(value any) source {
 	if reader, isReader := value.(io.Reader); isReader && !encodesItself(kind) {
 		return func(send func(any) error) error { return sendRead(reader, send) }
 	}
-	// A channel is none: one that nobody closes would have the run wait to its end.
+	// A channel is none: if the action never closes it, the run would wait until its time is over.
 	if isFunction && kind.CanSeq() {
 		return func(send func(any) error) error { return sendEach(reflect.ValueOf(value), send) }
 	}
