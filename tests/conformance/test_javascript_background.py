@@ -156,3 +156,22 @@ def test_work_that_ends_the_run_is_on_record(javascript: Language, work: str, ki
     record = javascript.finished(answer)
     assert (record["status"], record["result"], record["extra"]["error"]["type"]) == ("failed", "x", kind)
     assert message in record["extra"]["error"]["message"]
+
+
+# By name: what gives its work when `Run` has returned, but before the run is over.
+LATE = {
+    "after microtasks": "(async () => { await 1; await 2; engine.waitUntil(work()); })(); return 'x';",
+    "after work that is done": "engine.waitUntil(async () => { await 1; (async () => { await 1; engine.waitUntil(work()); })(); }); return 'x';",
+    "within a stream": "return (function* () { yield 'x'; engine.waitUntil(work); })();",
+    "after a stream": "(async () => { await 1; engine.waitUntil(work()); })(); return ['x'].values();",
+    "at its exit": "process.once('beforeExit', () => engine.waitUntil(work())); await 1; return 'x';",
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_work_is_taken_until_the_run_is_over(javascript: Language, name: str) -> None:
+    body = f"const work = async () => {{ await Bun.sleep(20); console.log('done'); }};\n{LATE[name]}"
+    answer = javascript.call(run(javascript=body))
+    assert answer.text == "x"
+    assert javascript.finished(answer)["status"] == "completed"
+    assert javascript.logs(answer) == [("info", "done")]
