@@ -57,6 +57,19 @@ POST   /token {project_uuid: p, role: 1}       401    404      403    403       
 GET    /token?project_uuid={p}                 401    404      403    403         200       200
 GET    /token/{token}                          401    404      403    403         200       200
 DELETE /token/{token}                          401    404      403    403         204       204
+POST   /secret?project_uuid={p}                401    404      403    403         201       201
+POST   /secret {project_uuid: p}               401    404      403    403         201       201
+GET    /secret?project_uuid={p}                401    0        200    200         200       200
+GET    /secret/{secret}                        401    404      200    200         200       200
+PATCH  /secret/{secret} {value: x}             401    404      403    403         200       200
+DELETE /secret/{secret}                        401    404      403    403         204       204
+POST   /variable?project_uuid={p}              401    404      403    403         201       201
+POST   /variable {project_uuid: p}             401    404      403    403         201       201
+GET    /variable?project_uuid={p}              401    0        200    200         200       200
+GET    /variable/{variable}                    401    404      200    200         200       200
+PATCH  /variable/{variable}?value=x            401    404      403    403         200       200
+PATCH  /variable/{variable} {value: x}         401    404      403    403         200       200
+DELETE /variable/{variable}                    401    404      403    403         204       204
 GET    /audit?project_uuid={p}                 401    404      403    403         200       200
 GET    /audit                                  401    403      403    403         403       200
 GET    /metrics                                401    403      403    403         403       200
@@ -213,6 +226,11 @@ class Scene:
         email = f"new{next(self._numbers)}@example.com"
         permission = self.admin("POST", "/permission", json={"project_uuid": P, "email": email, "role": 1})["id"]
         token = self.admin("POST", "/token", json={"name": "x", "project_uuid": P, "role": 1})["id"]
+        name = f"N{next(self._numbers)}"
+        fields = {"project_uuid": P, "name": name, "value": "the value of it"}
+        self.drop_values()
+        secret = self.admin("POST", "/secret", json=fields)["id"]
+        variable = self.admin("POST", "/variable", json={**fields, "name": f"{name}_2"})["id"]
         return {
             "p": P,
             "code": code,
@@ -222,7 +240,14 @@ class Scene:
             "log": log,
             "permission": permission,
             "token": token,
+            "secret": secret,
+            "variable": variable,
         }
+
+    def drop_values(self) -> None:
+        """Delete every value of both projects: a project has room for a number of them."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute("DELETE FROM project_values")
 
     def send(self, row: Row, who: Who, things: dict[str, str]) -> httpx.Response:
         """The request of a row."""
@@ -249,6 +274,12 @@ class Scene:
             request["json"] = {"name": "x", "project_uuid": P, "role": 1}
         elif row.body == "{version: 1}":
             request["json"] = {"version": 1}
+        elif row.bare in ("POST /secret", "POST /variable"):
+            fields = {"name": fresh, "value": "the value of it"}
+            path += "" if row.body else f"&name={fresh}"
+            request["json"] = {**fields, "project_uuid": P} if row.body else {"value": "the value of it"}
+        elif row.body == "{value: x}":
+            request["json"] = {"value": "another value"}
         elif row.body == "{name: x}":
             request["json"] = {"name": "x"}
         if row.path == "/code/{code}/protection" and row.method != "PUT":

@@ -40,6 +40,13 @@ include-name = [
 ]
 checks.positive_data_acceptance.expected-statuses = [200, 201, 400, 404, 409]
 
+# The same for values: the space of a project is bounded, and a name is taken only once.
+[[operations]]
+include-name = [
+    "POST /secret", "PATCH /secret/{{secret_id}}", "POST /variable", "PATCH /variable/{{variable_id}}",
+]
+checks.positive_data_acceptance.expected-statuses = [200, 201, 400, 404, 409]
+
 # An empty object as the body is enough where the parameter has the only field that is needed.
 [[operations]]
 include-name = ["PATCH /permission/{{permission_id}}"]
