@@ -86,6 +86,12 @@ POST   /action/endpoint/{closed}/path          401    404      403    200       
 GET    /endpoint/{p}/{closed_name}             401    404      403    200         200       200
 GET    /action/endpoint/{p}/{closed_name}/path 401    404      403    200         200       200
 """
+BODIES = {
+    "{version: 1}": {"version": 1},
+    "{kind: token}": {"kind": "token"},
+    "{value: x}": {"value": "another value"},
+    "{name: x}": {"name": "x"},
+}
 P, OTHER = "project-p", "project-other"
 
 
@@ -268,20 +274,14 @@ class Scene:
             request["json"] = {"project_uuid": P, "role": 1, "email": fresh} if row.body else {}
         elif row.body == "{authorizations: same}":
             request["json"] = {"authorizations": self.admin("GET", f"/project/{P}")["authorizations"]}
-        elif row.body == "{kind: token}":
-            request["json"] = {"kind": "token"}
         elif row.bare == "POST /token":
             request["json"] = {"name": "x", "project_uuid": P, "role": 1}
-        elif row.body == "{version: 1}":
-            request["json"] = {"version": 1}
         elif row.bare in ("POST /secret", "POST /variable"):
             fields = {"name": fresh, "value": "the value of it"}
             path += "" if row.body else f"&name={fresh}"
             request["json"] = {**fields, "project_uuid": P} if row.body else {"value": "the value of it"}
-        elif row.body == "{value: x}":
-            request["json"] = {"value": "another value"}
-        elif row.body == "{name: x}":
-            request["json"] = {"name": "x"}
+        elif row.body in BODIES:
+            request["json"] = BODIES[row.body]
         if row.path == "/code/{code}/protection" and row.method != "PUT":
             path = path.replace(things["code"], things["closed"])
         headers = {"Authorization": who.authorization} if who.authorization else {}
