@@ -204,10 +204,10 @@ def compatible(module_database_url: str, tmp_path_factory: pytest.TempPathFactor
         yield server
 
 
-def test_where_flows_are_run_they_have_names_too_and_endpoints_come_first(compatible: Server) -> None:
-    compatible.create(say("flow"), name="n", project_uuid="p", type="flow")
-    assert compatible.client.get("/action/endpoint/p/n").text == "flow"
-    assert compatible.client.get("/endpoint/p/n").status_code == 404
+def test_where_flows_are_run_by_their_ids_their_names_are_not_enough_either(compatible: Server) -> None:
+    flow = compatible.create(say("flow"), name="n", project_uuid="p", type="flow")
+    assert compatible.client.get(f"/action/endpoint/{flow}/path").text == "flow"
+    assert compatible.client.get("/action/endpoint/p/n").status_code == 404
     compatible.create(say("endpoint"), name="n", project_uuid="p")
-    assert compatible.client.get("/action/endpoint/p/n").text == "endpoint"
-    assert compatible.client.get("/endpoint/p/n").text == "endpoint"
+    for prefix in PREFIXES:
+        assert compatible.client.get(f"{prefix}/p/n").text == "endpoint"
