@@ -18,11 +18,11 @@ def test_a_code_is_made_of_parameters_and_its_source_as_the_body(server: Server)
     code = answer.json()
     assert list(code) == [
         "id", "name", "type", "source", "language", "url", "project_uuid", "timeout", "timezone",
-        "description", "mask_result", "created_at", "updated_at",
+        "description", "mask_result", "version", "created_at", "updated_at",
     ]  # fmt: skip
     assert {**code, "id": "", "created_at": "", "updated_at": ""} == {
         **FIELDS, "id": "", "source": SOURCE, "url": None, "timeout": 60, "timezone": None,
-        "description": None, "mask_result": True, "created_at": "", "updated_at": "",
+        "description": None, "mask_result": True, "version": 1, "created_at": "", "updated_at": "",
     }  # fmt: skip
     assert UUID(code["id"]).version == 7
     assert code["created_at"] == code["updated_at"]
@@ -120,7 +120,8 @@ def test_only_what_is_given_is_changed(server: Server, form: str, change: dict[s
         answer = server.client.patch(f"/code/{code_id}", params=params, content=change.get("source", "").encode())
     assert answer.status_code == 200
     after = answer.json()
-    assert after == {**before, **change, "updated_at": after["updated_at"]}
+    version = 2 if "source" in change else 1
+    assert after == {**before, **change, "version": version, "updated_at": after["updated_at"]}
     assert after["updated_at"] > before["updated_at"]
     assert server.client.get(f"/code/{code_id}").json() == after
 

@@ -126,7 +126,7 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(server: Server, pat
     method = "PATCH" if "{id}" in path else "POST"
     message = refused(server.client.request(method, path.format(id=code_id), content=SOURCE.encode()))
     assert message.startswith("unknown parameter ")
-    assert "description, language, mask_result, name, project_uuid, timeout, timezone, type, url" in message
+    assert "description, language, mask_result, message, name, project_uuid, timeout, timezone, type, url" in message
 
 
 def test_a_source_of_one_mebibyte_is_taken_and_one_byte_more_is_not(server: Server) -> None:

@@ -1,11 +1,13 @@
 """Versions of a code: kept, listed, compared, and made current again."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
-from harness import Server
+from harness import Server, wait_until
 from integration.answers import get, refused
 
 ONE = "def Run(engine):\n    return 'one'\n"
@@ -136,6 +138,24 @@ def test_a_rollback_may_be_asked_for_by_parameters(server: Server) -> None:
 def test_a_wrong_rollback_is_refused(server: Server, fields: dict[str, Any], status: int, told: str) -> None:
     code = {400: "invalid", 404: "not_found"}[status]
     assert told in refused(server.client.post(f"/code/{server.create(ONE)}/rollback", json=fields), status, code)
+
+
+def test_a_code_that_is_changed_meanwhile_is_not_rolled_back(server: Server, database_of_server: str) -> None:
+    code_id = server.create(ONE)
+    change(server, code_id, source=TWO)
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid() AND query LIKE '%UPDATE codes%'"
+    with (
+        psycopg.connect(database_of_server) as other,
+        psycopg.connect(database_of_server, autocommit=True) as looking,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        other.execute("UPDATE codes SET source = %s, updated_at = now() WHERE id = %s", (THREE, code_id))
+        asked = pool.submit(server.client.post, f"/code/{code_id}/rollback", json={"version": 1})
+        wait_until(lambda: looking.execute(waiting).fetchone(), 30)
+        other.commit()
+        message = refused(asked.result(30), 409, "conflict")
+    assert message == f"code {code_id} was changed in the meantime; read it again"
+    assert numbers(server, code_id) == [(3, True), (2, False), (1, False)]
 
 
 def test_a_version_whose_source_is_refused_becomes_current_only_if_that_is_wanted(server: Server) -> None:

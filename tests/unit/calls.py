@@ -54,12 +54,19 @@ class Ids:
 
 
 class Fakes:
-    """A limiter, callers, codes, runs and a body. used_up: which limits are."""
+    """A limiter, callers, codes, runs and a body.
+
+    used_up: which limits are. fresh: the code as it is stored, where that is not what is kept of it. names_kept:
+    whether names are. kept_too_long: a name that the code no longer has.
+    """
 
     def __init__(self, found: CodeWithProtection | None, role: Role | None = None) -> None:
         self.steps: list[str] = []
         self.used_up: set[str] = set()
         self.calls: list[Call] = []
+        self.fresh: CodeWithProtection | None = None
+        self.names_kept = False
+        self.kept_too_long: CodeName | None = None
         self._found = found
         self._roles = {} if role is None else {"p": role}
 
@@ -79,17 +86,19 @@ class Fakes:
         return self._found
 
     def forget(self, key: UUID, /) -> None:
-        """Nothing is kept."""
+        """From now on, the code is as it is stored."""
         self.steps.append("forget")
+        self._found = self.fresh or self._found
 
     def known(self, name: CodeName, /) -> UUID | None:
-        """Nothing is kept."""
-        return None
+        """The name of the one code there is, if names are kept."""
+        return ID if self.names_kept else None
 
     async def id_of(self, name: CodeName, /) -> UUID:
-        """The one code there is, if it has this name."""
+        """The one code there is, if this is its name as it is stored."""
         self.steps.append(f"find {name}")
-        if self._found is None or not name.fits(self._found.code):
+        there = self.fresh or self._found
+        if there is None or not (name.fits(there.code) or name == self.kept_too_long):
             raise endpoint_not_found(name)
         return ID
 

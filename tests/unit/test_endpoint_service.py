@@ -1,7 +1,9 @@
 """The order in which an endpoint's call is counted, found, admitted, read, checked and run."""
 
+import contextlib
 import hashlib
 import hmac
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from codeactions.domain.role import Role
 from codeactions.identity.cipher import Cipher
 from codeactions.limits.call_meter import CallMeter
 from codeactions.limits.quota import Quota
+from codeactions.postgres.codes import CodeName, CodeWithProtection
 from codeactions.services.call_request import CallRequest
 from codeactions.services.endpoints import EndpointService
 
@@ -199,3 +202,64 @@ async def test_a_flow_is_run_where_flows_are() -> None:
     service = EndpointService(fakes, fakes, fakes, CIPHER, passwords, Ids())
     await service.call(request(), fakes.read_body, CallMeter(fakes), flows=True)
     assert fakes.steps[-1] == "run"
+
+
+def named(path: str, **headers: str) -> CallRequest:
+    """A request for an endpoint of project "p" by a name."""
+    first, slash, rest = path.partition("/")
+    return replace(request(first, **headers), path=slash + rest, sent=path)
+
+
+async def test_an_endpoint_is_found_by_its_name_with_the_rest_as_the_path() -> None:
+    fakes = Fakes(stored())
+    await call(fakes, named("p/n/rest%20of"))
+    assert fakes.steps == [BY_ADDRESS, "find p/n", "find", BY_CODE, "read body", "run"]
+    assert (fakes.calls[0].path, fakes.calls[0].raw_path) == ("/rest of", "/rest%20of")
+
+
+def renamed(**fields: str) -> CodeWithProtection:
+    """A public endpoint with these fields."""
+    found = stored()
+    return replace(found, code=replace(found.code, **fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kept", "steps"), [(False, ["find"]), (True, [])])
+async def test_an_id_is_looked_for_first_unless_it_is_known_to_be_a_project(kept: bool, steps: list[str]) -> None:
+    project = str(UUID(int=7))
+    fakes = Fakes(renamed(project_uuid=project))
+    fakes.names_kept = kept
+    await call(fakes, named(f"{project}/n"))
+    assert fakes.steps[1:-3] == [*steps, f"find {project}/n", "find"]
+
+
+async def test_what_is_kept_of_a_code_with_another_name_now_is_read_again() -> None:
+    fakes = Fakes(renamed(name="old"))
+    fakes.fresh = stored()
+    await call(fakes, named("p/n"))
+    assert fakes.steps[1:-3] == ["find p/n", "find", "forget", "find p/n", "find"]
+
+
+@pytest.mark.parametrize("fields", [{"name": "m"}, {"project_uuid": "q"}, {"type": "flow"}], ids=repr)
+async def test_a_name_that_is_kept_too_long_is_not_found(fields: dict[str, str]) -> None:
+    fakes = Fakes(renamed(**fields))
+    fakes.kept_too_long = CodeName("p", "n")
+    error = await refused(fakes, named("p/n"))
+    assert (error.code, error.message) == (ErrorCode.NOT_FOUND, "there is no endpoint p/n")
+
+
+async def test_a_flow_is_run_by_its_id_alone_where_flows_are() -> None:
+    for path, found in ((f"{ID}/rest", True), ("p/n/rest", False)):
+        fakes = Fakes(stored(type="flow"))
+        passwords: Any = fakes
+        service = EndpointService(fakes, fakes, fakes, CIPHER, passwords, Ids())
+        with contextlib.nullcontext() if found else pytest.raises(Error, match="there is no endpoint p/n"):
+            await service.call(named(path), fakes.read_body, CallMeter(fakes), flows=True)
+        assert ("run" in fakes.steps) == found
+
+
+@pytest.mark.parametrize("kind", [None, ProtectionKind.TOKEN])
+async def test_by_id_or_by_name_a_stranger_is_told_the_same(kind: ProtectionKind | None) -> None:
+    found = stored(kind) if kind else None
+    for path in (f"{ID}/rest", "p/n"):
+        error = await refused(Fakes(found), named(path, authorization=USER))
+        assert (error.code, error.message) == (ErrorCode.NOT_FOUND, f"there is no endpoint {path}")

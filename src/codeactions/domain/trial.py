@@ -86,7 +86,7 @@ class _Body(TextRule):
         return value
 
     def json_schema(self) -> dict[str, Any]:
-        kinds = ["string", "object", "array", "number", "boolean"]
+        kinds = ["string", "object", "array", "number", "boolean", "null"]
         return {"type": kinds, "description": "A text as it is; anything else is sent as JSON"}
 
 
@@ -103,7 +103,7 @@ class TrialDraft(Draft):
     path: Annotated[str, _Path()] = "/"
     params: Annotated[dict[str, Any] | Unset, _Texts(of_headers=False)] | Unset = UNSET
     headers: Annotated[dict[str, Any] | Unset, _Texts(of_headers=True)] | Unset = UNSET
-    body: Annotated[Any, _Body()] | Unset | None = UNSET
+    body: Annotated[Any, _Body()] | Unset = UNSET
 
     @property
     def raw_path(self) -> str:

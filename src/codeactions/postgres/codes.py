@@ -39,15 +39,14 @@ CodesWithProtection = Cache[UUID, CodeWithProtection]
 
 @dataclass(frozen=True, slots=True)
 class CodeName:
-    """A name by which a code is called. flows: whether flows are meant, too."""
+    """A name by which an endpoint is called. Flows have none: whoever knows it can call."""
 
     project: str
     name: str
-    flows: bool = False
 
     def fits(self, code: Code) -> bool:
         """Return whether a code has this name."""
-        return (code.project_uuid, code.name) == (self.project, self.name) and (self.flows or code.type == "endpoint")
+        return (code.project_uuid, code.name, code.type) == (self.project, self.name, "endpoint")
 
     def __str__(self) -> str:
         return f"{self.project[:64]}/{self.name[:64]}"
@@ -80,14 +79,15 @@ class CodeStore:
         return CodeWithProtection(code, _protection(code_id, columns))
 
     async def id_of(self, name: CodeName) -> UUID:
-        """Return the id of the code of a name. Raises `Error`: not_found, conflict if there are several."""
+        """Return the id of the endpoint of a name. Raises `Error`: not_found, conflict if there are several."""
         rows = await self._database.fetch(_SQL["named"], asdict(name))
         if not rows:
             raise endpoint_not_found(name)
-        if len(rows) > 1 and rows[0]["type"] == rows[1]["type"]:
+        if len(rows) > 1:
             said = f"there is more than one endpoint {name}: call it by its id, or give one of them another name"
             raise Error(ErrorCode.CONFLICT, said)
-        return UUID(str(rows[0]["id"]))
+        found: UUID = rows[0]["id"]
+        return found
 
     async def list(self, project_uuid: str, kind: str | None, page: int) -> tuple[list[ListedCode], int]:
         """Return a page of a project's codes, oldest first, and the number of them all.

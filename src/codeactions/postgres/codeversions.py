@@ -5,6 +5,7 @@ from uuid import UUID
 
 from codeactions.domain.code import Code
 from codeactions.domain.page import PAGE_SIZE, Page
+from codeactions.domain.text import SHORT_TEXT
 from codeactions.domain.version import ListedVersion, Version, version_not_found
 from codeactions.postgres import queries
 from codeactions.postgres.database import Statements
@@ -22,7 +23,7 @@ class VersionStore:
         self, code: Code, *, author: str, message: str | None, artifact: str | None, at: datetime
     ) -> None:
         """Note of a code's current version what the trigger that made it cannot know."""
-        values = {"code_id": code.id, "number": code.version, "author": author, "message": message}
+        values = {"code_id": code.id, "number": code.version, "author": author[:SHORT_TEXT], "message": message}
         await self._database.fetch(_SQL["describe"], {**values, "artifact": artifact, "at": at})
 
     async def prune(self, code: Code, keep: int) -> None:

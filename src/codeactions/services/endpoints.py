@@ -87,7 +87,7 @@ class EndpointService:
     async def _find(self, request: CallRequest, flows: bool) -> "_Called":
         """Return the code that a URL means: by its id, or else by the names of project and code.
 
-        An id of a code that exists wins. A name that is kept in memory is no such id.
+        An id of a code that exists wins. A name that is kept in memory is no such id. A flow has an id only.
         """
         named = request.by_name() if request.path else None
         given = _as_id(request.code_id)
@@ -95,7 +95,7 @@ class EndpointService:
             found = await self._by_id(given)
             said: object = given or request.code_id[:64]
         else:
-            name = CodeName(named[0], named[1], flows)
+            name = CodeName(named[0], named[1])
             said = name  # also of a code that is called by its id: a stranger must not learn that there is one
             found = None if self._codes.known(name) else await self._by_id(given)
             if found is None:

@@ -22,12 +22,7 @@ FROM codes LEFT JOIN code_protections AS protection ON protection.code_id = code
 WHERE codes.id = %(id)s
 
 -- name: named
--- With flows, an endpoint still comes before a flow of the same name.
-SELECT id, type
-FROM codes
-WHERE project_uuid = %(project)s AND name = %(name)s AND (type = 'endpoint' OR %(flows)s)
-ORDER BY type = 'endpoint' DESC NULLS LAST
-LIMIT 2
+SELECT id FROM codes WHERE project_uuid = %(project)s AND name = %(name)s AND type = 'endpoint' LIMIT 2
 
 -- name: list
 SELECT id, name, type, language, url, project_uuid, timeout, timezone, description, mask_result, version,
