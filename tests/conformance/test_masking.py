@@ -136,7 +136,7 @@ def test_a_log_has_no_value_in_any_form(language: Language, project: str, form: 
 def test_a_value_of_several_lines_is_masked_line_by_line(language: Language, project: str) -> None:
     sources = run(
         python="print('key: ' + TEXT)\nprint('short', 'Ab+/9w==')",
-        javascript="console.log('key: ' + TEXT + '\\nshort Ab+/9w==');",
+        javascript="process.stdout.write('key: ' + TEXT + '\\nshort Ab+/9w==\\n');",
         go='fmt.Println("key: " + TEXT)\nfmt.Println("short", "Ab+/9w==")',
     )
     answer = call(language, project, sources, PEM)

@@ -10,21 +10,23 @@ from urllib.parse import quote
 LEAST_BYTES = 8
 """Bytes of a value that is masked. A shorter one would be found by chance all over a log."""
 
-# What encoders of URLs leave as it is beside letters and digits: RFC 3986 and Go's QueryEscape, Python's quote, forms
-# in browsers, encodeURIComponent, escape, Go's PathEscape, encodeURI, the paths of browsers' URLs, their user parts,
-# their queries, and clients that only mend a URL.
+_SIGNS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+# What encoders of URLs leave as it is beside letters and digits.
 _LEFT = (
-    "-_.~",
-    "-_.~/",
-    "*-._",
-    "-_.!~*'()",
-    "@*_+-./",
-    "-_.~$&+=:@",
-    "-_.!~*'();,/?:@&=+$#",
-    "-_.~!$%&'()*+,/:;=@[\\]|",
-    "-_.~!$%&'()*+,",
-    "-_.~!$%&'()*+,/:;=?@[\\]^`{|}",
-    "-_.~!#$%&'()*+,/:;=?@[]",
+    "-_.~",  # RFC 3986, and QueryEscape of Go
+    "-_.~/",  # quote of Python
+    "*-._",  # forms in browsers and in Java
+    "-_.!~*'()",  # encodeURIComponent
+    "@*_+-./",  # escape
+    "-_.!~*'();,/?:@&=+$#",  # encodeURI
+    "-_.~$&+=:@",  # PathEscape of Go,
+    "-_.~$&+,/:;=@",  # its URLs' paths,
+    "-_.~$&+,;=",  # and their user parts
+    "-_.~!#$%&'()*+,/:;=?@[]",  # clients that only mend a URL
+    *(  # Parts of URLs in browsers: fragment, queries of web and of other addresses, path, user part
+        "".join(sorted(set(_SIGNS) - set(encoded)))
+        for encoded in ('"<>`', "\"#<>'", '"#<>', '"#<>?^`{}', '"#<>?`{}', '"#<>?^`{}/:;=@[\\]|')
+    ),
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-]*")  # what none but base64 and hex changes
 _QUOTES_IN_HTML = (("&quot;", "&#x27;"), ("&#34;", "&#39;"), ("&quot;", "&#39;"), ("&quot;", "&apos;"), ('"', "'"))
