@@ -32,7 +32,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.\-]*")  # what none but base64 and hex changes
 _QUOTES_IN_HTML = (("&quot;", "&#x27;"), ("&#34;", "&#39;"), ("&quot;", "&#39;"), ("&quot;", "&apos;"), ('"', "'"))
 # What JSON that is safe in HTML has as \\u003c and the like: of Go, Rails and Django; PHP, Jinja and .NET have more.
 _SAFE_IN_HTML = ("", "<", "<>", "<&", "<>&", "<>&'", "<>&'\"", "<>&'\"+`")
-_IN_GO = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r"}
+_SHORT = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r"}
 
 
 def roots(value: str) -> Iterator[str]:
@@ -111,14 +111,14 @@ def _escaped(text: str) -> Iterator[str]:
     yield repr('"' + text)[2:-1]
     yield ascii('"' + text)[2:-1]
     yield repr(b'"' + _bytes(text))[3:-1]
-    yield "".join(map(_in_go, text))
-    yield "".join(_in_go(letter, ascii_only=True) for letter in text)
+    yield "".join(map(_literal, text))
+    yield "".join(_literal(letter, ascii_only=True) for letter in text)
 
 
-def _in_go(letter: str, *, ascii_only: bool = False) -> str:
+def _literal(letter: str, *, ascii_only: bool = False) -> str:
     number = ord(letter)
-    if number in _IN_GO:
-        return _IN_GO[number]
+    if number in _SHORT:
+        return _SHORT[number]
     if letter.isprintable() and (number < 128 or not ascii_only):
         return letter
     return f"\\x{number:02x}" if number < 128 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
