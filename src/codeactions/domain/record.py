@@ -48,8 +48,9 @@ def start_run(
 ) -> Run:
     """Make the row of a run that starts.
 
-    Its `extra` identifies the version of the source by a hash, and what was built from the source by `artifact`. It has
-    the raw path only if that differs from the path.
+    Its `extra` identifies the source by the number of its version and by a hash, and what was built of it by
+    `artifact`. A source that is only tried has no version: its run is a `trial`. The raw path is there only if it
+    differs from the path.
     """
     body, body_encoding, body_charset = _body_of(call)
     extra: dict[str, Any] = {
@@ -63,6 +64,10 @@ def start_run(
     }
     if call.raw_path and call.raw_path != call.path:
         extra["raw_path"] = storable(call.raw_path)
+    if code.version is None:
+        extra["trial"] = True
+    else:
+        extra["version"] = code.version
     if artifact:
         extra["artifact"] = artifact
     if body_encoding:

@@ -134,7 +134,7 @@ class RecordedRuns:
         asked = time.perf_counter()
         run_id = self._new_run_id()
         values = await self._values.of(code)
-        masking = RunMasking(await masker_for(values), with_result=getattr(code, "mask_result", True))
+        masking = RunMasking(await masker_for(values), with_result=code.mask_result)
         told = await masking.call(call)
         try:
             prepared = await self._builds.prepare(code.language or "", code.source or "")

@@ -50,6 +50,12 @@ class Cipher:
         return f"<Cipher of {len(self._keys)} keys>"
 
     @property
+    def number(self) -> int:
+        """The number of keys."""
+        self._refresh()
+        return len(self._keys)
+
+    @property
     def newest(self) -> bytes:
         """The beginning of all that is encrypted with the newest key."""
         self._refresh()
@@ -76,10 +82,6 @@ class Cipher:
             self._unreadable += 1
             raise Error(ErrorCode.INTERNAL, _UNREADABLE)
         return found
-
-    def knows_key_of(self, stored: bytes) -> bool:
-        """Return whether the beginning of a stored secret, or the whole of it, names a key that is known."""
-        return stored.startswith(_FERNET) or stored[:_HEAD] in {_FORMAT + key.id for key in self._keys}
 
     async def check(self) -> dict[str, Any]:
         """Return how often a secret could not be read since the start, for `/health`, and why.

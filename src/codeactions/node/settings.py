@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     artifacts_mb: int = Field(
         2048, ge=64, description="Size of the kept results of builds; those used longest ago are deleted"
     )
+    versions: int = Field(
+        100, ge=1, le=10_000, description="Versions kept of each code, and the current one in any case"
+    )
     build_seconds: float = Field(20, gt=0, description="Time limit for the check and build of a source")
 
     slots: int = Field(64, ge=1, le=1024, description="Runs at a time")

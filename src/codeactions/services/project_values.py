@@ -26,17 +26,19 @@ from codeactions.postgres.project_values import ProjectValueStore, secret_identi
 from codeactions.services.audited import AuditedDatabase, AuditedTransaction
 from codeactions.services.current_role import with_current_role
 
-_THINGS = {ValueKind.SECRET: AuditThing.SECRET, ValueKind.VARIABLE: AuditThing.VARIABLE}
-
 
 class ProjectValueService:
     """Secrets, or variables. Every method raises `Error` (not_found, forbidden) as the caller's role demands.
 
-    forget: drops the values of a project from memory.
+    cipher: encrypts secrets; None where none is made or changed. forget: drops the values of a project from memory.
     """
 
     def __init__(
-        self, kind: ValueKind, audited: AuditedDatabase, cipher: Cipher, forget: Callable[[str], None] = lambda _: None
+        self,
+        kind: ValueKind,
+        audited: AuditedDatabase,
+        cipher: Cipher | None,
+        forget: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._kind = kind
         self._audited = audited
@@ -150,6 +152,7 @@ class ProjectValueService:
     def _encrypted(self, value: ProjectValue, text: str) -> bytes | None:
         if value.kind is ValueKind.VARIABLE:
             return None
+        assert self._cipher is not None
         return self._cipher.encrypt(text, secret_identity(value.project_uuid, value.name, value.id))
 
     @staticmethod
@@ -161,7 +164,7 @@ class ProjectValueService:
         self, transaction: AuditedTransaction, action: AuditAction, value: ProjectValue, **details: Any
     ) -> None:
         shown = details if action is AuditAction.UPDATE else {"code_ids": _shown(value.code_ids)}
-        await transaction.note(action, _THINGS[value.kind], value.id, value.project_uuid, name=value.name, **shown)
+        await transaction.note(action, AuditThing(value.kind), value.id, value.project_uuid, name=value.name, **shown)
 
     async def _get(self, caller: Caller, action: Action, value_id: UUID) -> ProjectValue:
         value = await self._store.get(self._kind, value_id)

@@ -94,5 +94,6 @@ class RunValuesCache:
         try:
             text = self._cipher.decrypt(stored.encrypted, stored.identity).decode()
         except Error as error:
-            return _Value(stored.name, stored.kind, "", codes, error)
+            told = Error(error.code, f"secret {stored.name!r} of project {stored.project_uuid}: {error.message}")
+            return _Value(stored.name, stored.kind, "", codes, told)
         return _Value(stored.name, stored.kind, text, codes)
