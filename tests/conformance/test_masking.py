@@ -219,3 +219,21 @@ def test_what_is_too_short_and_the_values_of_other_projects_are_not_masked(langu
     assert language.logs(call(language, f"{project}-other", sources, "MIIEvQIBADANBgkqhkiG")) == [
         ("info", "MIIEvQIBADANBgkqhkiG")
     ]
+
+
+def test_a_code_may_keep_its_results_and_a_trial_keeps_nothing(language: Language, project: str) -> None:
+    line = PEM.splitlines()[1]
+    code_id = language.deploy(ECHO, project_uuid=project, mask_result=False)
+    answer = language.server.client.post(f"/endpoint/{code_id}", content=TOKEN.encode(), headers={"X-Ascii": line})
+    record = language.record(answer)
+    assert httpx.Response(200, content=record["result"].encode()).json() == {"got": TOKEN}
+    assert (record["body"], record["extra"]["headers"]["X-Back"]) == ("***", "***")
+    changed = language.server.client.patch(f"/code/{code_id}", params={"mask_result": True})
+    assert changed.status_code == 200, changed.text
+    tried = language.server.client.post(f"/code/{code_id}/try", json={"body": TOKEN, "headers": {"X-Ascii": line}})
+    assert tried.status_code == 200, tried.text
+    assert TOKEN in httpx.Response(200, content=tried.json()["result"]["result"].encode()).json()["got"]
+    kept = language.record(tried)
+    assert kept["extra"]["trial"] is True
+    assert line not in repr(kept)
+    assert not traces(kept, [])
