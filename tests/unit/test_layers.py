@@ -172,6 +172,7 @@ def test_the_domain_does_no_input_or_output() -> None:
         "json",
         "os",
         "re",
+        "threading",
         "time",
         "types",
         "typing",
