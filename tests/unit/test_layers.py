@@ -169,6 +169,7 @@ def test_the_domain_does_no_input_or_output() -> None:
         "hashlib",
         "hmac",
         "html",
+        "itertools",
         "json",
         "os",
         "re",

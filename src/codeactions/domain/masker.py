@@ -2,7 +2,8 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from threading import Lock
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -32,8 +33,11 @@ class Masker:
     only periodic values can bring about, is masked as a whole.
     """
 
-    def __init__(self, values: Collection[str]) -> None:
-        texts = dict.fromkeys(root for value in values for root in roots(value))
+    def __init__(self, values: Iterable[str]) -> None:
+        values = list(values)
+        # Each value's own text first, then the first line of each, and so on: one of very many lines harms no other.
+        ranks = zip_longest(*map(roots, values))
+        texts = dict.fromkeys(root for rank in ranks for root in rank if root is not None)
         found: set[bytes] = set()
         for number, root in enumerate(texts):
             found |= forms(root) if number < _MOST_ROOTS else {root.encode("utf-8", "surrogatepass")}
