@@ -136,7 +136,7 @@ def test_a_log_has_no_value_in_any_form(language: Language, project: str, form: 
 def test_a_value_of_several_lines_is_masked_line_by_line(language: Language, project: str) -> None:
     sources = run(
         python="print('key: ' + TEXT)\nprint('short', 'Ab+/9w==')",
-        javascript="console.log('key: ' + TEXT + '\\nshort Ab+/9w==');",
+        javascript="process.stdout.write('key: ' + TEXT + '\\nshort Ab+/9w==\\n');",
         go='fmt.Println("key: " + TEXT)\nfmt.Println("short", "Ab+/9w==")',
     )
     answer = call(language, project, sources, PEM)
@@ -219,3 +219,21 @@ def test_what_is_too_short_and_the_values_of_other_projects_are_not_masked(langu
     assert language.logs(call(language, f"{project}-other", sources, "MIIEvQIBADANBgkqhkiG")) == [
         ("info", "MIIEvQIBADANBgkqhkiG")
     ]
+
+
+def test_a_code_may_keep_its_results_and_a_trial_keeps_nothing(language: Language, project: str) -> None:
+    line = PEM.splitlines()[1]
+    code_id = language.deploy(ECHO, project_uuid=project, mask_result=False)
+    answer = language.server.client.post(f"/endpoint/{code_id}", content=TOKEN.encode(), headers={"X-Ascii": line})
+    record = language.record(answer)
+    assert httpx.Response(200, content=record["result"].encode()).json() == {"got": TOKEN}
+    assert (record["body"], record["extra"]["headers"]["X-Back"]) == ("***", "***")
+    changed = language.server.client.patch(f"/code/{code_id}", params={"mask_result": True})
+    assert changed.status_code == 200, changed.text
+    tried = language.server.client.post(f"/code/{code_id}/try", json={"body": TOKEN, "headers": {"X-Ascii": line}})
+    assert tried.status_code == 200, tried.text
+    assert TOKEN in httpx.Response(200, content=tried.json()["result"]["result"].encode()).json()["got"]
+    kept = language.record(tried)
+    assert kept["extra"]["trial"] is True
+    assert line not in repr(kept)
+    assert not traces(kept, [])

@@ -136,6 +136,20 @@ def test_no_piece_of_a_secret_is_left_where_a_line_is_cut(kind: Kind | None, pla
     assert "***" in text or place > 96
 
 
+@given(some.lists(some.sampled_from([TOKEN, "a b", "\\", "Ab+/9w==", "two\nlines here", TOKEN[:9], "ü"]), max_size=30))
+def test_lines_that_come_together_are_masked_as_those_that_come_alone(pieces: list[str]) -> None:
+    text = "\n".join(pieces).encode() + b"\n"
+    masker = Masker([TOKEN, "two\nlines here", "odd\\\\\\\\\\"])
+    together, alone = collector(masker), collector(masker)
+    together.add_output("info", text)
+    for line in text.splitlines(keepends=True):
+        alone.add_output("info", line)
+    for log in (together, alone):
+        log.finish()
+        assert not any(TOKEN in content or "lines here" in content for _, content in lines(log))
+    assert lines(together) == lines(alone)
+
+
 def test_a_line_that_the_mask_makes_short_still_says_that_it_was_cut() -> None:
     log = collector(Masker([TOKEN]), log_characters=100)
     log.add_frame(Kind.LOG, INFO + f"{TOKEN} {TOKEN}".encode()[:101])

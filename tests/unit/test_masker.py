@@ -153,8 +153,9 @@ def test_a_long_value_is_found_and_the_beginning_of_it_too() -> None:
 
 def test_many_lines_are_found_at_least_as_they_are() -> None:
     lines = [f"{number:010x}" for number in range(3000)]
-    masker = Masker(["\n".join(lines)])
+    masker = Masker(iter(["\n".join(lines), TOKEN]))
     assert masker.mask(" ".join(lines)).replace("*** ", "") == "***"
+    assert masker.mask(f"<{base64.b64encode(TOKEN.encode()).decode()}>") == "<***>"  # whatever comes before it
 
 
 @pytest.mark.parametrize("text", ["a" * 100_000, ("a" * 127 + "b") * 800])

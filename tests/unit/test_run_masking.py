@@ -1,5 +1,6 @@
 """What is recorded of a run that has secrets, and what its caller gets."""
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from typing import Any
@@ -118,6 +119,13 @@ async def test_an_error_is_recorded_without_values_and_an_answer_before_it_too()
 def test_where_an_engine_has_cut_no_piece_is_left(message: str, trace: str, expected: Sequence[str]) -> None:
     masked = masked_error(RunError(ErrorType.EXCEPTION, message, trace), MASKER)
     assert (masked.message, masked.traceback) == expected
+
+
+async def test_runs_that_begin_together_have_the_same_masker_of_large_values() -> None:
+    value = " ".join(map(str, range(3000, 9000)))
+    first, *others = await asyncio.gather(*(masker_for(RunValues(secrets=(("A", value),))) for _ in range(4)))
+    assert first is not None
+    assert all(other is first for other in others)
 
 
 async def test_the_masker_of_a_run_is_of_its_secrets_alone() -> None:

@@ -2,7 +2,9 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from threading import Lock
 
 from ahocorasick_rs import BytesAhoCorasick
 from cachetools import LRUCache
@@ -31,8 +33,11 @@ class Masker:
     only periodic values can bring about, is masked as a whole.
     """
 
-    def __init__(self, values: Collection[str]) -> None:
-        texts = dict.fromkeys(root for value in values for root in roots(value))
+    def __init__(self, values: Iterable[str]) -> None:
+        values = list(values)
+        # Each value's own text first, then the first line of each, and so on: one of very many lines harms no other.
+        ranks = zip_longest(*map(roots, values))
+        texts = dict.fromkeys(root for rank in ranks for root in rank if root is not None)
         found: set[bytes] = set()
         for number, root in enumerate(texts):
             found |= forms(root) if number < _MOST_ROOTS else {root.encode("utf-8", "surrogatepass")}
@@ -252,15 +257,27 @@ def _without(data: bytes, spans: list[Span]) -> bytes:
 
 
 _CACHE: "LRUCache[tuple[tuple[str, str], ...], Masker]" = LRUCache(64 * 1024 * 1024, getsizeof=lambda kept: kept.size)
+_CACHE_LOCK = Lock()  # large maskers are made in threads
 
 
 def masker_of(values: RunValues) -> Masker | None:
     """Return the masker of a run's secrets, made once; None if there is nothing to mask."""
     if not values.secrets:
         return None
-    masker = _CACHE.get(values.secrets)  # never by an exception: that of a missing key would name the values
+    masker = _kept(values)
     if masker is None:
         masker = Masker([value for _, value in values.secrets])
         if masker.size < _CACHE.maxsize:
-            _CACHE[values.secrets] = masker
+            with _CACHE_LOCK:
+                _CACHE[values.secrets] = masker
     return masker if masker.has_values else None
+
+
+def is_at_hand(values: RunValues) -> bool:
+    """Return whether `masker_of` need not make the masker of these values."""
+    return not values.secrets or _kept(values) is not None
+
+
+def _kept(values: RunValues) -> Masker | None:
+    with _CACHE_LOCK:
+        return _CACHE.get(values.secrets)  # never by an exception: that of a missing key would name the values

@@ -10,27 +10,29 @@ from urllib.parse import quote
 LEAST_BYTES = 8
 """Bytes of a value that is masked. A shorter one would be found by chance all over a log."""
 
-# What encoders of URLs leave as it is beside letters and digits: RFC 3986 and Go's QueryEscape, Python's quote, forms
-# in browsers, encodeURIComponent, escape, Go's PathEscape, encodeURI, the paths of browsers' URLs, their user parts,
-# their queries, and clients that only mend a URL.
+_SIGNS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+# What encoders of URLs leave as it is beside letters and digits.
 _LEFT = (
-    "-_.~",
-    "-_.~/",
-    "*-._",
-    "-_.!~*'()",
-    "@*_+-./",
-    "-_.~$&+=:@",
-    "-_.!~*'();,/?:@&=+$#",
-    "-_.~!$%&'()*+,/:;=@[\\]|",
-    "-_.~!$%&'()*+,",
-    "-_.~!$%&'()*+,/:;=?@[\\]^`{|}",
-    "-_.~!#$%&'()*+,/:;=?@[]",
+    "-_.~",  # RFC 3986, and QueryEscape of Go
+    "-_.~/",  # quote of Python
+    "*-._",  # forms in browsers and in Java
+    "-_.!~*'()",  # encodeURIComponent
+    "@*_+-./",  # escape
+    "-_.!~*'();,/?:@&=+$#",  # encodeURI
+    "-_.~$&+=:@",  # PathEscape of Go,
+    "-_.~$&+,/:;=@",  # its URLs' paths,
+    "-_.~$&+,;=",  # and their user parts
+    "-_.~!#$%&'()*+,/:;=?@[]",  # clients that only mend a URL
+    *(  # Parts of URLs in browsers: fragment, queries of web and of other addresses, path, user part
+        "".join(sorted(set(_SIGNS) - set(encoded)))
+        for encoded in ('"<>`', "\"#<>'", '"#<>', '"#<>?^`{}', '"#<>?`{}', '"#<>?^`{}/:;=@[\\]|')
+    ),
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-]*")  # what none but base64 and hex changes
 _QUOTES_IN_HTML = (("&quot;", "&#x27;"), ("&#34;", "&#39;"), ("&quot;", "&#39;"), ("&quot;", "&apos;"), ('"', "'"))
 # What JSON that is safe in HTML has as \\u003c and the like: of Go, Rails and Django; PHP, Jinja and .NET have more.
 _SAFE_IN_HTML = ("", "<", "<>", "<&", "<>&", "<>&'", "<>&'\"", "<>&'\"+`")
-_IN_GO = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r"}
+_SHORT = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r"}
 
 
 def roots(value: str) -> Iterator[str]:
@@ -109,14 +111,14 @@ def _escaped(text: str) -> Iterator[str]:
     yield repr('"' + text)[2:-1]
     yield ascii('"' + text)[2:-1]
     yield repr(b'"' + _bytes(text))[3:-1]
-    yield "".join(map(_in_go, text))
-    yield "".join(_in_go(letter, ascii_only=True) for letter in text)
+    yield "".join(map(_literal, text))
+    yield "".join(_literal(letter, ascii_only=True) for letter in text)
 
 
-def _in_go(letter: str, *, ascii_only: bool = False) -> str:
+def _literal(letter: str, *, ascii_only: bool = False) -> str:
     number = ord(letter)
-    if number in _IN_GO:
-        return _IN_GO[number]
+    if number in _SHORT:
+        return _SHORT[number]
     if letter.isprintable() and (number < 128 or not ascii_only):
         return letter
     return f"\\x{number:02x}" if number < 128 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

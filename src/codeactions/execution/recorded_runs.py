@@ -48,9 +48,10 @@ class ValuesOfCode(Protocol):
 class RecordedRuns:
     """Runs codes on an executor and records each run.
 
-    values: the secrets and variables that runs are given. instance: the number under which this server's unfinished
-    runs are found should it die. timezone: of codes that have none of their own. on_end: called with every run that is
-    over.
+    recorder: writes the rows, as postgres/recording/recorder.py does. values: the secrets and variables that runs are
+    given. instance: the number under which this server's unfinished runs are found should it die. timezone: of codes
+    that have none of their own. masked_headers, masked_params: names whose values are not recorded, headers in lower
+    case. on_end: called with every run that is over.
     """
 
     def __init__(

@@ -5,9 +5,10 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from threading import Lock
 from typing import TypeVar
 
-from codeactions.domain.masker import Masker, masker_of
+from codeactions.domain.masker import Masker, is_at_hand, masker_of
 from codeactions.domain.record import answer_run, finish_run
 from codeactions.domain.run import Answer, AnsweredRun, Call, FinishedRun, Outcome, Run, RunError
 from codeactions.domain.run_values import RunValues
@@ -16,6 +17,7 @@ from codeactions.runtimes.protocol import TEXT_LIMIT
 # Bytes from which the work is done beside the event loop: the search lets go of Python's lock.
 _LARGE = 256 * 1024
 _LARGE_VALUES = 4 * 1024
+_MAKING = Lock()  # runs that come meanwhile wait for the same masker
 # What engines put in the place of the middle of a long traceback.
 _LEFT_OUT = re.compile(r"\n… \d+ characters left out …\n")
 _Result = TypeVar("_Result")
@@ -23,10 +25,9 @@ _Result = TypeVar("_Result")
 
 async def masker_for(values: RunValues) -> Masker | None:
     """Return the masker of a run's values; None if there is nothing to mask. Large ones are prepared in a thread."""
-    if not values.secrets:
-        return None
-    size = sum(len(value) for _, value in values.secrets)
-    return await _done(lambda: masker_of(values), size, _LARGE_VALUES)
+    if is_at_hand(values) or sum(len(value) for _, value in values.secrets) < _LARGE_VALUES:
+        return masker_of(values)
+    return await asyncio.to_thread(_made, values)
 
 
 class RunMasking:
@@ -118,5 +119,10 @@ def _masked_pairs(pairs: tuple[tuple[str, str], ...], masker: Masker) -> tuple[t
     return tuple((masker.mask(name), masker.mask(value)) for name, value in pairs)
 
 
-async def _done(work: Callable[[], _Result], size: int, large: int = _LARGE) -> _Result:
-    return work() if size < large else await asyncio.to_thread(work)
+def _made(values: RunValues) -> Masker | None:
+    with _MAKING:
+        return masker_of(values)
+
+
+async def _done(work: Callable[[], _Result], size: int) -> _Result:
+    return work() if size < _LARGE else await asyncio.to_thread(work)
