@@ -30,7 +30,8 @@ def codeactions_in(folder: Path) -> Codeactions:
     """The command line, run in that folder. Words in capitals are variables of its environment."""
 
     def run(*words: object, **options: Any) -> "subprocess.CompletedProcess[str]":
-        variables = {key: str(value) for key, value in options.items() if key.isupper()}
+        variables = {"CODEACTIONS_DATA_DIR": str(folder / "data")}
+        variables |= {key: str(value) for key, value in options.items() if key.isupper()}
         others = {key: value for key, value in options.items() if not key.isupper()}
         settings: dict[str, Any] = {"text": True, "capture_output": True, "timeout": 90, "cwd": folder, **others}
         return subprocess.run([*COMMAND, *map(str, words)], env=clean_environment(**variables), **settings)

@@ -10,6 +10,7 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Job
 from codeactions.domain.log import LogLine
 from codeactions.domain.run import Answer, AnsweredRun, AnswerHead, FinishedRun, Outcome, Run, RunError
+from codeactions.domain.run_values import NO_VALUES, RunValues
 from codeactions.execution.builds import Prepared, SourceRefused
 from codeactions.execution.executor import CANCELLED, AnswerCut, EarlyAnswer, Usage
 
@@ -164,3 +165,17 @@ class FakeBuilds:
         if self._refusal:
             raise SourceRefused(self._refusal)
         return self._prepared or Prepared(source=source)
+
+
+class FakeValues:
+    """Gives every code the same values, or refuses."""
+
+    def __init__(self, values: RunValues = NO_VALUES, refusal: Error | None = None) -> None:
+        self._values = values
+        self._refusal = refusal
+
+    async def of(self, code: Code) -> RunValues:
+        """Return the values."""
+        if self._refusal:
+            raise self._refusal
+        return self._values

@@ -31,7 +31,7 @@ async def node(folder: Path, database_url: str, said: list[str]) -> AsyncIterato
     """A node that has the toy language and its own, in this process."""
     cache = folder / "cache"
     settings = Settings(data_dir=folder, cache_dir=cache, database_url=database_url, languages="toy", slots=2, warm=1)
-    started = Node(settings, ServerSecrets(TOKEN, "k" * 32), insecure=False, say=said.append)
+    started = Node(settings, ServerSecrets(TOKEN, lambda: ("k" * 32,)), insecure=False, say=said.append)
     context = await started.start()
     try:
         yield context

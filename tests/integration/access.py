@@ -23,6 +23,12 @@ PATCH  /admin/code/{code}?name=x               401    404      403    200       
 PATCH  /code/{code}?name=x                     401    404      403    200         200       200
 PATCH  /code/{code} {name: x}                  401    404      403    200         200       200
 DELETE /code/{code}                            401    404      403    403         204       204
+GET    /code/{code}/versions                   401    404      200    200         200       200
+GET    /code/{code}/versions/1                 401    404      200    200         200       200
+GET    /code/{code}/versions/1/diff            401    404      200    200         200       200
+POST   /code/{code}/rollback?version=1         401    404      403    200         200       200
+POST   /code/{code}/rollback {version: 1}      401    404      403    200         200       200
+POST   /code/{code}/try                        401    404      403    200         200       200
 GET    /code/{code}/protection                 401    404      200    200         200       200
 PUT    /code/{code}/protection {kind: token}   401    404      403    403         200       200
 DELETE /code/{code}/protection                 401    404      403    403         204       204
@@ -51,6 +57,19 @@ POST   /token {project_uuid: p, role: 1}       401    404      403    403       
 GET    /token?project_uuid={p}                 401    404      403    403         200       200
 GET    /token/{token}                          401    404      403    403         200       200
 DELETE /token/{token}                          401    404      403    403         204       204
+POST   /secret?project_uuid={p}                401    404      403    403         201       201
+POST   /secret {project_uuid: p}               401    404      403    403         201       201
+GET    /secret?project_uuid={p}                401    0        200    200         200       200
+GET    /secret/{secret}                        401    404      200    200         200       200
+PATCH  /secret/{secret} {value: x}             401    404      403    403         200       200
+DELETE /secret/{secret}                        401    404      403    403         204       204
+POST   /variable?project_uuid={p}              401    404      403    403         201       201
+POST   /variable {project_uuid: p}             401    404      403    403         201       201
+GET    /variable?project_uuid={p}              401    0        200    200         200       200
+GET    /variable/{variable}                    401    404      200    200         200       200
+PATCH  /variable/{variable}?value=x            401    404      403    403         200       200
+PATCH  /variable/{variable} {value: x}         401    404      403    403         200       200
+DELETE /variable/{variable}                    401    404      403    403         204       204
 GET    /audit?project_uuid={p}                 401    404      403    403         200       200
 GET    /audit                                  401    403      403    403         403       200
 GET    /metrics                                401    403      403    403         403       200
@@ -64,7 +83,15 @@ GET    /endpoint/{code}                        200    200      200    200       
 GET    /action/endpoint/{code}                 200    200      200    200         200       200
 GET    /endpoint/{closed}                      401    404      403    200         200       200
 POST   /action/endpoint/{closed}/path          401    404      403    200         200       200
+GET    /endpoint/{p}/{closed_name}             401    404      403    200         200       200
+GET    /action/endpoint/{p}/{closed_name}/path 401    404      403    200         200       200
 """
+BODIES = {
+    "{version: 1}": {"version": 1},
+    "{kind: token}": {"kind": "token"},
+    "{value: x}": {"value": "another value"},
+    "{name: x}": {"name": "x"},
+}
 P, OTHER = "project-p", "project-other"
 
 
@@ -196,22 +223,37 @@ class Scene:
     def things(self) -> dict[str, str]:
         """New things of the project, so that one request does not spoil the next."""
         source = "def Run(engine):\n    engine.log.info('said')\n    return 'ran'\n"
-        code, closed = (self.server.create(source, project_uuid=P) for _ in range(2))
+        closed_name = f"closed{next(self._numbers)}"
+        code = self.server.create(source, project_uuid=P)
+        closed = self.server.create(source, project_uuid=P, name=closed_name)
         self.admin("PUT", f"/code/{closed}/protection", json={"kind": "token"})
         run = self.server.client.get(f"/endpoint/{code}").headers["x-run-id"]
         log = self.admin("GET", "/codelog", params={"run_id": run})["data"][0]["id"]
         email = f"new{next(self._numbers)}@example.com"
         permission = self.admin("POST", "/permission", json={"project_uuid": P, "email": email, "role": 1})["id"]
         token = self.admin("POST", "/token", json={"name": "x", "project_uuid": P, "role": 1})["id"]
+        name = f"N{next(self._numbers)}"
+        fields = {"project_uuid": P, "name": name, "value": "the value of it"}
+        self.drop_values()
+        secret = self.admin("POST", "/secret", json=fields)["id"]
+        variable = self.admin("POST", "/variable", json={**fields, "name": f"{name}_2"})["id"]
         return {
             "p": P,
             "code": code,
             "closed": closed,
+            "closed_name": closed_name,
             "run": run,
             "log": log,
             "permission": permission,
             "token": token,
+            "secret": secret,
+            "variable": variable,
         }
+
+    def drop_values(self) -> None:
+        """Delete every value of both projects: a project has room for a number of them."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute("DELETE FROM project_values")
 
     def send(self, row: Row, who: Who, things: dict[str, str]) -> httpx.Response:
         """The request of a row."""
@@ -232,12 +274,14 @@ class Scene:
             request["json"] = {"project_uuid": P, "role": 1, "email": fresh} if row.body else {}
         elif row.body == "{authorizations: same}":
             request["json"] = {"authorizations": self.admin("GET", f"/project/{P}")["authorizations"]}
-        elif row.body == "{kind: token}":
-            request["json"] = {"kind": "token"}
         elif row.bare == "POST /token":
             request["json"] = {"name": "x", "project_uuid": P, "role": 1}
-        elif row.body == "{name: x}":
-            request["json"] = {"name": "x"}
+        elif row.bare in ("POST /secret", "POST /variable"):
+            fields = {"name": fresh, "value": "the value of it"}
+            path += "" if row.body else f"&name={fresh}"
+            request["json"] = {**fields, "project_uuid": P} if row.body else {"value": "the value of it"}
+        elif row.body in BODIES:
+            request["json"] = BODIES[row.body]
         if row.path == "/code/{code}/protection" and row.method != "PUT":
             path = path.replace(things["code"], things["closed"])
         headers = {"Authorization": who.authorization} if who.authorization else {}

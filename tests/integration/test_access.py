@@ -21,6 +21,7 @@ STRANGERS = (
     "the other project's token",
 )
 NAMES = {"code_id": "code", "run_id": "run", "log_id": "log", "permission_id": "permission", "token_id": "token"}
+NAMES |= {"secret_id": "secret", "variable_id": "variable"}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_every_route_has_its_row() -> None:
     for method, path in routes_below(application().router):
         for name, short in NAMES.items():
             path = path.replace(f"{{{name}}}", f"{{{short}}}")
-        there.add(f"{method} {path.replace('{uuid}', '{p}').replace('{name}', 'favicon.png')}")
+        there.add(f"{method} {path.replace('{uuid}', '{p}').replace('{name}', 'favicon.png').replace('{number}', '1')}")
     assert named == there
 
 
@@ -84,15 +85,17 @@ def test_a_stranger_is_told_of_a_thing_exactly_what_is_told_of_nothing(scene: Sc
             there, not_there = scene.send(row, callers[name], things), scene.send(row, callers[name], nothing)
             if row.path in ("/endpoint/{code}", "/action/endpoint/{code}", "/health", "/project"):
                 continue  # public; latencies; names that were made
-            if row.bare in ("POST /code", "POST /permission", "POST /token") and row.body:
+            if row.method == "POST" and "project_uuid: p" in row.body:
                 continue  # the body names P in both
             assert there.status_code == not_there.status_code, str(row)
-            said = [
-                answer.text.replace(value, "?")
-                for answer, ids in ((there, things), (not_there, nothing))
-                for value in [next((ids[key] for key in ids if ids[key] in answer.text), "\0")]
-            ]
-            assert said[0] == said[1], str(row)
+            assert without(there.text, things) == without(not_there.text, nothing), str(row)
+
+
+def without(text: str, ids: dict[str, str]) -> str:
+    """The text with a question mark in place of each id and name."""
+    for value in sorted(ids.values(), key=len, reverse=True):
+        text = text.replace(value, "?")
+    return text
 
 
 def test_projects_are_listed_to_those_who_are_in_them(scene: Scene, callers: dict[str, Who]) -> None:

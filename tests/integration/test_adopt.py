@@ -55,10 +55,9 @@ def test_it_becomes_ours_and_keeps_its_rows(
     assert status.returncode == 0, status.stdout
     assert f"({len(VERSIONS)} applied)" in status.stdout
     again = codeactions("adopt", DATABASE_URL=url)
-    assert (again.returncode, again.stderr) == (
-        0,
-        f"nothing to take over: the database is at version {LATEST}, and everything is there\n",
-    )
+    nothing = f"nothing to take over: the database is at version {LATEST}, and everything is there"
+    assert (again.returncode, again.stderr.splitlines()[0]) == (0, nothing)
+    assert ("DROP TABLE secrets" in again.stderr) == ("secrets" in tables)
     assert rows(url) == after
 
 
@@ -103,13 +102,14 @@ def test_another_shape_is_named_and_nothing_is_changed(
 
 
 def test_a_dry_run_only_says_what_would_be_done(url: str, database: Connection, codeactions: Codeactions) -> None:
-    database.execute((SERVICE_TABLES + SECRETS + version(6)).encode())
+    database.execute((SERVICE_TABLES + SECRETS + version(6) + "CREATE TABLE other ();").encode())
     before = rows(url), schema(url)
     done = codeactions("adopt", "--dry-run", DATABASE_URL=url)
     assert done.returncode == 0
     said = done.stderr.splitlines()
     assert "now:      version 6" in said
-    assert "          secrets, which this server does not use" in said
+    assert "          other, which this server does not use" in said
+    assert "secrets:  1 secrets of the table secrets are copied, encrypted" in said
     assert "applied:  6 create_codelogs_table" in said
     assert f"recorded: version {LATEST}" in said
     assert (rows(url), schema(url)) == before

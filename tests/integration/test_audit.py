@@ -34,6 +34,14 @@ def test_each_deed_has_one_line_that_says_who_what_and_from_where(server: Server
     client.patch(f"/code/{code}?name=other&timeout=30", content=SOURCE.replace("itself", "changed"))
     client.put(f"/code/{code}/protection", json={"kind": "basic", "username": "u", "password": "a long password it is"})
     client.delete(f"/code/{code}/protection")
+    secret = client.post(
+        "/secret", json={"project_uuid": project, "name": "K", "value": "never in here", "code_ids": [code]}
+    ).json()["id"]
+    client.patch(f"/secret/{secret}", json={"value": "never in here, too", "code_ids": None})
+    client.delete(f"/secret/{secret}")
+    variable = client.post("/variable", json={"project_uuid": project, "name": "V", "value": "never in here"}).json()[
+        "id"
+    ]
     client.delete(f"/code/{code}")
     client.delete(f"/project/{project}")
     found = lines(server, project_uuid=project)
@@ -49,15 +57,28 @@ def test_each_deed_has_one_line_that_says_who_what_and_from_where(server: Server
         ("update", "code", code),
         ("update", "protection", code),
         ("delete", "protection", code),
+        ("create", "secret", secret),
+        ("update", "secret", secret),
+        ("delete", "secret", secret),
+        ("create", "variable", variable),
         ("delete", "code", code),
+        ("delete", "variable", variable),
         ("delete", "project", project),
     ]
+    assert found[11]["details"] == {"name": "K", "code_ids": [code]}
+    assert found[12]["details"] == {"name": "K", "code_ids": [[code], None], "changed": ["value"]}
+    assert "never in here" not in json.dumps(found)
     for line in found:
         assert (line["actor_kind"], line["actor"], line["address"]) == ("administrator", "administrator", "127.0.0.1")
         assert line["project_uuid"] == project
     assert found[1]["details"] == {"name": ["A", "B"], "authorizations": {"a@x.y": [1, 2]}}
     assert found[3]["details"] == {"email": "b@x.y", "role": [1, 3]}
-    assert found[8]["details"] == {"name": ["test", "other"], "timeout": [60, 30], "changed": ["source"]}
+    assert found[8]["details"] == {
+        "name": ["test", "other"],
+        "timeout": [60, 30],
+        "version": [1, 2],
+        "changed": ["source"],
+    }
     told = json.dumps(found)
     for secret in (token["token"], "a long password it is", "the source"):
         assert secret not in told

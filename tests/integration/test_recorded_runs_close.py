@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from harness import until
-from recording import CODE, FakeBuilds, FakeRecorder
+from recording import CODE, FakeBuilds, FakeRecorder, FakeValues
 from sandboxes import config
 
 from codeactions.domain.errors import Error
@@ -27,7 +27,7 @@ async def test_a_run_that_waits_for_a_slot_when_the_server_stops_does_not_begin(
     await pool.start()
     try:
         executor = LocalExecutor(pool, registry.find(["python"], tmp_path), ArtifactStore(tmp_path, 0))
-        runs = RecordedRuns(executor, recorder, builds=FakeBuilds(), node="n", instance=1)
+        runs = RecordedRuns(executor, recorder, builds=FakeBuilds(), values=FakeValues(), node="n", instance=1)
         first, second = (asyncio.create_task(runs.run(code, Call())) for _ in range(2))
         await until(lambda: runs.running == 1 and pool.waiting == 1)
         await runs.close(0.1)

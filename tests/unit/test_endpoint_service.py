@@ -9,7 +9,7 @@ import pytest
 from unit.calls import ADMINISTRATOR, ID, OLD, USER, Fakes, Ids, request, stored
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.domain.protection import ProtectionKind
+from codeactions.domain.protection import ProtectionKind, secret_identity
 from codeactions.domain.role import Role
 from codeactions.identity.cipher import Cipher
 from codeactions.limits.call_meter import CallMeter
@@ -17,12 +17,12 @@ from codeactions.limits.quota import Quota
 from codeactions.services.call_request import CallRequest
 from codeactions.services.endpoints import EndpointService
 
-CIPHER = Cipher("k" * 16)
+CIPHER = Cipher(lambda: ("k" * 16,))
 SECRET = "a shared secret of some length"
 SIGNED = "sha256=" + hmac.new(SECRET.encode(), b"body", hashlib.sha256).hexdigest()
 BY_ADDRESS = "count caller: 2001:db8:1:2::/64"
 BY_CODE = f"count code: {ID}"
-HMAC = {"secret": CIPHER.encrypt(SECRET), "header": "X-Signature"}
+HMAC = {"secret": CIPHER.encrypt(SECRET, secret_identity(ID)), "header": "X-Signature"}
 
 
 async def call(fakes: Fakes, asked: CallRequest) -> CallMeter:

@@ -32,6 +32,9 @@ TITLES = [
     "add_log_level_warning",
     "add_manage_tokens",
     "add_timezone_to_codes",
+    "create_project_values_table",
+    "add_description_to_codes",
+    "create_code_versions_table",
 ]
 
 

@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from recording import CODE, NOW, FakeBuilds, FakeExecution, FakeExecutor, FakeRecorder
+from recording import CODE, NOW, FakeBuilds, FakeExecution, FakeExecutor, FakeRecorder, FakeValues
 
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Admission, OutputLimits
 from codeactions.domain.run import Call, ErrorType, FinishedRun, Outcome, RunError, RunStatus
+from codeactions.domain.run_values import RunValues
 from codeactions.execution.builds import Prepared
 from codeactions.execution.recorded_runs import RecordedRuns
 
@@ -22,7 +23,7 @@ RUN = UUID(int=7)
 class Bench:
     """A `RecordedRuns` among fakes."""
 
-    def __init__(self, builds: FakeBuilds | None = None, **changes: Any) -> None:
+    def __init__(self, builds: FakeBuilds | None = None, given: FakeValues | None = None, **changes: Any) -> None:
         self.executor = FakeExecutor()
         self.recorder = FakeRecorder()
         self.ended: list[Outcome] = []
@@ -31,6 +32,7 @@ class Bench:
             self.executor,
             self.recorder,
             builds=builds or FakeBuilds(),
+            values=given or FakeValues(),
             on_end=lambda _, outcome: self.ended.append(outcome),
             **values | changes,
         )
@@ -68,12 +70,14 @@ async def test_a_run_is_begun_executed_and_finished() -> None:
 
 async def test_a_job_has_all_that_an_execution_needs() -> None:
     limits, admission = OutputLimits(log_lines=3), Admission(most_waiting=1)
-    bench = Bench(FakeBuilds(prepared=Prepared(artifact="k")), limits=limits, admission=admission)
+    values = RunValues((("A", "1"),), (("B", "2"),))
+    bench = Bench(FakeBuilds(prepared=Prepared(artifact="k")), FakeValues(values), limits=limits, admission=admission)
     task = bench.call(call=Call(body=b"b"))
     execution = await bench.started()
     job = execution.job
     assert (job.id, job.language, job.source, job.artifact) == (RUN, "python", "", "k")
     assert (job.call.body, job.timeout, job.output, job.admission) == (b"b", 60, limits, admission)
+    assert job.values is values
     assert bench.recorder.begun[0].extra["artifact"] == "k"
     execution.answer()
     await task
@@ -106,6 +110,14 @@ async def test_an_invalid_source_is_a_run_that_failed_without_an_execution() -> 
     assert [run.id for run in bench.recorder.begun] == [RUN]
     assert finished.run.status is RunStatus.FAILED
     assert finished.run.extra["error"]["line"] == 2
+
+
+async def test_a_run_whose_secrets_cannot_be_read_is_refused() -> None:
+    bench = Bench(given=FakeValues(refusal=Error(ErrorCode.INTERNAL, "another key")))
+    with pytest.raises(Error, match="another key"):
+        await bench.runs.run(CODE, Call())
+    assert bench.executor.started == []
+    assert bench.recorder.begun == []
 
 
 async def test_a_run_without_a_slot_is_not_recorded() -> None:
@@ -201,3 +213,28 @@ async def test_closing_ends_what_runs_and_begins_nothing_more() -> None:
     with pytest.raises(Error, match="stopping"):
         await bench.runs.run(CODE, Call())
     assert len(bench.recorder.begun) == 1
+
+
+async def test_nothing_that_is_recorded_has_the_value_of_a_secret() -> None:
+    bench = Bench(given=FakeValues(RunValues((("A", "a long secret"),))), masked_params={"pin"})
+    call = Call(params=(("a", "a long secret"), ("PIN", "1")), body=b"<a long secret>")
+    task = bench.call(call=call)
+    execution = await bench.started()
+    assert execution.job.call is call
+    (begun,) = bench.recorder.begun
+    assert (begun.params, begun.body) == ({"a": "***", "PIN": "***"}, "<***>")
+    execution.answer(b"it is a long secret")
+    finished = await task
+    assert isinstance(finished, FinishedRun)
+    assert finished.outcome.answer is not None
+    assert finished.outcome.answer.body == b"it is a long secret"
+    assert bench.recorder.finished[0].run.result == "it is ***"
+
+
+async def test_a_refused_source_tells_no_secret_either() -> None:
+    refusal = RunError(ErrorType.INVALID_SOURCE, "no such name: a long secret", "1 | a long secret", 1)
+    bench = Bench(FakeBuilds(refusal), FakeValues(RunValues((("A", "a long secret"),))))
+    finished = await bench.runs.run(CODE, Call(headers=(("X-A", "a long secret"),)))
+    assert isinstance(finished, FinishedRun)
+    assert (finished.run.extra["error"]["message"], finished.run.headers) == ("no such name: ***", {"X-A": "***"})
+    assert finished.run.extra["error"]["traceback"] == "1 | ***"

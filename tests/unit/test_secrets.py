@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.node.secrets import load_or_make_key, load_or_make_token, token_path
+from codeactions.node.secret_keys import load_or_make_keys
+from codeactions.node.secrets import load_or_make_token, token_path
 
 
 def test_it_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
@@ -14,7 +15,10 @@ def test_it_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     token = load_or_make_token(folder)
     assert len(token) >= 32
     assert load_or_make_token(folder) == token
-    assert load_or_make_key(folder) != token
+    keys = load_or_make_keys(folder)()
+    assert len(keys) == 1
+    assert keys[0] != token
+    assert load_or_make_keys(folder)() == keys
     assert sorted(path.name for path in folder.iterdir()) == ["secret.key", "token"]
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 

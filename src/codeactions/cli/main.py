@@ -9,7 +9,7 @@ import typer
 import typer.core
 
 from codeactions import __version__
-from codeactions.cli import manage_commands
+from codeactions.cli import manage_commands, value_commands
 from codeactions.cli.wording import in_options, options_of, typed
 from codeactions.domain.errors import Error
 from codeactions.runtimes.registry import endings
@@ -139,6 +139,8 @@ def migrate(context: typer.Context) -> None:
 app.add_typer(manage_commands.project, name="project")
 app.add_typer(manage_commands.permission, name="permission")
 app.add_typer(manage_commands.token, name="token")
+app.add_typer(value_commands.secret, name="secret")
+app.add_typer(value_commands.variable, name="variable")
 app.command()(manage_commands.audit)
 
 

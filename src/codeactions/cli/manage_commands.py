@@ -9,6 +9,9 @@ from uuid import UUID
 
 import typer
 
+from codeactions.cli.options import AsJson as _Json
+from codeactions.cli.options import DatabaseUrl as _Url
+from codeactions.cli.options import DataDir as _DataDir
 from codeactions.domain.errors import invalid
 
 project = typer.Typer(no_args_is_help=True, help="Projects: list, show, create, rename, delete.")
@@ -16,9 +19,6 @@ permission = typer.Typer(no_args_is_help=True, help="The members of a project an
 token = typer.Typer(no_args_is_help=True, help="API tokens: create, list, revoke.")
 
 _Result = TypeVar("_Result")
-_DataDir = Annotated[Path | None, typer.Option(help="The data folder (CODEACTIONS_DATA_DIR).")]
-_Url = Annotated[str | None, typer.Option(help="PostgreSQL to use instead of the embedded database (DATABASE_URL).")]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Project = Annotated[str, typer.Argument(help="The project's uuid.")]
 _Email = Annotated[str, typer.Argument(help="The user's email address.")]
 

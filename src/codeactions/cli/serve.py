@@ -19,7 +19,8 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.http.app import create_app
 from codeactions.migrate.api import open_closed_streams
 from codeactions.node.node import Node
-from codeactions.node.secrets import load_or_make_key, load_or_make_token, token_path
+from codeactions.node.secret_keys import server_keys
+from codeactions.node.secrets import load_or_make_token, token_path
 from codeactions.node.settings import Settings
 from codeactions.node.wiring import ServerSecrets
 
@@ -49,7 +50,7 @@ async def _serve(settings: Settings, *, insecure: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     listener = _listen(settings.host, settings.port)
     token = _token(settings)
-    secrets = ServerSecrets(token.value, settings.secret_key or load_or_make_key(settings.data_dir))
+    secrets = ServerSecrets(token.value, server_keys(settings.secret_key, settings.data_dir))
     node = Node(settings, secrets, insecure=insecure, say=say)
     starting = asyncio.create_task(node.start())
     waiting = asyncio.create_task(stopping.wait())

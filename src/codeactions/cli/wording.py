@@ -22,6 +22,7 @@ _VARIABLES = {
 }
 # The commands that take the first two.
 _WITH_PLACES = {"serve", "backup", "restore", "adopt", "project", "permission", "token", "audit"}
+_WITH_PLACES |= {"secret", "variable"}
 # The fields that an option is for, where its parameter has another name.
 _FIELDS = {
     "days": r"expires_in_days",

@@ -17,6 +17,8 @@ class AuditAction(StrEnum):
     UPDATE = "update"
     DELETE = "delete"
     REVOKE = "revoke"
+    ROLLBACK = "rollback"
+    TRY = "try"
 
 
 class AuditThing(StrEnum):
@@ -27,6 +29,8 @@ class AuditThing(StrEnum):
     PERMISSION = "permission"
     TOKEN = "token"  # noqa: S105 - a kind, no secret
     PROTECTION = "protection"
+    SECRET = "secret"  # noqa: S105 - a kind, no secret
+    VARIABLE = "variable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,11 @@ class Protection:
     updated_at: datetime
 
 
+def secret_identity(code_id: UUID) -> tuple[str, ...]:
+    """Return what a shared secret is bound to when it is encrypted: it can be decrypted for this code alone."""
+    return ("protection", str(code_id))
+
+
 def protection_not_found(code_id: AnyId) -> Error:
     """Return the error for a code that has no protection."""
     return not_found(f"code {code_id} has no protection")

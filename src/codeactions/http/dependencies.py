@@ -12,10 +12,13 @@ from codeactions.limits.call_meter import CallMeter
 from codeactions.services.audit import AuditService
 from codeactions.services.codes import CodeService
 from codeactions.services.permissions import PermissionService
+from codeactions.services.project_values import ProjectValueService
 from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService
+from codeactions.services.trials import TrialService
+from codeactions.services.versions import VersionService
 
 
 async def _context(request: Request) -> ApiContext:
@@ -58,8 +61,24 @@ async def _runs(context: Context) -> RunService:
     return context.services.runs
 
 
+async def _secrets(context: Context) -> ProjectValueService:
+    return context.services.secrets
+
+
 async def _tokens(context: Context) -> TokenService:
     return context.services.tokens
+
+
+async def _trials(context: Context) -> TrialService:
+    return context.services.trials
+
+
+async def _versions(context: Context) -> VersionService:
+    return context.services.versions
+
+
+async def _variables(context: Context) -> ProjectValueService:
+    return context.services.variables
 
 
 Options = Annotated[HttpOptions, Depends(_options)]
@@ -70,4 +89,8 @@ Permissions = Annotated[PermissionService, Depends(_permissions)]
 Projects = Annotated[ProjectService, Depends(_projects)]
 Protections = Annotated[ProtectionService, Depends(_protections)]
 Runs = Annotated[RunService, Depends(_runs)]
+Secrets = Annotated[ProjectValueService, Depends(_secrets)]
 Tokens = Annotated[TokenService, Depends(_tokens)]
+Trials = Annotated[TrialService, Depends(_trials)]
+Versions = Annotated[VersionService, Depends(_versions)]
+Variables = Annotated[ProjectValueService, Depends(_variables)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from codeactions.migrate import failures, foreign
 from codeactions.migrate.about import APPLICATION, TOOL
+from codeactions.migrate.addition import Added, Addition
 from codeactions.migrate.apply import Progress
 from codeactions.migrate.contents import Contents, Defined
 from codeactions.migrate.database import sql
@@ -46,13 +47,15 @@ class Adoption:
     """The migrations to apply, as `VERSION TITLE`."""
     version: int
     """The version to record."""
+    added: Added
+    """What is done besides the migrations."""
     sessions: tuple[str, ...]
     """Other programs that are connected to the database, in words."""
     changes: bool
     """Whether there is anything to do."""
 
 
-def plan(session: Session, migrations: Migrations, owner: Owner) -> Adoption:
+def plan(session: Session, migrations: Migrations, owner: Owner, addition: Addition) -> Adoption:
     """Return what `run` would do. Raises `MigrationError` (conflict) if the database cannot be taken over."""
     recorded = foreign.read_version(session)
     contents, version = Contents(migrations), migrations.latest
@@ -61,22 +64,31 @@ def plan(session: Session, migrations: Migrations, owner: Owner) -> Adoption:
     ours = {thing.table for thing in contents.latest if thing.kind == "table"}
     own = {session.address.table, session.history.name, session.address.lock_table}
     tables = [str(name) for (name,) in rows if name not in own]
+    added = addition.plan(session.connection)
     connected = session.connection.execute(sql.other_sessions(session.connection.literal(APPLICATION)))
     return Adoption(
         recorded=str(recorded),
         kept=tuple(name for name in tables if name in ours),
-        others=tuple(name for name in tables if name not in ours),
+        others=tuple(name for name in tables if name not in ours and name not in added.tables),
         steps=tuple(f"{step.version} {step.title}" for step in steps),
         version=version,
+        added=added,
         sessions=tuple(f"{name or 'unnamed'} (pid {pid})" for pid, name in connected),
-        changes=bool(steps) or recorded != RecordedVersion(version, False),
+        changes=bool(steps) or added.changes or recorded != RecordedVersion(version, False),
     )
 
 
-def run(session: Session, migrations: Migrations, owner: Owner, planned: Adoption, progress: Progress) -> None:
+def run(
+    session: Session,
+    migrations: Migrations,
+    owner: Owner,
+    planned: Adoption,
+    progress: Progress,
+    addition: Addition,
+) -> None:
     """Carry out a plan. The caller holds the lock. Raises `MigrationError`, and then nothing has changed."""
-    found = plan(session, migrations, owner)
-    if (found.recorded, found.kept, found.steps) != (planned.recorded, planned.kept, planned.steps):
+    found = plan(session, migrations, owner, addition)
+    if _decisive(found) != _decisive(planned):
         raise MigrationError(ErrorCode.CONFLICT, f"the database has changed meanwhile: run `{owner.takeover}` again")
     if not found.changes:
         return
@@ -98,6 +110,7 @@ def run(session: Session, migrations: Migrations, owner: Owner, planned: Adoptio
             raise MigrationError(
                 ErrorCode.CONFLICT, f"{in_words(left)}, also after the migrations: nothing was changed"
             )
+        _add(session, addition)
         notes += [note for note, _, _ in ran]
         session.finish(session.table.replacing_sql(RecordedVersion(migrations.latest, False)), *notes)
     except MigrationError:
@@ -106,6 +119,18 @@ def run(session: Session, migrations: Migrations, owner: Owner, planned: Adoptio
     # Only now: what was rolled back must not be printed as done.
     for step, (_, read, took) in zip(steps, ran, strict=True):
         progress.ends(step, read, took)
+
+
+def _decisive(found: Adoption) -> tuple[object, ...]:
+    return found.recorded, found.kept, found.steps, found.added
+
+
+def _add(session: Session, addition: Addition) -> None:
+    try:
+        addition.run(session.connection)
+    except DatabaseError as error:
+        reason = " ".join(str(error).split())
+        raise MigrationError(ErrorCode.CONFLICT, f"copying rows failed: {reason}; nothing was changed") from error
 
 
 def _steps(

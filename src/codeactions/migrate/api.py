@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from codeactions.migrate import adoption, apply, foreign, plan
+from codeactions.migrate.addition import Added, Addition, NoAddition, Queries
 from codeactions.migrate.adoption import Adoption
 from codeactions.migrate.contents import Contents
 from codeactions.migrate.database import lock
@@ -36,6 +37,8 @@ from codeactions.migrate.versions import NIL_VERSION
 __all__ = [
     "LOCK_TIMEOUT",
     "NIL_VERSION",
+    "Added",
+    "Addition",
     "Address",
     "Adoption",
     "DatabaseState",
@@ -44,6 +47,7 @@ __all__ = [
     "Inspection",
     "MigrationError",
     "Owner",
+    "Queries",
     "adopt",
     "differences_of",
     "in_words",
@@ -115,12 +119,14 @@ def inspect(database_url: str, directory: Path, *, program: str = "migrate", own
     return found._replace(message=renamed(found.message, program))
 
 
-def plan_adoption(database_url: str, directory: Path, owner: Owner, *, program: str = "migrate") -> Adoption:
+def plan_adoption(
+    database_url: str, directory: Path, owner: Owner, *, program: str = "migrate", addition: Addition | None = None
+) -> Adoption:
     """Return what `adopt` would do, without writing or locking. Raises what `adopt` raises."""
     migrations = read_directory(directory)
     try:
         with opened(database_url) as session:
-            return adoption.plan(session, migrations, owner)
+            return adoption.plan(session, migrations, owner, addition or NoAddition())
     except MigrationError as error:
         raise error.renamed(program) from error
 
@@ -133,17 +139,20 @@ def adopt(
     *,
     program: str = "migrate",
     progress: Callable[[str], None] | None = None,
+    addition: Addition | None = None,
 ) -> None:
     """Take over a database whose version other files have made, in one transaction and as planned.
 
     What is there stays. The files whose tables, columns, triggers and functions are missing are applied, and the latest
-    version is recorded. Raises `MigrationError` and changes nothing: `conflict` if the database is not as it was when
-    this was planned, if something there has another shape, or if another migration runs; else as `upgrade` does.
+    version is recorded. The `addition` runs after them, in the same transaction. Raises `MigrationError` and changes
+    nothing: `conflict` if the database is not as it was when this was planned, if something there has another shape,
+    or if another migration runs; else as `upgrade` does.
     """
     migrations = read_directory(directory)
     try:
         with opened(database_url) as session, lock.held(session.lock, LOCK_TIMEOUT):
-            adoption.run(session, migrations, owner, planned, _Lines(progress) if progress else apply.Progress())
+            lines = _Lines(progress) if progress else apply.Progress()
+            adoption.run(session, migrations, owner, planned, lines, addition or NoAddition())
     except MigrationError as error:
         raise error.renamed(program) from error
 

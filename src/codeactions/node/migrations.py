@@ -9,7 +9,7 @@ from pathlib import Path
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.migrate import api
-from codeactions.migrate.api import NIL_VERSION, Address, Adoption, DatabaseState, Inspection, Owner
+from codeactions.migrate.api import NIL_VERSION, Addition, Address, Adoption, DatabaseState, Inspection, Owner
 from codeactions.postgres.database import Database
 
 __all__ = [
@@ -61,16 +61,16 @@ def inspect(database_url: str) -> Inspection:
         return api.inspect(database_url, find_directory(), program=PROGRAM, owner=OWNER)
 
 
-def plan_adoption(database_url: str) -> Adoption:
+def plan_adoption(database_url: str, addition: Addition) -> Adoption:
     """Return what `adopt` would do. See `codeactions.migrate.api.plan_adoption`. Raises `Error`."""
     with _our_error():
-        return api.plan_adoption(database_url, find_directory(), OWNER, program=PROGRAM)
+        return api.plan_adoption(database_url, find_directory(), OWNER, program=PROGRAM, addition=addition)
 
 
-def adopt(database_url: str, planned: Adoption, *, progress: Callable[[str], None]) -> None:
+def adopt(database_url: str, planned: Adoption, addition: Addition, *, progress: Callable[[str], None]) -> None:
     """Take over a database whose version another program made. See `codeactions.migrate.api.adopt`. Raises `Error`."""
     with _our_error():
-        api.adopt(database_url, find_directory(), OWNER, planned, program=PROGRAM, progress=progress)
+        api.adopt(database_url, find_directory(), OWNER, planned, program=PROGRAM, progress=progress, addition=addition)
 
 
 class SchemaCheck:

@@ -13,6 +13,7 @@ import structlog
 from codeactions.background.task import BackgroundTask
 from codeactions.domain.code import CodeDraft, new_code
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.masked_names import MaskedNames
 from codeactions.examples import PROJECT, examples
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.languages import Languages
@@ -21,6 +22,7 @@ from codeactions.execution.recorded_runs import RecordedRuns
 from codeactions.execution.selftest import check_walls
 from codeactions.http.context import ApiContext
 from codeactions.http.metrics import Metrics
+from codeactions.identity.cipher import Cipher
 from codeactions.node.migrations import NIL_VERSION, SchemaCheck, inspect, upgrade
 from codeactions.node.settings import Settings
 from codeactions.node.wiring import NodeParts, ServerSecrets, build_services
@@ -28,10 +30,12 @@ from codeactions.postgres.codes import CodeStore
 from codeactions.postgres.database import Database
 from codeactions.postgres.embedded.server import EmbeddedPostgres
 from codeactions.postgres.pooling import require_sessions
+from codeactions.postgres.project_values import ProjectValueStore
 from codeactions.postgres.recording.reaper import Reaper
 from codeactions.postgres.recording.recorder import Recorder
 from codeactions.runtimes.registry import Registry, language_of_ending
 from codeactions.sandbox.server.pool import SandboxPool
+from codeactions.services.run_values import RunValuesCache
 
 _WATCH_INTERVAL = 0.5  # seconds between two checks of the embedded database
 _log = structlog.get_logger()
@@ -104,21 +108,25 @@ class Node:
         self._stack.push_async_callback(reaper.stop)
         await reaper.start()
         metrics = Metrics()
+        cipher = Cipher(self._secrets.keys)
+        values = RunValuesCache(ProjectValueStore(database), cipher)
         recorded = RecordedRuns(
             executor,
             recorder,
             builds=languages.builds,
+            values=values,
             node=settings.node,
             instance=instance,
             limits=settings.output_limits(),
             admission=settings.admission(),
             timezone=timezone,
             masked_headers=settings.masked_header_names(),
+            masked_params=MaskedNames.of(settings.masked_params),
             on_end=metrics.count_run,
         )
         self._stack.push_async_callback(recorded.close, settings.stop_seconds)
         self._add_gauges(metrics, pool)
-        parts = NodeParts(database, recorded, languages.builds, metrics)
+        parts = NodeParts(database, recorded, languages.builds, metrics, cipher, values)
         context = await build_services(settings, parts, self._secrets, self._stack)
         schema = SchemaCheck()
         context.health_checks.update(

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from codeactions.domain.errors import Error, ErrorCode
 
+SHORTEST = 16
+"""Characters of a secret."""
+
 
 def token_path(data_dir: Path) -> Path:
     """Return the path of the administrator's token."""
@@ -16,21 +19,17 @@ def token_path(data_dir: Path) -> Path:
 
 def load_or_make_token(data_dir: Path) -> str:
     """Return the administrator's token, and make it if there is none. Raises `Error` when the file cannot be used."""
-    return _load_or_make(token_path(data_dir))
+    return load_or_make(token_path(data_dir))
 
 
-def load_or_make_key(data_dir: Path) -> str:
-    """Return the key for stored secrets, and make it if there is none. Raises `Error` when the file cannot be used."""
-    return _load_or_make(data_dir / "secret.key")
-
-
-def _load_or_make(path: Path) -> str:
+def load_or_make(path: Path) -> str:
+    """Return the secret in a file, and make it if there is none. Raises `Error` when the file cannot be used."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             _make(path)
         secret = path.read_text().strip()
-        if len(secret) < 16:
+        if len(secret) < SHORTEST:
             raise Error(ErrorCode.INVALID, f"{path} holds no secret: delete it and start again") from None
         os.chmod(path, 0o600)
     except OSError as error:

@@ -10,6 +10,7 @@ from codeactions.background.task import BackgroundTask
 from codeactions.postgres.database import connect
 
 CODES, PERMISSIONS, TOKENS = "codeactions_codes", "codeactions_permissions", "codeactions_tokens"
+VALUES = "codeactions_values"
 EVERYTHING = "*"  # the payload in place of a great many keys
 _RETRY_SECONDS = 1.0
 _log = structlog.get_logger()

@@ -17,6 +17,7 @@ from codeactions.domain.project import (
     project_not_found,
     roles_by_email,
 )
+from codeactions.postgres.project_values import ProjectValueStore
 from codeactions.postgres.projects import ProjectStore
 from codeactions.postgres.tokens import TokenStore
 from codeactions.services.audited import AuditedDatabase
@@ -75,7 +76,7 @@ class ProjectService:
         return project
 
     async def delete(self, caller: Caller, uuid: str) -> None:
-        """Delete a project, its permissions and tokens. Raises `Error` (conflict) while it has codes."""
+        """Delete a project, its permissions, tokens and values. Raises `Error` (conflict) while it has codes."""
         require(caller, Action.MANAGE, uuid, project_not_found(uuid))
         async with self._audited.transaction(caller) as transaction:
             store = ProjectStore(transaction)
@@ -85,6 +86,8 @@ class ProjectService:
                 await transaction.note(
                     AuditAction.REVOKE, AuditThing.TOKEN, token.id, uuid, name=token.name, role=token.role
                 )
+            for value_id, name, kind in await ProjectValueStore(transaction).names(uuid):
+                await transaction.note(AuditAction.DELETE, AuditThing(kind), value_id, uuid, name=name)
             await store.delete(uuid)
             await transaction.note(AuditAction.DELETE, AuditThing.PROJECT, uuid, uuid, **_shown(read))
         self._forget_all(_emails(read))

@@ -9,7 +9,13 @@ from codeactions.domain.caller import Caller
 from codeactions.domain.code import Code, code_not_found
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import AnyId
-from codeactions.domain.protection import Protection, ProtectionKind, hash_password, protection_not_found
+from codeactions.domain.protection import (
+    Protection,
+    ProtectionKind,
+    hash_password,
+    protection_not_found,
+    secret_identity,
+)
 from codeactions.domain.protection_draft import HmacProtectionDraft, ProtectionDraft, new_protection
 from codeactions.identity.cipher import Cipher
 from codeactions.postgres.codes import CodeStore, CodesWithProtection
@@ -48,7 +54,7 @@ class ProtectionService:
         if bare.kind is ProtectionKind.BASIC and secret is not None:
             stored = await asyncio.to_thread(hash_password, secret)
         elif secret is not None:
-            stored = self._cipher.encrypt(secret)
+            stored = self._cipher.encrypt(secret, secret_identity(code.id))
         protection = replace(bare, secret=stored)
         try:
             async with self._audited.transaction(caller) as transaction:

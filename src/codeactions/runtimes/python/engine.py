@@ -1,6 +1,6 @@
 """The engine: the argument that `Run` of a Python code gets.
 
-Imported in the zygote and used inside runs; needs the standard library alone, and params, form and result.
+Imported in the zygote and used inside runs; needs the standard library alone, and its neighbours here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from codeactions.runtimes.python.background import Background
 from codeactions.runtimes.python.form import Form, read_form
+from codeactions.runtimes.python.named_values import NamedValues
 from codeactions.runtimes.python.params import Headers, Params
 from codeactions.runtimes.python.result import Result
 
@@ -87,12 +88,23 @@ class Request:
 class Engine:
     """All that a code needs to know of its call, and the means to answer."""
 
-    def __init__(self, request: Request, log: Log, result: Result, background: Background) -> None:
+    def __init__(
+        self,
+        request: Request,
+        log: Log,
+        result: Result,
+        background: Background,
+        secrets: dict[str, str] | None = None,
+        variables: dict[str, str] | None = None,
+    ) -> None:
+        """secrets, variables: by name; None if the run has none."""
         self.request = request
         self.log = log
         request.log = log
         self.result = result
         self.background = background
+        self.secrets = NamedValues("secret", secrets or {})
+        self.variables = NamedValues("variable", variables or {})
 
     @property
     def params(self) -> Params:

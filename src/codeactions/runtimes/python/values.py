@@ -26,6 +26,7 @@ _BY_NAME: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("ipaddress", "_IPAddressBase"): str,
     ("enum", "Enum"): lambda value: value.value,
     ("types", "SimpleNamespace"): vars,
+    ("codeactions.runtimes.python.named_values", "NamedValues"): list,  # of names: no secret gets out by accident
     ("builtins", "BaseException"): lambda value: str(value) or type(value).__name__,
 }
 _SHOWN_STEPS = 12  # of a path; of a longer one the beginning and the end are shown

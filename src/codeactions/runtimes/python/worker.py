@@ -101,8 +101,11 @@ def _perform(job: dict[str, Any], body: bytes) -> bytes:
         os.environ["TZ"] = job["timezone"]
         time.tzset()
     _output.set_limits(lines=limits["log_lines"], characters=limits["log_characters"], size=limits["log_bytes"])
+    if "environment" in job:
+        os.environ.update(job["environment"])
     answering = Answering(_output, limits["result_bytes"])
-    engine = Engine(Request(job, body), Log(_output.line), answering.result, answering.background)
+    values = job.get("secrets"), job.get("variables")
+    engine = Engine(Request(job, body), Log(_output.line), answering.result, answering.background, *values)
     try:
         end = _execute(job["source"], engine, answering)
         if left := leftovers.warning(answering.tasks):

@@ -1,0 +1,152 @@
+"""Secrets and variables, as a code gets them from its engine."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from conformance.languages import Language, run, run_return
+
+SECRET, SHORT = "s3cret-value-öß🐍", "short"
+
+
+@pytest.fixture
+def project(language: Language) -> Iterator[str]:
+    """A project with two secrets and a variable; they are gone after the test."""
+    project = f"project-{uuid4()}"
+    give(language, project, "secret", API_KEY=SECRET, B=SHORT)
+    give(language, project, "variable", REGION="eu")
+    yield project
+    for kind in ("secret", "variable"):
+        for one in language.server.client.get(f"/{kind}", params={"project_uuid": project}).json()["data"]:
+            language.server.client.delete(f"/{kind}/{one['id']}")
+
+
+def give(language: Language, project: str, kind: str, /, **values: str) -> dict[str, str]:
+    """Store values of a project; returns their ids by name."""
+    ids = {}
+    for name, value in values.items():
+        fields = {"project_uuid": project, "name": name, "value": value}
+        answer = language.server.client.post(f"/{kind}", json=fields)
+        assert answer.status_code == 201, answer.text
+        ids[name] = answer.json()["id"]
+    return ids
+
+
+def called(language: Language, project: str, sources: dict[str, str]) -> Any:
+    """The JSON that a code of the project answers."""
+    answer = language.call(sources, fields={"project_uuid": project})
+    assert answer.status_code == 200, language.record(answer)["extra"].get("error")
+    return answer.json()
+
+
+def test_a_secret_is_read_by_its_name(language: Language, project: str) -> None:
+    sources = run(
+        python="""
+            s = engine.secrets
+            return [s.get("API_KEY"), s["B"], s.has("API_KEY"), s.has("C"), "B" in s, "C" in s, s.keys(), len(s)]
+        """,
+    )
+    assert called(language, project, sources) == [SECRET, SHORT, True, False, True, False, ["API_KEY", "B"], 2]
+
+
+def test_a_variable_is_read_by_its_name(language: Language, project: str) -> None:
+    sources = run(
+        python="""
+            v = engine.variables
+            return [v.get("REGION"), v["REGION"], v.has("REGION"), v.has("B"), "REGION" in v, v.keys(), len(v)]
+        """,
+    )
+    assert called(language, project, sources) == ["eu", "eu", True, False, True, ["REGION"], 1]
+
+
+def test_an_absent_secret_is_nothing_or_the_given_default(language: Language, project: str) -> None:
+    sources = run(
+        python="""
+            found = [engine.secrets.get("C"), engine.secrets.get("C", "d"), engine.secrets.get("REGION")]
+            return found + [engine.variables.get("API_KEY", "no secret")]
+        """,
+    )
+    nothing = "" if language.name == "go" else None
+    assert called(language, project, sources) == [nothing, "d", nothing, "no secret"]
+
+
+def test_a_code_of_a_project_without_values_has_none(language: Language) -> None:
+    sources = run(
+        python="return [len(engine.secrets), engine.secrets.keys(), engine.secrets.get('A', 1), len(engine.variables)]",
+    )
+    assert called(language, f"project-{uuid4()}", sources) == [0, [], 1, 0]
+
+
+def test_names_need_not_be_names_of_variables(language: Language) -> None:
+    project, name = f"project-{uuid4()}", "a name: with 'all' sorts/of ö🐍"
+    give(language, project, "secret", **{name: "1", "__proto__": "2", "constructor": "3", "get": "4"})
+    sources = run(
+        python=f"return [engine.secrets[name] for name in ({name!r}, '__proto__', 'constructor', 'get')]",
+    )
+    assert called(language, project, sources) == ["1", "2", "3", "4"]
+
+
+def test_what_shows_all_secrets_shows_their_names_alone(language: Language, project: str) -> None:
+    sources = run(
+        python="""
+            import pprint
+            shown = [repr(engine.secrets), str(engine.secrets), f"{engine.secrets}", pprint.pformat(engine.secrets)]
+            shown += [repr(vars(engine)), repr(list(engine.secrets))]
+            print(engine.secrets)
+            engine.log.info("%s", engine.secrets)
+            return shown
+        """,
+    )
+    answer = language.call(sources, fields={"project_uuid": project})
+    shown = [*answer.json(), *(content for _, content in language.logs(answer))]
+    for text in shown:
+        assert "API_KEY" in text
+        assert "s3cret" not in text
+        assert SHORT not in text
+
+
+def test_all_secrets_as_the_result_are_their_names(language: Language, project: str) -> None:
+    sources = run_return(python='{"secrets": engine.secrets, "variables": engine.variables}')
+    assert called(language, project, sources) == {"secrets": ["API_KEY", "B"], "variables": ["REGION"]}
+
+
+def test_a_changed_value_counts_from_the_next_run(language: Language) -> None:
+    project, client = f"project-{uuid4()}", language.server.client
+    code_id = language.deploy(run_return(python='engine.secrets.get("K", "none")'), project_uuid=project)
+    seen = [client.get(f"/endpoint/{code_id}").text]
+    secret_id = give(language, project, "secret", K="the first value")["K"]
+    seen.append(client.get(f"/endpoint/{code_id}").text)
+    assert client.patch(f"/secret/{secret_id}", json={"value": "the second value"}).status_code == 200
+    seen.append(client.get(f"/endpoint/{code_id}").text)
+    assert client.delete(f"/secret/{secret_id}").status_code == 204
+    seen.append(client.get(f"/endpoint/{code_id}").text)
+    assert seen == ["none", "the first value", "the second value", "none"]
+
+
+def test_a_secret_for_one_code_is_not_given_to_another(language: Language) -> None:
+    project, client = f"project-{uuid4()}", language.server.client
+    sources = run_return(python="[engine.secrets.keys(), engine.variables.keys()]")
+    one, two = (language.deploy(sources, project_uuid=project) for _ in range(2))
+    for kind, name in (("secret", "A"), ("variable", "B")):
+        fields = {"project_uuid": project, "name": name, "value": "for one code alone", "code_ids": [one]}
+        assert client.post(f"/{kind}", json=fields).status_code == 201
+    assert client.get(f"/endpoint/{one}").json() == [["A"], ["B"]]
+    assert client.get(f"/endpoint/{two}").json() == [[], []]
+
+
+def test_a_large_secret_arrives_whole(language: Language) -> None:
+    project, value = f"project-{uuid4()}", "ö" * (32 * 1024)
+    give(language, project, "secret", LARGE=value)
+    assert called(language, project, run_return(python='{"value": engine.secrets["LARGE"]}')) == {"value": value}
+
+
+def test_a_missing_secret_is_named(python: Language) -> None:
+    error = python.failure(python.call(run_return(python='engine.secrets["NOT_THERE"]')))
+    assert error["message"].startswith("KeyError")
+    assert "this code has no secret 'NOT_THERE'" in error["message"]
+
+
+def test_secrets_are_no_json_for_the_standard_library(python: Language) -> None:
+    error = python.failure(python.call(run(python="import json\nreturn json.dumps({'all': engine.secrets})")))
+    assert "NamedValues is not JSON serializable" in error["message"]
