@@ -113,6 +113,7 @@ def _told(answer: Answer, recorded: Answer, *, is_cut: bool) -> tuple[str, dict[
     body = recorded.body
     if answer.size is not None and (is_cut or answer.size > len(answer.body)):
         body = whole_characters(body)  # half a one would make all of a text look like other data
+    is_whole = len(body) == len(recorded.body) and answer.size in (None, len(answer.body))
     result, encoding = bytes_to_text(body)
     added: dict[str, Any] = {
         "status_code": recorded.status_code,
@@ -123,7 +124,7 @@ def _told(answer: Answer, recorded: Answer, *, is_cut: bool) -> tuple[str, dict[
         added["result_encoding"] = encoding
     if answer.size is not None:
         added["result_bytes"] = answer.size
-        if answer.size > len(body):
+        if not is_whole:
             added["result_cut"] = True
     return result, added
 

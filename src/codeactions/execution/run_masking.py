@@ -70,7 +70,6 @@ class RunMasking:
         masker = self._masker
         if masker is None:
             return answer
-        is_cut = answer.size is not None and (is_cut or answer.size > len(answer.body))
         return await _done(lambda: _masked_answer(answer, masker, self._with_result, is_cut), len(answer.body))
 
 
@@ -105,8 +104,10 @@ def _masked_call(call: Call, masker: Masker) -> Call:
 
 
 def _masked_answer(answer: Answer, masker: Masker, with_body: bool, is_cut: bool) -> Answer:
+    """Mask an answer. is_cut: whether one in pieces may have ended anywhere, since its run failed."""
     body = answer.body
     if with_body:  # of an answer in pieces, the record may have the first bytes alone
+        is_cut = answer.size is not None and (is_cut or answer.size > len(body))
         body = masker.mask_cut_bytes(body) if is_cut else masker.mask_bytes(body)
     content_type, headers = masker.mask(answer.content_type), _masked_pairs(answer.headers, masker)
     return replace(answer, body=body, content_type=content_type, headers=headers)
