@@ -172,3 +172,12 @@ def test_a_quick_run_of_the_languages_measures_calls_and_deploys_and_its_counts_
     assert len(found["bars"]) == 3 + 3 + 3 + sandboxed + 2
     assert set(found["machine"]["versions"]) >= {"python", "javascript", "go"}
     assert list(temporary.iterdir()) == []
+
+
+def test_streams_are_measured_and_no_piece_is_lost(environment):
+    command = [sys.executable, "-m", "bench.streams", "--quick", "--json"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["streams"] == 64
+    assert found["pieces"] >= 64 * 2

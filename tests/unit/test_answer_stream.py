@@ -228,8 +228,12 @@ async def test_small_pieces_count_for_what_they_cost(pipes: Pipes) -> None:
         sent += now
         stuck = 0 if now else stuck + 1
         await asyncio.sleep(0)
-    received = await anext(early.chunks())
+    chunks = early.chunks()
+    received = await anext(chunks)
     assert len(received) < 5000, "no more than the server reads at a time without a pause"
+    while len(received) < sent // len(chunk(b"x")):  # after each pause the next ones come
+        received += await anext(chunks)
+    assert received == b"x" * len(received)
 
 
 async def test_what_was_left_unread_is_taken_when_the_process_has_ended() -> None:

@@ -9,7 +9,7 @@ import pytest
 from recording import CODE, NOW
 
 from codeactions.domain.log import LogLine
-from codeactions.domain.record import MASK, finish_run, pairs_to_object, start_run
+from codeactions.domain.record import MASK, answer_run, finish_run, pairs_to_object, start_run
 from codeactions.domain.run import Answer, Call, ErrorType, FinishedRun, Outcome, Run, RunError, RunStatus
 
 LATER = NOW + timedelta(seconds=1)
@@ -110,3 +110,47 @@ def test_a_body_that_no_text_can_stand_for_is_recorded_as_bytes(text: str) -> No
 def test_the_raw_path_is_recorded_where_it_tells_more() -> None:
     assert started(Call(path="/a/b", raw_path="/a%2Fb")).extra["raw_path"] == "/a%2Fb"
     assert "raw_path" not in started(Call(path="/a/b", raw_path="/a/b")).extra
+
+
+PIECES = "aü".encode()
+ERROR = RunError(ErrorType.EXCEPTION, "no")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "result", "told"),
+    [
+        (Answer(PIECES, size=3), None, "aü", {"result_bytes": 3}),
+        (Answer(PIECES, size=9), None, "aü", {"result_bytes": 9, "result_cut": True}),
+        (Answer(PIECES[:2], size=9), None, "a", {"result_bytes": 9, "result_cut": True}),
+        (Answer(PIECES[:2], size=2), None, "YcM=", {"result_bytes": 2, "result_encoding": "base64"}),
+        (Answer(PIECES[:2], size=2), ERROR, "a", {"result_bytes": 2, "result_cut": True}),
+        (
+            Answer(b"\xff\xc3", size=9),
+            None,
+            "/8M=",
+            {"result_bytes": 9, "result_cut": True, "result_encoding": "base64"},
+        ),
+        (Answer(PIECES[:2]), ERROR, "YcM=", {"result_encoding": "base64"}),
+        (Answer(b"", size=0), ERROR, "", {"result_bytes": 0}),
+    ],
+    ids=[
+        *("whole", "longer than what is kept", "cut in a character", "bytes that look cut"),
+        *("failed in a character", "bytes", "not in pieces", "no piece"),
+    ],
+)
+def test_an_answer_in_pieces_tells_its_size_and_whether_all_of_it_is_kept(
+    answer: Answer, error: RunError | None, result: str, told: dict[str, object]
+) -> None:
+    found = finished(Outcome(answer=answer, error=error))
+    assert found.run.result == result
+    assert {name: found.added[name] for name in found.added if name.startswith("result_")} == told
+    assert ("error" in found.added) is (error is not None)
+    assert found.run.status is (RunStatus.COMPLETED if error is None else RunStatus.FAILED)
+
+
+def test_the_row_of_a_run_that_goes_on_has_its_answer_and_is_started() -> None:
+    begun = started()
+    found = answer_run(begun, Answer(b"x", 201, "text/plain", (("X-A", "1"),)), NOW)
+    assert (found.run.status, found.run.result, found.started) == (RunStatus.STARTED, "x", begun)
+    assert found.added == {"status_code": 201, "content_type": "text/plain", "headers": {"X-A": "1"}}
+    assert found.run.extra == {**begun.extra, **found.added}

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from codeactions.domain.code import Code
 from codeactions.domain.run import Answer, AnsweredRun, Call, FinishedRun, Outcome, Run, RunStatus
-from codeactions.domain.text import bytes_to_text, storable
+from codeactions.domain.text import bytes_to_text, storable, whole_characters
 
 MASK = "***"
 MASKED_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization", "x-api-key"))
@@ -94,14 +94,20 @@ def _body_of(call: Call) -> tuple[str, str | None, str | None]:
 
 def answer_run(started: Run, answer: Answer, at: datetime) -> AnsweredRun:
     """Make the row of a run that goes on after its answer."""
-    result, added = _told(answer)
+    result, added = _told(answer, is_cut=False)
     run = replace(started, result=result, extra={**started.extra, **added}, updated_at=at)
     return AnsweredRun(started, run, added)
 
 
-def _told(answer: Answer) -> tuple[str, dict[str, Any]]:
-    """Return what the record keeps of an answer: its body as text, and what it adds to `extra`."""
-    result, encoding = bytes_to_text(answer.body)
+def _told(answer: Answer, *, is_cut: bool) -> tuple[str, dict[str, Any]]:
+    """Return what the record keeps of an answer: its body as text, and what it adds to `extra`.
+
+    is_cut: whether an answer in pieces may have ended anywhere.
+    """
+    body = answer.body
+    if answer.size is not None and (is_cut or answer.size > len(body)):
+        body = whole_characters(body)  # half a one would make all of a text look like other data
+    result, encoding = bytes_to_text(body)
     added: dict[str, Any] = {
         "status_code": answer.status_code,
         "content_type": storable(answer.content_type),
@@ -111,7 +117,7 @@ def _told(answer: Answer) -> tuple[str, dict[str, Any]]:
         added["result_encoding"] = encoding
     if answer.size is not None:
         added["result_bytes"] = answer.size
-        if answer.size > len(answer.body):
+        if answer.size > len(body):
             added["result_cut"] = True
     return result, added
 
@@ -125,7 +131,7 @@ def finish_run(started: Run, outcome: Outcome, at: datetime) -> FinishedRun:
         added["memory_peak_bytes"] = outcome.memory_peak
     result = None
     if outcome.answer is not None:
-        result, told = _told(outcome.answer)
+        result, told = _told(outcome.answer, is_cut=outcome.error is not None)
         added |= told
     if outcome.error is not None:
         added["error"] = {

@@ -53,3 +53,13 @@ def bytes_to_text(content: bytes) -> tuple[str, str | None]:
         except UnicodeDecodeError:
             pass
     return base64.b64encode(content).decode("ascii"), "base64"
+
+
+def whole_characters(data: bytes) -> bytes:
+    """Return UTF-8 that was cut anywhere without the character that is not whole; anything else as it is."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        if error.end == len(data) and error.reason == "unexpected end of data":
+            return data[: error.start]
+    return data

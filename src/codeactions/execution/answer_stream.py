@@ -12,18 +12,20 @@ from codeactions.runtimes.protocol import META_LIMIT, Kind, Malformed, unpack_de
 
 _MOST_HELD = 256 * 1024  # bytes that wait for the reader; then the run waits
 _CHUNK_COST = 128  # bytes that a chunk counts for beside its own: a flood of small ones is work as well
-_BREATH = 0.02  # seconds in which nothing is read of a run that floods the server with small chunks
+# A flood of chunks would take the server's time from all others, however fast its reader is. So this many are read in
+# this many seconds: it is a fifth of a core.
+_MOST_CHUNKS, _SECONDS = 2000, 0.02
 
 
 class AnswerStream:
     """Puts an answer together of its frames, in the order that the protocol has; anything else is malformed.
 
-    go_on: called when the reader has made room, with the seconds to wait before the run is read again.
+    read_on: called when the run that had to wait may be read again.
     """
 
-    def __init__(self, limits: OutputLimits, go_on: Callable[[float], None]) -> None:
+    def __init__(self, limits: OutputLimits, read_on: Callable[[], None]) -> None:
         self._most = limits.result_bytes
-        self._go_on = go_on
+        self._read_on = read_on
         self._loop = asyncio.get_running_loop()
         self._begun: Answer | None = None
         self._in_pieces = False
@@ -33,6 +35,8 @@ class AnswerStream:
         self._kept = bytearray()  # the first bytes of what came in pieces, for the record
         self._size = 0
         self._cost = 0
+        self._since, self._chunks, self._is_flood = 0.0, 0, False
+        self._is_waiting = False  # the run, until it is read again
         self._news: asyncio.Future[None] | None = None  # what the reader waits for
         self._answered: asyncio.Future[Answer | None] = self._loop.create_future()
         self.early: asyncio.Future[EarlyAnswer | None] = self._loop.create_future()
@@ -52,10 +56,10 @@ class AnswerStream:
         """The whole body of an answer that came as one; None of one in pieces."""
         return self._body
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the run has to wait for the reader."""
-        return self._cost >= _MOST_HELD
+    def must_wait(self) -> bool:
+        """Return whether the run has to wait; if so, `read_on` is called when it has not to any more."""
+        self._is_waiting = self._is_flood or self._cost >= _MOST_HELD
+        return self._is_waiting
 
     @property
     def so_far(self) -> Answer | None:
@@ -74,7 +78,25 @@ class AnswerStream:
         self._size += len(piece)
         if len(self._kept) < self._most:
             self._kept += piece[: self._most - len(self._kept)]
+        self._count()
         self._tell()
+
+    def _count(self) -> None:
+        now = self._loop.time()
+        if now - self._since > _SECONDS:
+            self._since, self._chunks = now, 0
+        self._chunks += 1
+        if self._chunks >= _MOST_CHUNKS and not self._is_flood:
+            self._is_flood = True
+            self._loop.call_at(self._since + _SECONDS, self._end_flood)
+
+    def _end_flood(self) -> None:
+        self._is_flood, self._chunks, self._since = False, 0, self._loop.time()
+        self._let_go_on()
+
+    def _let_go_on(self) -> None:
+        if self._is_waiting and not self.must_wait():
+            self._loop.call_soon(self._read_on)
 
     def take(self, kind: Kind, payload: bytes) -> tuple[dict[str, Any], Answer | None]:
         """Take any other frame of an answer.
@@ -137,13 +159,10 @@ class AnswerStream:
             yield self._body
         while True:
             if self._held:
-                # Many small chunks come as one; how many there were decides when the run may go on.
-                was_full, is_flood = self.is_full, len(self._held) < _MOST_HELD // 8
-                piece = bytes(self._held)
+                piece = bytes(self._held)  # many small chunks come as one
                 self._held.clear()
                 self._cost = 0
-                if was_full:
-                    self._go_on(_BREATH if is_flood else 0)
+                self._let_go_on()
                 yield piece
             elif self._is_whole:
                 return

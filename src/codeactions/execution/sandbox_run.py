@@ -45,7 +45,7 @@ class SandboxRun:
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[Answer | RunError] = self._loop.create_future()
         self._reader = Reader(frame_bounds(limits))
-        self._answer = AnswerStream(limits, self._go_on)
+        self._answer = AnswerStream(limits, self._read_on)
         self._logs = LogCollector(limits, now)
         self._unsent = memoryview(b"")
         self._output_levels = {sandbox.stdout: "info", sandbox.stderr: "error"}
@@ -169,7 +169,7 @@ class SandboxRun:
                 if self._end.done():
                     return
                 self._on_frame(kind, payload)
-                if self._answer.is_full:
+                if kind == Kind.CHUNK and self._answer.must_wait():
                     self._loop.remove_reader(self._sandbox.frames)
                     return
         except Malformed as error:
@@ -237,11 +237,8 @@ class SandboxRun:
             self._news.set_result(None)
             self._news = None
 
-    def _go_on(self, seconds: float) -> None:
-        """Read again, after so many seconds, what the run writes."""
-        self._loop.call_later(seconds, self._read_again)
-
-    def _read_again(self) -> None:
+    def _read_on(self) -> None:
+        """Read again what the run writes."""
         if not self._end.done():
             self._loop.add_reader(self._sandbox.frames, self._on_frames)
             self._take(b"")
