@@ -26,11 +26,14 @@ class Background {
     }
   }
 
+  /** Whether there is something to wait for. */
+  get isOpen() { return this.#waiting.length + this.#begun.length > 0; }
+
   /** Waits for all of it, and for what it adds itself. Call it once the answer is out. */
   async finish() {
     this.#isAnswered = true;
-    for (const work of this.#waiting) this.add(work);
-    for (let number = 0; number < this.#begun.length; number++) await this.#begun[number];
+    for (const work of this.#waiting.splice(0)) this.add(work);
+    while (this.#begun.length > 0) await this.#begun.shift();
   }
 
   #begin(promise) {

@@ -80,7 +80,9 @@ class Result {
 
   /** Sends each piece of the source; if there is none, the head alone. */
   async sendSource() {
-    for await (const piece of this.source) await this.#send(piece);
+    const { source } = this;
+    this.source = null;
+    for await (const piece of source) await this.#send(piece);
     if (!this.hasBegun) await this.#send("");
   }
 

@@ -22,9 +22,16 @@ function mayLeaveWork(source) {
  * that nothing will settle is none. keep: the timer that keeps the loop running, which must be the only one of ours.
  */
 function lookForWork(keep, tell) {
+  let isTold = false;
+  const tellOnce = (isLeft) => {
+    if (isTold) return;
+    isTold = true;
+    keep.ref();
+    tell(isLeft);
+  };
   keep.unref();
-  setTimeout(tell, GRACE_MS, true).unref();
-  on.call(process, "beforeExit", () => tell(false)); // Bun comes to this when nothing is left to wait for
+  setTimeout(tellOnce, GRACE_MS, true).unref();
+  on.call(process, "beforeExit", () => tellOnce(false)); // Bun comes to this when nothing is left to wait for
 }
 
 module.exports = { lookForWork, mayLeaveWork };

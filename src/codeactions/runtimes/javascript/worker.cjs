@@ -26,6 +26,7 @@ const output = new Output(FRAMES_DESCRIPTOR);
 // Bun would end the process when nothing is left to happen. A promise that never settles has to be a time-out.
 const keep = setInterval(() => {}, 2 ** 30);
 let isDone = false;
+let isAnswered = false; // while the run goes on
 let background = null; // if there is work after the answer
 
 function receive(length) {
@@ -129,15 +130,32 @@ function addWork(work) {
 /** Has the answer go out, and the work after it done. */
 async function goOn(result) {
   if (result.source) await result.sendSource();
-  if (background === null) return;
-  if (result.hasBegun) output.answered();
-  else output.earlyResult(result);
+  if (!background?.isOpen) return;
+  if (!isAnswered && result.hasBegun) output.answered();
+  else if (!isAnswered) output.earlyResult(result);
+  isAnswered = true;
   await background.finish();
+}
+
+/** Ends the run, but for work that is given to it in the last moment, and tells of work that is left. */
+async function finish(result, source) {
+  if (result.source || background?.isOpen) await goOn(result);
+  if (!mayLeaveWork(source)) end(result);
+  isDone = true;
+  lookForWork(keep, (isLeft) => {
+    isDone = !background?.isOpen;
+    if (!isDone) {
+      finish(result, source).catch(fail);
+      return;
+    }
+    if (isLeft) output.line("warning", LEFT);
+    end(result);
+  });
 }
 
 function end(result) {
   if (background?.hasFailed) fail(background.error);
-  if (background !== null || result.hasBegun) output.end();
+  if (isAnswered || result.hasBegun) output.end();
   output.result(result);
 }
 
@@ -174,13 +192,7 @@ async function main() {
       await require("./response.cjs").setResponse(result, value); // loaded by those that need it
     }
     result.close(value);
-    if (result.source || background !== null) await goOn(result);
-    if (!mayLeaveWork(job.source)) end(result);
-    isDone = true;
-    lookForWork(keep, (isLeft) => {
-      if (isLeft) output.line("warning", LEFT);
-      end(result);
-    });
+    await finish(result, job.source);
   } catch (thrown) {
     fail(thrown);
   }
