@@ -34,9 +34,10 @@ def test_an_example_runs(server: Server, page: str, mark: str, source: str) -> N
         answer = server.client.post(f"/endpoint/{code_id}", params={"name": "you"}, content="a body")
     assert answer.status_code == 200, server.record(answer)
     first = answer.text.splitlines()[0]  # of several, where the answer comes in pieces
-    assert json.loads(first.removeprefix("data: "))["hello"] == "you"
+    found = json.loads(first.removeprefix("data: "))
+    assert found["hello"] == "you"
     if "secrets" in source:
-        assert (answer.json()["region"], answer.json()["secrets"]) == ("us", ["API_KEY"])
+        assert (found["region"], found["secrets"]) == ("us", ["API_KEY"])
     wait_until(lambda: server.logs(answer), what="the log, which work after the answer may write")
 
 
