@@ -92,6 +92,20 @@ def test_goroutines_that_are_left_are_one_warning(go: Language, body: str, befor
     assert content.endswith(". Wait for such work, or give it to engine.Background")
 
 
+def test_work_is_taken_until_the_run_is_over(go: Language) -> None:
+    sources = run(
+        go="""
+            started := make(chan bool)
+            go func() { <-started; runtime.Gosched(); engine.Background(func() { engine.Log.Info("late") }) }()
+            engine.Background(func() { close(started); time.Sleep(50 * time.Millisecond) })
+            return "x", nil
+        """
+    )
+    answer = go.call(sources)
+    assert (answer.text, go.finished(answer)["status"]) == ("x", "completed")
+    assert go.logs(answer) == [("info", "late")]
+
+
 def test_functions_are_called_one_after_the_other(go: Language) -> None:
     sources = run(
         go="""

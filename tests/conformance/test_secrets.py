@@ -221,6 +221,23 @@ def test_a_large_secret_arrives_whole(language: Language) -> None:
     assert called(language, project, sources) == {"value": value}
 
 
+def test_all_that_a_project_may_have_arrives(language: Language) -> None:
+    project = f"project-{uuid4()}"
+    give(language, project, "secret", **{f"N{number}": "ö" * (32 * 1024) for number in range(8)})
+    sources = run(
+        python='return [sum(s.count("ö") for s in map(engine.secrets.get, engine.secrets)), len(engine.secrets)]',
+        javascript="return [engine.secrets.keys().reduce((sum, k) => sum + engine.secrets.get(k).length, 0), engine.secrets.size];",
+        go="""
+            sum := 0
+            for _, name := range engine.Secrets.Keys() {
+                sum += strings.Count(engine.Secrets.Get(name), "ö")
+            }
+            return []int{sum, engine.Secrets.Len()}, nil
+        """,
+    )
+    assert called(language, project, sources) == [8 * 32 * 1024, 8]
+
+
 def test_a_missing_secret_is_named(python: Language) -> None:
     error = python.failure(python.call(run_return(python='engine.secrets["NOT_THERE"]')))
     assert error["message"].startswith("KeyError")

@@ -199,6 +199,15 @@ func (result *Result) close() error {
 	return result.failed
 }
 
+// goOut has the whole answer go out while the run goes on.
+func (result *Result) goOut() {
+	if result.isBegun {
+		result.out.answered()
+	} else {
+		result.out.early(result.answer)
+	}
+}
+
 // isGiven tells whether the action has given an answer already.
 func (result *Result) isGiven() bool {
 	result.mutex.Lock()

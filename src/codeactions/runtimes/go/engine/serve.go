@@ -135,27 +135,28 @@ func Serve[Run Action](run Run) {
 
 // finish has the answer go out, and what follows it done. goroutines: how many there were before Run.
 func (engine *Engine) finish(out *output, goroutines int) {
-	result, isOver := engine.Result, engine.background.isEmpty()
+	result, goesOn, left := engine.Result, false, ""
 	if err := result.close(); err != nil {
 		out.fails(&failure{describe(err), ""})
 	}
-	if !isOver {
-		if result.isBegun {
-			out.answered()
-		} else {
-			out.early(result.answer)
+	// A goroutine that Run has begun may give work even now, and what is left is known only when all work is done.
+	for isFirst := true; isFirst || !engine.background.isEmpty(); isFirst = false {
+		if !goesOn && !engine.background.isEmpty() {
+			goesOn = true
+			result.goOut()
 		}
 		if failed := engine.background.finish(out); failed != nil {
 			out.fails(failed)
 		}
+		left = goroutinesLeft(goroutines)
 	}
-	if left := goroutinesLeft(goroutines); left != "" {
+	if left != "" {
 		out.line("warning", left)
 	}
-	if isOver && !result.isBegun {
-		out.result(result.answer)
+	if goesOn || result.isBegun {
+		out.end()
 	}
-	out.end()
+	out.result(result.answer)
 }
 
 func replaced(out *output, level string, file *os.File) *os.File {
