@@ -43,9 +43,8 @@ def main() -> int:
             answers[part] = _measure(server, code_id, texts, arguments.calls, arguments.callers, changes)
         for part, found in answers.items():
             taken = [one[3] for one in found]
-            print(
-                f"{part:13} {len(found):6} calls, p50 {percentile(taken, 50):6.2f} ms, p99 {percentile(taken, 99):6.2f} ms"
-            )
+            p50, p99 = percentile(taken, 50), percentile(taken, 99)
+            print(f"{part:13} {len(found):6} calls, p50 {p50:6.2f} ms, p99 {p99:6.2f} ms")
         wrong = _wrong(server, code_id, texts, [one for found in answers.values() for one in found])
         print(f"{wrong} answers were wrong; {len(texts)} versions, {arguments.changes} changes")
         return wrong == 0
@@ -104,7 +103,7 @@ def _wrong(server: Server, code_id: str, texts: dict[int, str], answers: list[An
 
 def _ask(server: Server, method: str, path: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
     connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
-    headers = {"Authorization": f"Token {server.token}", "Content-Type": "application/json"}
+    headers = {"Authorization": server.authorization, "Content-Type": "application/json"}
     connection.request(method, path, None if fields is None else json.dumps(fields), headers)
     answer = connection.getresponse()
     content = answer.read()
