@@ -39,7 +39,7 @@ CodesWithProtection = Cache[UUID, CodeWithProtection]
 
 @dataclass(frozen=True, slots=True)
 class CodeName:
-    """A name by which an endpoint is called. Flows have none: whoever knows it can call."""
+    """A name by which an endpoint is called. Flows have none: it lets anyone call."""
 
     project: str
     name: str
