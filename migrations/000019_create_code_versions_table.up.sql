@@ -57,8 +57,16 @@ FOR EACH ROW WHEN (
 )
 EXECUTE FUNCTION codes_number_version();
 
+-- Also what was there before, if it is not kept: triggers do not fire for what replication brings.
 CREATE FUNCTION codes_keep_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND NOT EXISTS (
+        SELECT 1 FROM code_versions AS kept WHERE kept.code_id = OLD.id AND kept.number = OLD.version
+    ) THEN
+        INSERT INTO code_versions (code_id, number, source, language, source_sha256)
+        VALUES (OLD.id, OLD.version, OLD.source, OLD.language,
+                encode(sha256(convert_to(coalesce(OLD.source, ''), 'UTF8')), 'hex'));
+    END IF;
     INSERT INTO code_versions (code_id, number, source, language, source_sha256)
     VALUES (NEW.id, NEW.version, NEW.source, NEW.language,
             encode(sha256(convert_to(coalesce(NEW.source, ''), 'UTF8')), 'hex'))

@@ -140,7 +140,13 @@ def test_a_wrong_rollback_is_refused(server: Server, fields: dict[str, Any], sta
     assert told in refused(server.client.post(f"/code/{server.create(ONE)}/rollback", json=fields), status, code)
 
 
-def test_a_code_that_is_changed_meanwhile_is_not_rolled_back(server: Server, database_of_server: str) -> None:
+@pytest.mark.parametrize("time", ["now()", "updated_at"], ids=["with a new time", "with the old time"])
+@pytest.mark.parametrize(
+    ("method", "path", "fields"), [("POST", "/rollback", {"version": 1}), ("PATCH", "", {"source": ONE})]
+)
+def test_a_code_that_is_changed_meanwhile_is_not_changed(
+    server: Server, database_of_server: str, time: str, method: str, path: str, fields: dict[str, Any]
+) -> None:
     code_id = server.create(ONE)
     change(server, code_id, source=TWO)
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%UPDATE codes%'"
@@ -149,8 +155,8 @@ def test_a_code_that_is_changed_meanwhile_is_not_rolled_back(server: Server, dat
         psycopg.connect(database_of_server, autocommit=True) as looking,
         ThreadPoolExecutor(1) as pool,
     ):
-        other.execute("UPDATE codes SET source = %s, updated_at = now() WHERE id = %s", (THREE, code_id))
-        asked = pool.submit(server.client.post, f"/code/{code_id}/rollback", json={"version": 1})
+        other.execute(f"UPDATE codes SET source = %s, updated_at = {time} WHERE id = %s".encode(), (THREE, code_id))
+        asked = pool.submit(server.client.request, method, f"/code/{code_id}{path}", json=fields)
         wait_until(lambda: looking.execute(waiting).fetchone(), 30)
         other.commit()
         message = refused(asked.result(30), 409, "conflict")

@@ -102,6 +102,19 @@ def test_two_changes_at_once_get_two_numbers(tables: Connection, migrated_url: s
     assert versions(tables, code_id) == (3, [(1, "1"), (2, "first"), (3, "second")])
 
 
+def test_what_came_without_triggers_is_kept_when_it_is_changed(tables: Connection) -> None:
+    """As rows of a replication do, and those of a restore without triggers."""
+    tables.execute("SET session_replication_role = replica")
+    code_id = new_code(tables)
+    tables.execute("UPDATE codes SET source = '1b' WHERE id = %s", (code_id,))
+    tables.execute("SET session_replication_role = origin")
+    assert versions(tables, code_id) == (1, [])
+    tables.execute("UPDATE codes SET source = '2' WHERE id = %s", (code_id,))
+    assert versions(tables, code_id) == (2, [(1, "1b"), (2, "2")])
+    row = tables.execute("SELECT source_sha256 FROM code_versions WHERE number = 1").fetchone()
+    assert row == (hashlib.sha256(b"1b").hexdigest(),)
+
+
 def test_what_is_undone_leaves_no_version(tables: Connection) -> None:
     code_id = new_code(tables)
     with pytest.raises(psycopg.errors.CheckViolation):

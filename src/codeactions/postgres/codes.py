@@ -116,7 +116,7 @@ class CodeStore:
         return stored
 
     async def _replace(self, statement: str, code: Code, read: Code) -> Code:
-        values = {**asdict(code), "read_updated_at": read.updated_at}
+        values = {**asdict(code), "read_updated_at": read.updated_at, "read_version": read.version}
         row = await self._database.fetch_one(_SQL[statement], values)
         if row is None:
             raise _changed_meanwhile(code.id)

@@ -51,19 +51,19 @@ FROM codes
 WHERE project_uuid = %(project_uuid)s AND (%(type)s::text IS NULL OR type = %(type)s)
 
 -- name: update
--- Only if it has not changed since it was read.
+-- Only if it has not changed since it was read. Another program may change the source and not the time.
 UPDATE codes
 SET name = %(name)s, type = %(type)s, source = %(source)s, language = %(language)s, url = %(url)s,
     project_uuid = %(project_uuid)s, timeout = %(timeout)s, timezone = %(timezone)s,
     description = %(description)s, mask_result = %(mask_result)s, updated_at = %(updated_at)s
-WHERE id = %(id)s AND updated_at IS NOT DISTINCT FROM %(read_updated_at)s
+WHERE id = %(id)s AND updated_at IS NOT DISTINCT FROM %(read_updated_at)s AND version = %(read_version)s
 RETURNING version
 
 -- name: roll_back
 -- The trigger takes the number only if it is that of this source (migration 19).
 UPDATE codes
 SET source = %(source)s, language = %(language)s, version = %(version)s, updated_at = %(updated_at)s
-WHERE id = %(id)s AND updated_at IS NOT DISTINCT FROM %(read_updated_at)s
+WHERE id = %(id)s AND updated_at IS NOT DISTINCT FROM %(read_updated_at)s AND version = %(read_version)s
 RETURNING version
 
 -- name: delete
