@@ -4,6 +4,7 @@ The work has a bound, whatever the sources are: where it is reached, all lines b
 common end are shown as replaced. That is right, if not the shortest.
 """
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -102,9 +103,7 @@ def _runs_of(trace: list[list[int]], x: int, y: int) -> list[tuple[int, int, int
 
 
 def _lines(text: str) -> list[str]:
-    found = text.split("\n")
-    lines = [line + "\n" for line in found[:-1]]
-    return [*lines, found[-1]] if found[-1] else lines
+    return io.StringIO(text, newline="\n").readlines()
 
 
 def _hunks(found: list[Change]) -> Iterator[list[Change]]:
@@ -139,7 +138,8 @@ def _range(start: int, end: int) -> str:
 
 
 def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
-    for line in lines:
-        yield mark + line
-        if not line.endswith("\n"):
-            yield "\n" + _NO_LINE_FEED
+    if not lines:
+        return
+    yield mark + mark.join(lines)
+    if not lines[-1].endswith("\n"):  # only the last line of a text
+        yield "\n" + _NO_LINE_FEED
