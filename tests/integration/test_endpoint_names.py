@@ -14,6 +14,7 @@ from integration.answers import refused
 
 ECHO = "def Run(e): return [e.request.method, e.request.path, e.request.raw_path, e.params.get('q'), e.body]"
 PREFIXES = ["/endpoint", "/action/endpoint"]
+A_UUID = "8d3c51a4-0000-4000-8000-000000000001"
 _numbers = count()
 
 
@@ -63,8 +64,8 @@ def test_what_follows_the_name_is_the_path(server: Server, prefix: str, path: st
         ("percent%41", "%2F"),
         ("q?x#y", "a?b#c&d=e+f;g"),
         ("x" * 255, "ü" * 255),
-        (str(uuid4()), "of a project with a UUID"),
-        (str(uuid4()), str(uuid4())),
+        (A_UUID, "of a project with a UUID"),
+        (A_UUID, A_UUID),
         ("6" * 24, "of a project like an old id"),
         ("endpoint", "endpoint"),
     ],
@@ -76,6 +77,16 @@ def test_every_name_can_be_called(server: Server, project: str, name: str) -> No
     answer = server.client.get(address)
     assert answer.status_code == 200, answer.text
     assert answer.json()[1:3] == ["/p/q", "/p%2Fq"]
+
+
+@pytest.mark.parametrize("prefix", ["/%65ndpoint/", "/actio%6e/endpoint/", "/endpoint%2F", "/action%2Fendpoint/"])
+def test_however_the_prefix_is_written_it_ends_where_the_names_begin(server: Server, prefix: str) -> None:
+    called, other = fresh(), fresh()
+    code_id = server.create(ECHO, name=called, project_uuid="named")
+    server.create(say("another one's answer"), name=other, project_uuid="named")
+    for first in (quote(f"named/{called}"), code_id):
+        answer = server.client.get(f"{prefix}{first}/endpoint/named/{quote(other)}")
+        assert answer.json() == ["GET", *[f"/endpoint/named/{text}" for text in (other, quote(other))], None, ""]
 
 
 def test_an_id_of_a_code_that_exists_wins(server: Server) -> None:
@@ -142,7 +153,7 @@ def test_a_flow_is_not_found_by_its_name(server: Server, prefix: str) -> None:
         "named/%FF",
         "named/" + "x" * 256,
         "named",
-        f"{uuid4()}/x",
+        f"{A_UUID}/x",
         "%2F/%2F",
     ],
 )

@@ -1,8 +1,9 @@
 """The route of endpoints, from HTTP and back. This is the hot path; it goes on in services/endpoints.py."""
 
+import re
 from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +21,7 @@ from codeactions.http.rate_limit_headers import meter_in
 from codeactions.services.call_request import CallRequest
 from codeactions.services.endpoints import EndpointService
 
+_PREFIX = re.compile("(?:/action)?/endpoint/")
 _FAILURE_CODES = {ErrorType.TIMEOUT: ErrorCode.TIMEOUT, ErrorType.CANCELLED: ErrorCode.BUSY}
 
 
@@ -31,7 +33,8 @@ async def call_endpoint(
     flows: whether flows are run, too; otherwise a flow is not found. Raises `Error` as the service does.
     """
     body = partial(read_body, request, options.body_limit, options.body_timeout)
-    called = call_request(request, code_id, path, _raw_path(request, code_id, path), _sent(request, code_id, path))
+    sent = _sent(request, code_id, path)
+    called = call_request(request, code_id, path, _raw_path(sent, code_id, path), sent)
     ran = await endpoints.call(called, body, meter_in(request.scope), flows=flows)
     if isinstance(ran, OpenRun):
         return OpenAnswer(ran) if ran.body is None else _as_it_says(ran.head, ran.body, str(ran.run.id))
@@ -70,22 +73,22 @@ def _either(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def _raw_path(request: Request, code_id: str, path: str) -> str:
-    """Return what follows the code's id in the URL as it was sent: `%2F` and `/` are two things there."""
-    sent: bytes = request.scope.get("raw_path", b"%")
-    if b"%" not in sent:
-        return path
-    rest = sent.decode("latin-1").partition(f"/endpoint/{code_id}")[2]
-    # The id itself may have been sent percent-encoded, or be followed by a slash that was.
-    return rest if rest.startswith("/") or not path else quote(path)
-
-
 def _sent(request: Request, code_id: str, path: str) -> str:
-    """Return what follows `/endpoint/` in the URL as it was sent."""
+    """Return what follows `/endpoint/` in the URL as it was sent: `%2F` and `/` are two things there."""
     sent: bytes = request.scope.get("raw_path", b"%")
     if b"%" not in sent:
         return code_id + path
-    return sent.decode("latin-1").partition("/endpoint/")[2] or quote(code_id + path)
+    text = sent.decode("latin-1")
+    prefix = _PREFIX.match(text)  # nowhere but at the beginning: what is called may have such a path, too
+    return text[prefix.end() :] if prefix else quote(code_id + path)
+
+
+def _raw_path(sent: str, code_id: str, path: str) -> str:
+    """Return what follows the code's id in the URL as it was sent."""
+    if "%" not in sent:
+        return path
+    first, slash, rest = sent.partition("/")
+    return slash + rest if unquote(first) == code_id else quote(path)  # the slash after the id may be percent-encoded
 
 
 def failure_answer(finished: FinishedRun, **details: Any) -> Response:
