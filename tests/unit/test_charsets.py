@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from codeactions.domain.charsets import _BY_LABEL, _CODECS, decode_body
+from codeactions.domain.charsets import _BY_LABEL, _CODECS, decode_body, encode_body
 
 
 @pytest.mark.parametrize("codec", _CODECS)
@@ -70,3 +70,29 @@ def test_only_json_has_a_byte_order_mark_that_is_no_text() -> None:
 def test_bytes_that_a_charset_does_not_have_are_replaced() -> None:
     assert decode_body(b"a\x81", "text/plain; charset=shift_jis") == ("a\ufffd", "cp932")
     assert decode_body(b"a", "text/plain; charset=utf-16") == ("\ufffd", "utf-16")
+
+
+@pytest.mark.parametrize("charset", ["", *(f"; charset={labels.split()[0]}" for labels in _CODECS.values())])
+@pytest.mark.parametrize("kind", ["text/plain", "application/problem+json"])
+@pytest.mark.parametrize("text", ['{"a": [1]}', "plain"])
+def test_an_encoded_text_is_read_again(text: str, kind: str, charset: str) -> None:
+    content = encode_body(text, kind + charset)
+    assert (decode_body(content, kind + charset)[0] or content.decode()) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "content_type", "content"),
+    [
+        ("\u00e9\u20ac", "text/plain; charset=latin1", b"\xe9\x80"),
+        ("\u00e9", "text/plain", b"\xc3\xa9"),
+        ("\u00e9", "application/json; charset=latin1", b"\xc3\xa9"),
+        ("\u00e9", "application/json; charset=utf-16le", b"\xe9\x00"),
+    ],
+)
+def test_a_text_is_encoded_by_the_charset_that_is_named(text: str, content_type: str, content: bytes) -> None:
+    assert encode_body(text, content_type) == content
+
+
+def test_what_a_charset_does_not_have_cannot_be_encoded() -> None:
+    with pytest.raises(UnicodeEncodeError):
+        encode_body("\u4e2d", "text/plain; charset=latin1")

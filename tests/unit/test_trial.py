@@ -6,7 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from codeactions.domain.charsets import decode_body
 from codeactions.domain.code import CodeDraft, new_code
+from codeactions.domain.errors import Error
 from codeactions.domain.trial import TrialDraft, tried_code
 
 CODE = new_code(
@@ -75,3 +77,38 @@ def test_a_body_is_a_text_or_json(body: Any, content: bytes, headers: list[tuple
     assert (made.content, made.header_pairs) == (content, headers)
     own = draft(body=body, headers={"Content-Type": "text/x"})
     assert own.header_pairs == [("content-type", "text/x")]
+
+
+@pytest.mark.parametrize("body", ["\u00e9", {"a": "\u00e9"}])
+@pytest.mark.parametrize("charset", ["latin1", "utf-16", "utf-8", "unknown"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/json"])
+def test_a_body_is_in_the_charset_that_its_headers_name(body: Any, kind: str, charset: str) -> None:
+    content_type = f"{kind}; charset={charset}"
+    content = draft(body=body, headers={"Content-Type": content_type}).content
+    text = decode_body(content, content_type)[0] or content.decode()
+    assert text == (body if isinstance(body, str) else '{"a": "\u00e9"}')
+
+
+def nested(depth: int) -> Any:
+    """Lists in lists."""
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "told"),
+    [
+        (float("inf"), {}, "body must not contain numbers that JSON does not have, such as NaN"),
+        ([float("nan")], {}, "body must not contain numbers that JSON does not have, such as NaN"),
+        ("\ud800", {}, "body must not contain lone surrogates"),
+        ({"\udfff": 1}, {}, "body must not contain lone surrogates"),
+        ("\u4e2d", {"Content-Type": "text/x; charset=l1"}, "body has a character that text/x; charset=l1 does not have"),
+        (nested(200_000), {}, "body is nested too deeply"),
+    ],
+    ids=lambda value: str(value)[:30] if not isinstance(value, list) else "list",
+)
+def test_a_body_that_cannot_be_sent_is_refused(body: Any, headers: dict[str, str], told: str) -> None:
+    with pytest.raises(Error, match=f"^{told}$"):
+        _ = draft(body=body, headers=headers).content

@@ -84,17 +84,34 @@ def decode_body(body: bytes, content_type: str) -> tuple[str | None, str | None]
     """
     if 0 < body[0] < 0x80 and ";" not in content_type:
         return None, None  # as nearly all bodies are: no BOM, no charset
-    kind = content_type.partition(";")[0].strip().lower()
-    is_json = kind.endswith(("/json", "+json"))
+    is_json = _is_json(content_type)
     codec = next((codec for bom, codec in _BOMS.items() if body.startswith(bom)), None) if is_json else None
     if _MARKED_JSON.match(body):  # many clients send it under no type, or under that of forms
         codec = "utf-8-sig"
     if codec is None:
-        named = _CHARSET.search(content_type) if ";" in content_type else None
-        codec = codec_of(named[1] or named[2] or named[3] or "") if named else None
+        codec = _named(content_type)
         if codec is None or (is_json and not codec.startswith("utf-") and _is_utf_8(body)):
             return None, None
     return body.decode(codec, "replace"), codec
+
+
+def encode_body(text: str, content_type: str) -> bytes:
+    """Return the bytes of a text that is sent under a content type: `decode_body` reads the text of them again.
+
+    Raises UnicodeEncodeError for a character that the charset does not have.
+    """
+    codec = _named(content_type) or "utf-8"
+    return text.encode("utf-8" if _is_json(content_type) and not codec.startswith("utf-") else codec)
+
+
+def _named(content_type: str) -> str | None:
+    """Return the codec of the charset that a content type names; None as `codec_of` does."""
+    named = _CHARSET.search(content_type) if ";" in content_type else None
+    return codec_of(named[1] or named[2] or named[3] or "") if named else None
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower().endswith(("/json", "+json"))
 
 
 def _is_utf_8(body: bytes) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote, unquote
 
+from codeactions.domain.charsets import encode_body
 from codeactions.domain.code import Code, LanguageName, SourceText, Timeout, TimezoneText
 from codeactions.domain.draft import UNSET, Draft, Unset
 from codeactions.domain.errors import invalid
@@ -78,12 +79,7 @@ class _Body(TextRule):
     """A text; any other value is sent as JSON."""
 
     def check(self, value: Any, name: str) -> Any:
-        if isinstance(value, str):
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                raise invalid(f"{name} must not contain lone surrogates") from None
-        return value
+        return value  # see TrialDraft.content: it depends on the headers
 
     def json_schema(self) -> dict[str, Any]:
         kinds = ["string", "object", "array", "number", "boolean", "null"]
@@ -131,10 +127,21 @@ class TrialDraft(Draft):
 
     @property
     def content(self) -> bytes:
-        """The body."""
-        if self._is_json:
-            return json.dumps(self.body, ensure_ascii=False).encode(errors="replace")
-        return self.body.encode() if isinstance(self.body, str) else b""
+        """The body, in the charset that its content type names. Raises `Error` (invalid)."""
+        if self.body is UNSET or self.body is None:
+            return b""
+        content_type = next((value for name, value in self.header_pairs if name == "content-type"), "")
+        try:
+            text = json.dumps(self.body, ensure_ascii=False, allow_nan=False) if self._is_json else str(self.body)
+            return encode_body(text, content_type)
+        except RecursionError:
+            raise invalid("body is nested too deeply") from None
+        except UnicodeEncodeError as error:
+            lone = "\ud800" <= error.object[error.start] <= "\udfff"
+            said = "must not contain lone surrogates" if lone else f"has a character that {content_type} does not have"
+            raise invalid(f"body {said}") from None
+        except ValueError:
+            raise invalid("body must not contain numbers that JSON does not have, such as NaN") from None
 
     @property
     def _is_json(self) -> bool:
