@@ -16,7 +16,6 @@ from codeactions.postgres.codeversions import VersionStore
 from codeactions.postgres.database import Database
 from codeactions.services.collaborators import Ids
 
-
 _DIFFS = 1  # made at a time: each may take half a second of a core, that all calls share, and 150 MB of memory
 _DIFF_SECONDS = 10.0  # that a caller waits for its turn
 
