@@ -4,12 +4,13 @@ The work has a bound, whatever the sources are: where it is reached, all lines b
 common end are shown as replaced. That is right, if not the shortest.
 """
 
-import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _CONTEXT = 3  # lines around a change
 _MOST_STEPS = 1_000_000  # of the search: about half a second
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _NO_LINE_FEED = "\\ No newline at end of file\n"
 
 
@@ -103,7 +104,7 @@ def _runs_of(trace: list[list[int]], x: int, y: int) -> list[tuple[int, int, int
 
 
 def _lines(text: str) -> list[str]:
-    return io.StringIO(text, newline="\n").readlines()
+    return _LINE.findall(text)
 
 
 def _hunks(found: list[Change]) -> Iterator[list[Change]]:
