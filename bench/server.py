@@ -68,9 +68,9 @@ class Server:
         """Return the state and the version of each language, by its name."""
         return {name: part for name, part in self.health()["languages"].items() if isinstance(part, dict)}
 
-    def deploy(self, source: str, language: str = "python", **fields: str) -> str:
+    def deploy(self, source: str, language: str = "python", project: str = "bench", **fields: str) -> str:
         """Deploy an endpoint, with further fields, and return its id."""
-        query = {"name": "hello", "language": language, "type": "endpoint", "project_uuid": "bench"} | fields
+        query = {"name": "hello", "language": language, "type": "endpoint", "project_uuid": project} | fields
         return str(self._ask(f"/code?{urlencode(query)}", source.encode())["id"])
 
     def call(self, code_id: str, name: str) -> bool:

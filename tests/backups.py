@@ -81,6 +81,15 @@ def fill(url: str) -> None:
                         " VALUES (%s, %s, 'info', %s, %s)",
                         (run[0], row[0], ODD, position),
                     )
+        connection.execute(
+            "INSERT INTO project_values (project_uuid, name, kind, plain, code_ids)"
+            " VALUES ('p', %s, 'variable', %s, %s)",
+            (ODD, ODD * 100, [row[0]]),
+        )
+        connection.execute(
+            "INSERT INTO project_values (project_uuid, name, kind, encrypted) VALUES ('p', 'secret', 'secret', %s)",
+            (bytes(range(256)),),
+        )
         connection.execute("INSERT INTO codelibs (name, language) VALUES (%s, 'python')", (ODD,))
         connection.execute("INSERT INTO user_permissions (project_uuid, email, role) VALUES ('p', %s, 3)", (ODD,))
         connection.execute(

@@ -12,7 +12,19 @@ WORK = {
             import time
             engine.background(work, "worked", end=".")
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
-            """
+            """,
+        javascript="""
+            engine.waitUntil(() => {
+                Bun.sleepSync(200);
+                engine.log.info("worked.");
+            });
+            engine.result.set({a: 1}, {statusCode: 202, headers: {"X-A": "1"}});
+            """,
+        go="""
+            engine.Background(func() { time.Sleep(200 * time.Millisecond); engine.Log.Info("worked.") })
+            headers := codeactions.Headers(map[string]string{"X-A": "1"})
+            return nil, engine.Result.Set(map[string]int{"a": 1}, codeactions.StatusCode(202), headers)
+            """,
     ),
     "an async function": run(
         python="""
@@ -22,7 +34,23 @@ WORK = {
                 engine.log.info(word)
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
             engine.background(work, "worked.")
-            """
+            """,
+        javascript="""
+            engine.result.set({a: 1}, {statusCode: 202, headers: {"X-A": "1"}});
+            engine.waitUntil(async () => {
+                await Bun.sleep(200);
+                engine.log.info("worked.");
+            });
+            """,
+        go="""
+            engine.Background(func() {
+                done := make(chan bool)
+                go func() { time.Sleep(200 * time.Millisecond); engine.Log.Info("worked."); done <- true }()
+                <-done
+            })
+            engine.Result.Head(codeactions.StatusCode(202), codeactions.Headers(map[string]string{"X-A": "1"}))
+            return map[string]int{"a": 1}, nil
+            """,
     ),
     "what is awaited": run(
         python="""
@@ -32,7 +60,18 @@ WORK = {
                 engine.log.info(word)
             engine.background(work("worked."))
             engine.result.set({"a": 1}, 202, headers={"X-A": "1"})
-            """
+            """,
+        javascript="""
+            engine.waitUntil(Bun.sleep(250).then(() => engine.log.info("worked.")));
+            engine.result.set({a: 1}, {statusCode: 202, headers: {"X-A": "1"}});
+            """,
+        go="""
+            var group sync.WaitGroup
+            group.Go(func() { time.Sleep(200 * time.Millisecond); engine.Log.Info("worked.") })
+            engine.Background(group.Wait)
+            headers := codeactions.Headers(map[string]string{"X-A": "1"})
+            engine.Result.Set(map[string]int{"a": 1}, codeactions.StatusCode(202), headers)
+            """,
     ),
 }
 
@@ -65,7 +104,12 @@ RETURNED = run(
         import time
         engine.background(time.sleep, 0.2)
         return "x"
-        """
+        """,
+    javascript="engine.waitUntil(Bun.sleep(200)); return 'x';",
+    go="""
+        engine.Background(func() { time.Sleep(200 * time.Millisecond) })
+        return "x", nil
+        """,
 )
 
 
@@ -82,7 +126,12 @@ STREAMED = {
             import time
             engine.background(time.sleep, 0.2)
             return iter("xyz")
-            """
+            """,
+        javascript="engine.waitUntil(() => Bun.sleep(200)); return 'xyz'[Symbol.iterator]();",
+        go="""
+            engine.Background(func() { time.Sleep(200 * time.Millisecond) })
+            return slices.Values([]string{"x", "y", "z"}), nil
+            """,
     ),
     "written": run(
         python="""
@@ -90,7 +139,17 @@ STREAMED = {
             engine.result.write("x")
             engine.background(time.sleep, 0.2)
             engine.result.write("yz")
-            """
+            """,
+        javascript="""
+            await engine.result.write("x");
+            engine.waitUntil(Bun.sleep(200));
+            await engine.result.write("yz");
+            """,
+        go="""
+            fmt.Fprint(engine.Result, "x")
+            engine.Background(func() { time.Sleep(200 * time.Millisecond) })
+            fmt.Fprint(engine.Result, "yz")
+            """,
     ),
 }
 

@@ -11,7 +11,20 @@ FAILING = run(
         engine.background(engine.log.info, "tried")
         engine.background(fail, "second")
         return "x"
-        """
+        """,
+    javascript="""
+        const fail = (what) => { throw new Error(what); };
+        engine.waitUntil(() => fail("first"));
+        engine.waitUntil(() => engine.log.info("tried"));
+        engine.waitUntil(async () => fail("second"));
+        return "x";
+        """,
+    go="""
+        engine.Background(func() { panic("first") })
+        engine.Background(func() { engine.Log.Info("tried") })
+        engine.Background(func() { panic(errors.New("second")) })
+        return "x", nil
+        """,
 )
 
 
@@ -35,7 +48,16 @@ NESTED = run(
         async def inner():
             engine.background(engine.log.info, "innermost")
         engine.background(outer)
-        """
+        """,
+    javascript="""
+        const inner = async () => engine.waitUntil(() => engine.log.info("innermost"));
+        engine.waitUntil(() => engine.waitUntil(inner));
+        """,
+    go="""
+        engine.Background(func() {
+            engine.Background(func() { engine.Background(func() { engine.Log.Info("innermost") }) })
+        })
+        """,
 )
 
 
@@ -54,7 +76,25 @@ TOO_LATE = run(
                 except RuntimeError as error: engine.log.info(error)
         engine.background(late)
         return "x"
-        """
+        """,
+    javascript="""
+        const { result } = engine;
+        engine.waitUntil(async () => {
+            for (const tried of [() => result.set("y"), () => result.write("y"), () => result.head()]) {
+                try { await tried(); } catch (error) { engine.log.info(error.message); }
+            }
+        });
+        return "x";
+        """,
+    go="""
+        engine.Background(func() {
+            engine.Result.Set("y") // the log tells of the first
+            _, err := engine.Result.Write([]byte("y"))
+            engine.Log.Info(err)
+            engine.Log.Info(engine.Result.Head())
+        })
+        return "x", nil
+        """,
 )
 
 
@@ -72,7 +112,12 @@ ENDLESS = run(
         import time
         engine.background(time.sleep, 1000)
         return "x"
-        """
+        """,
+    javascript="engine.waitUntil(new Promise(() => {})); return 'x';",
+    go="""
+        engine.Background(func() { select { } })
+        return "x", nil
+        """,
 )
 
 
@@ -87,7 +132,12 @@ FAILED_RUN = run(
     python="""
         engine.background(engine.log.info, "never")
         raise ValueError("no")
-        """
+        """,
+    javascript="engine.waitUntil(() => engine.log.info('never')); throw new Error('no');",
+    go="""
+        engine.Background(func() { engine.Log.Info("never") })
+        return nil, errors.New("no")
+        """,
 )
 
 
@@ -102,7 +152,12 @@ SLOW = run(
         import time
         engine.background(time.sleep, 0.5)
         return "x"
-        """
+        """,
+    javascript="engine.waitUntil(Bun.sleep(500)); return 'x';",
+    go="""
+        engine.Background(func() { time.Sleep(500 * time.Millisecond) })
+        return "x", nil
+        """,
 )
 
 

@@ -6,8 +6,14 @@ from conformance.languages import Language, run, run_return
 from conformance.pieces import take
 
 FAILING = {
-    "before the first piece": run(python="raise ValueError('no')\nyield 'x'"),
-    "of what cannot be sent": run_return(python="iter([object()])"),
+    "before the first piece": run(
+        python="raise ValueError('no')\nyield 'x'",
+        javascript="return (function* () { throw new Error('no'); })();",
+        go="""return func(yield func(string, error) bool) { yield("", errors.New("no")) }, nil""",
+    ),
+    "of what cannot be sent": run_return(
+        python="iter([object()])", javascript="[() => 1].values()", go="slices.Values([]any{make(chan int)})"
+    ),
 }
 
 
@@ -19,8 +25,16 @@ def test_a_failure_before_the_first_piece_is_a_failed_run_as_ever(language: Lang
 
 
 CUT = {
-    "iterator": run(python="yield 'begun'\nraise ValueError('no')"),
-    "written": run(python="engine.result.write('begun')\nraise ValueError('no')"),
+    "iterator": run(
+        python="yield 'begun'\nraise ValueError('no')",
+        javascript="return (async function* () { yield 'begun'; throw new Error('no'); })();",
+        go="""return func(yield func(string) bool) { yield("begun"); panic("no") }, nil""",
+    ),
+    "written": run(
+        python="engine.result.write('begun')\nraise ValueError('no')",
+        javascript="await engine.result.write('begun'); throw new Error('no');",
+        go="""fmt.Fprint(engine.Result, "begun"); return nil, errors.New("no")""",
+    ),
 }
 
 
@@ -39,7 +53,11 @@ def test_a_failure_after_the_first_piece_cuts_the_answer(language: Language, sou
     assert "no" in record["extra"]["error"]["message"]
 
 
-COLLECTED = run(python="yield 'a'\nyield 'b'\nprint('done')")
+COLLECTED = run(
+    python="yield 'a'\nyield 'b'\nprint('done')",
+    javascript="return (function* () { yield 'a'; yield 'b'; console.log('done'); })();",
+    go="""return func(yield func(string) bool) { yield("a"); yield("b"); fmt.Println("done") }, nil""",
+)
 
 
 def test_a_call_by_run_gets_the_whole_result(language: Language) -> None:
@@ -57,7 +75,20 @@ PING_PONG = run(
         while True:
             time.sleep(0.01)
             yield "."
-        """
+        """,
+    javascript="""
+        return (async function* () {
+            yield "first";
+            for (;;) {
+                await Bun.sleep(10);
+                yield ".";
+            }
+        })();
+        """,
+    go="""
+        fmt.Fprint(engine.Result, "first")
+        for { time.Sleep(10 * time.Millisecond); fmt.Fprint(engine.Result, ".") }
+        """,
 )
 
 
@@ -86,7 +117,11 @@ def test_a_stream_is_bounded_by_the_runs_time(language: Language) -> None:
     assert language.finished(answer)["extra"]["error"]["type"] == "timeout"
 
 
-LONG = run(python="chunk = 'x' * 65536\nfor _ in range(192): yield chunk")
+LONG = run(
+    python="chunk = 'x' * 65536\nfor _ in range(192): yield chunk",
+    javascript="const chunk = 'x'.repeat(65536); for (let n = 0; n < 192; n++) await engine.result.write(chunk);",
+    go="""for range 192 { fmt.Fprint(engine.Result, strings.Repeat("x", 65536)) }""",
+)
 
 
 def test_a_stream_may_be_longer_than_what_the_record_keeps(language: Language) -> None:

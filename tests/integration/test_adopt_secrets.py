@@ -105,8 +105,8 @@ def test_what_cannot_be_copied_is_named(
         "not copied: 'LARGE' of project 'p', whose value has 65538 bytes, and 65536 are the most",
         "not copied: ' ' of project 'p', whose name or project is empty",
         "not copied: 'X' of project '', whose name or project is empty",
-        "not copied: 'N1201' of project 'many', whose project has 200 values already, or 524288 bytes of them",
-        "not copied: 'N9' of project 'big', whose project has 200 values already, or 524288 bytes of them",
+        "not copied: 'N1201' of project 'many', whose project has 200 values or 524288 bytes of them already",
+        "not copied: 'N9' of project 'big', whose project has 200 values or 524288 bytes of them already",
     ):
         assert told in done.stderr
     copied = decrypted(service, tmp_path)

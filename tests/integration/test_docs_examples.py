@@ -16,17 +16,28 @@ EXAMPLES = [
 ]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def values(server: Server) -> None:
+    """The secret and the variable of which the documents tell."""
+    for kind, name, value in (("secret", "API_KEY", "a key of the documents"), ("variable", "REGION", "us")):
+        fields = {"project_uuid": "documents", "name": name, "value": value}
+        assert server.client.post(f"/{kind}", json=fields).status_code == 201
+
+
 @pytest.mark.parametrize(("page", "mark", "source"), EXAMPLES, ids=[f"{page}-{mark}" for page, mark, _ in EXAMPLES])
 def test_an_example_runs(server: Server, page: str, mark: str, source: str) -> None:
     server.wait_for_language(LANGUAGES[mark])
-    code_id = server.create(source, language=LANGUAGES[mark])
+    code_id = server.create(source, language=LANGUAGES[mark], project_uuid="documents")
     if "photo" in source:
         answer = server.client.post(f"/endpoint/{code_id}", data={"name": "you"}, files={"photo": ("a.png", b"x")})
     else:
         answer = server.client.post(f"/endpoint/{code_id}", params={"name": "you"}, content="a body")
     assert answer.status_code == 200, server.record(answer)
     first = answer.text.splitlines()[0]  # of several, where the answer comes in pieces
-    assert json.loads(first.removeprefix("data: "))["hello"] == "you"
+    found = json.loads(first.removeprefix("data: "))
+    assert found["hello"] == "you"
+    if "secrets" in source:
+        assert (found["region"], found["secrets"]) == ("us", ["API_KEY"])
     wait_until(lambda: server.logs(answer), what="the log, which work after the answer may write")
 
 

@@ -15,6 +15,8 @@ COMMANDS = (
     *("", "serve", "run", "backup", "restore", "adopt", "doctor", "project", "project list"),
     *("project show", "project create", "project rename", "project delete", "permission", "permission list"),
     *("permission set", "permission remove", "token", "token create", "token list", "token revoke", "audit"),
+    *("secret", "secret set", "secret list", "secret delete", "secret rotate-key"),
+    *("variable", "variable set", "variable list", "variable delete"),
 )
 
 

@@ -19,6 +19,11 @@ EXPECTED = {
     "result frame": Kind.RESULT,
     "failure frame": Kind.FAILURE,
     "text frame": Kind.TEXT,
+    "stream frame": Kind.STREAM,
+    "chunk frame": Kind.CHUNK,
+    "answered frame": Kind.ANSWERED,
+    "end frame": Kind.END,
+    "chunk bytes": protocol.CHUNK_BYTES,
     "meta limit": protocol.META_LIMIT,
     "piece bytes": protocol.PIECE_BYTES,
     "most headers": protocol.MOST_HEADERS,
@@ -31,6 +36,10 @@ IN_JAVASCRIPT = {
     "result frame": "RESULT",
     "failure frame": "FAILURE",
     "text frame": "TEXT",
+    "stream frame": "STREAM",
+    "chunk frame": "CHUNK",
+    "answered frame": "ANSWERED",
+    "end frame": "END",
 }
 
 

@@ -1,4 +1,4 @@
-"""What `codeactions secret` and `codeactions variable` do. A value comes from standard input, never from the words."""
+"""The work of `codeactions secret` and `variable`. A value comes from standard input, never from the words."""
 
 import getpass
 import sys

@@ -1,4 +1,4 @@
-"""Additions to a takeover: what a program does with rows of its own, in the same transaction as the migrations."""
+"""Additions to a takeover: work on rows of a program's own, in the same transaction as the migrations."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,7 +29,7 @@ class Added:
 
 
 class Addition(Protocol):
-    """What a program does with rows of its own, in the transaction of a takeover and after the migrations."""
+    """The work on rows of a program's own, in the transaction of a takeover and after the migrations."""
 
     def plan(self, connection: Queries) -> Added:
         """Return what `run` would do. The migrations may not be applied yet."""

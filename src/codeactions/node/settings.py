@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         Path(platformdirs.user_data_dir("codeactions")),
-        description="Folder of the embedded database, the token and the key",
+        description="Folder of the embedded database, the token and the keys",
     )
     database_url: str | None = Field(
         None,
@@ -64,7 +64,8 @@ class Settings(BaseSettings):
     secret_key: str | None = Field(
         None,
         min_length=16,
-        description="Encrypts stored secrets; the same on all servers of a database; made at the first start if absent",
+        description="Encrypts stored secrets; the same on all servers of a database; made at the first start if absent;"
+        " several keys are separated by commas: the first encrypts, all decrypt",
     )
     oidc_issuer: str | None = Field(
         None, description="Issuer of identity tokens, such as https://id.example.com/realms/a"

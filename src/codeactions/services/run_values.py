@@ -17,11 +17,10 @@ _CAPACITY = 64 * 1024 * 1024  # bytes of values, with 512 for each project
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A value in clear. error: why it cannot be; then `text` is empty."""
+    """A value in clear. pair: its name and text. error: why it cannot be in clear; then the text is empty."""
 
-    name: str
+    pair: tuple[str, str] = field(repr=False)
     kind: ValueKind
-    text: str = field(repr=False)
     code_ids: frozenset[UUID] | None
     error: Error | None = None
 
@@ -33,7 +32,7 @@ class _ProjectValues:
         self._values = values
         self._named = frozenset(code for value in values for code in value.code_ids or ())
         self._given: dict[UUID | None, RunValues] = {}  # by code; None: a code that no value names
-        self.size = sum(len(value.text) for value in values)
+        self.size = sum(len(value.pair[1]) for value in values)
 
     def of(self, code_id: UUID) -> RunValues:
         """Return what a code is given. Raises `Error` (internal) if one of it cannot be read."""
@@ -50,8 +49,8 @@ class _ProjectValues:
                 raise value.error
         if not given:
             return NO_VALUES
-        secrets = tuple((value.name, value.text) for value in given if value.kind is ValueKind.SECRET)
-        variables = tuple((value.name, value.text) for value in given if value.kind is ValueKind.VARIABLE)
+        secrets = tuple(value.pair for value in given if value.kind is ValueKind.SECRET)
+        variables = tuple(value.pair for value in given if value.kind is ValueKind.VARIABLE)
         return RunValues(secrets, variables)
 
 
@@ -90,10 +89,10 @@ class RunValuesCache:
     def _in_clear(self, stored: StoredValue) -> _Value:
         codes = None if stored.code_ids is None else frozenset(stored.code_ids)
         if stored.encrypted is None:
-            return _Value(stored.name, stored.kind, stored.plain or "", codes)
+            return _Value((stored.name, stored.plain or ""), stored.kind, codes)
         try:
             text = self._cipher.decrypt(stored.encrypted, stored.identity).decode()
         except Error as error:
             told = Error(error.code, f"secret {stored.name!r} of project {stored.project_uuid}: {error.message}")
-            return _Value(stored.name, stored.kind, "", codes, told)
-        return _Value(stored.name, stored.kind, text, codes)
+            return _Value((stored.name, ""), stored.kind, codes, told)
+        return _Value((stored.name, text), stored.kind, codes)

@@ -18,5 +18,6 @@ def _find(cache_dir: Path) -> Runtime:
     return find(cache_dir)
 
 
-# Its variables have no underscore: GOFLAGS is one, GOOGLE_API_KEY is none.
-GO = Language(name="go", aliases=("golang",), endings=(".go",), find=_find, own_variables="GO[A-Z0-9]*|CGO_.*")
+# Its variables have no underscore: GOFLAGS is one, GOOGLE_API_KEY is none. ZONEINFO is where it looks for time zones.
+_OWN_VARIABLES = "GO[A-Z0-9]*|CGO_.*|ZONEINFO"
+GO = Language(name="go", aliases=("golang",), endings=(".go",), find=_find, own_variables=_OWN_VARIABLES)

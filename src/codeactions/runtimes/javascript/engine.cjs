@@ -2,13 +2,7 @@
 "use strict";
 
 const { rawRequest, readForm } = require("./form.cjs");
-const { SHORT_TYPES, TOKEN, fullType } = require("./types.cjs");
-const { toJson } = require("./values.cjs");
-
-// The server refuses what is over these limits (runtimes/protocol.py); told here, the code learns of it by an exception.
-const MOST_HEADERS = 100, NAME_LIMIT = 256, VALUE_LIMIT = 8192;
-const ASCII = /^[\x00-\x7f]*$/, VALUE = /^[\t\x20-\x7e\x80-\ud7ff\ue000-\u{10ffff}]*$/u;
-const QUOTE = 0x22, JSON_TYPE = /^[^;]*[/+]json\s*(?:;|$)/i;
+const { Result } = require("./result.cjs");
 
 /** Query parameters, in order. Of a repeated one the first value counts; `all()` returns every value. */
 class Params {
@@ -79,84 +73,6 @@ class Log {
   error(...values) { this.#write("error", format(values)); }
 }
 
-/** The answer of the run. It may be set more than once; the last one counts. */
-class Result {
-  isSet = false;
-  statusCode = 200;
-  contentType = SHORT_TYPES.text;
-  headers = [];
-  body = new Uint8Array(0);
-
-  /**
-   * A string goes out as it is, and so do bytes (a typed array, an ArrayBuffer); anything else goes out as JSON.
-   * `contentType` only says what it is called: a short name such as `text`, `json`, `html` or `pdf`, or any MIME type.
-   * Without it, a string is text, bytes are an octet stream. A value that JSON has as a text, such as a date, goes out
-   * without quotes if its type is given and is not JSON. Throws when something cannot be sent.
-   */
-  set(value, options = {}) {
-    if (arguments.length === 0) value = "";
-    if (options === null || typeof options !== "object") throw new TypeError(`options must be an object, not ${shown(options)}`);
-    const { statusCode = 200, contentType = null, headers, ...unknown } = options;
-    for (const name of Object.keys(unknown)) {
-      throw new TypeError(`there is no option ${shown(name)}; there are statusCode, contentType and headers`);
-    }
-    if (!Number.isInteger(statusCode) || statusCode < 200 || statusCode > 599) {
-      throw new RangeError(`statusCode must be a whole number from 200 to 599, not ${shown(statusCode)}`);
-    }
-    if (contentType !== null && !isHeaderValue(contentType)) {
-      throw new TypeError(
-        `contentType must be text without line breaks, at most ${VALUE_LIMIT} bytes, not ${shown(contentType)}`
-      );
-    }
-    const pairs = headerPairs(headers ?? {});
-    const full = contentType ? fullType(contentType) : null;
-    let [body, natural] = encode(value);
-    if (full && body[0] === QUOTE && natural === SHORT_TYPES.json && !JSON_TYPE.test(full)) body = Buffer.from(JSON.parse(body.toString()));
-    this.isSet = true;
-    this.statusCode = statusCode;
-    this.headers = pairs;
-    this.body = body;
-    this.contentType = full === null ? natural : bytesOf(full);
-  }
-}
-
-function encode(value) {
-  if (typeof value === "string") return [Buffer.from(value), SHORT_TYPES.text];
-  if (ArrayBuffer.isView(value)) return [Buffer.from(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)), SHORT_TYPES.binary];
-  if (value instanceof ArrayBuffer) return [Buffer.from(new Uint8Array(value)), SHORT_TYPES.binary];
-  // JSON would silently make {} of it.
-  if (value instanceof Response) throw new TypeError("the value is a Response; return it from Run");
-  return [Buffer.from(toJson(value)), SHORT_TYPES.json];
-}
-
-function headerPairs(headers) {
-  if (typeof headers !== "object" || Array.isArray(headers)) throw new TypeError(`headers must be an object, not ${shown(headers)}`);
-  const given = typeof headers.entries === "function" ? [...headers.entries()] : Object.entries(headers);
-  if (given.length > MOST_HEADERS) throw new RangeError(`a result may have at most ${MOST_HEADERS} headers, not ${given.length}`);
-  return given.map(([name, value]) => {
-    if (typeof name !== "string" || name.length > NAME_LIMIT || !TOKEN.test(name)) throw new TypeError(`${shown(name)} is no header name`);
-    const text = typeof value === "number" ? String(value) : value;
-    if (!isHeaderValue(text)) {
-      throw new TypeError(
-        `the value of header ${name} must be text without line breaks, at most ${VALUE_LIMIT} bytes, not ${shown(value)}`
-      );
-    }
-    return [name, bytesOf(text)];
-  });
-}
-
-function isHeaderValue(text) {
-  return typeof text === "string" && text.length <= VALUE_LIMIT && Buffer.byteLength(text) <= VALUE_LIMIT && VALUE.test(text);
-}
-
-/** Returns a header's value with a character for each of its bytes, as the protocol has it. */
-function bytesOf(text) { return ASCII.test(text) ? text : Buffer.from(text).toString("latin1"); }
-
-function shown(value) {
-  const text = typeof value === "string" ? JSON.stringify(value) : Bun.inspect(value);
-  return text.length <= 100 ? text : `${text.slice(0, 100)}…`;
-}
-
 /** Puts values together as console.log does. */
 function format(values) {
   if (values.length === 1 && typeof values[0] === "string") return values[0];
@@ -201,10 +117,18 @@ class Request {
 
 /** All that a code needs to know of its call, and the means to answer. */
 class Engine {
-  constructor(request, log) {
+  #job;
+  #addWork;
+  #secrets;
+  #variables;
+
+  /** job: as the server has sent it. output: takes the frames of an answer in pieces. addWork: takes what waitUntil gets. */
+  constructor(job, request, log, output, addWork) {
+    this.#job = job;
+    this.#addWork = addWork;
     this.request = request;
     this.log = log;
-    this.result = new Result();
+    this.result = new Result(output);
   }
 
   get params() { return this.request.params; }
@@ -212,6 +136,22 @@ class Engine {
   get header() { return this.request.header; }
 
   get body() { return this.request.body; }
+
+  /** The secrets of the project that this code may use, by name. */
+  get secrets() { return (this.#secrets ??= named("secrets", this.#job.secrets)); }
+
+  /** The variables of the project, by name. */
+  get variables() { return (this.#variables ??= named("variables", this.#job.variables)); }
+
+  /**
+   * Has the run go on after the answer until `work`, a promise, is settled. A function is called once the answer is out.
+   * All of it is tried. The first error is the run's.
+   */
+  waitUntil(work) { this.#addWork(work); }
+}
+
+function named(kind, values = {}) {
+  return require("./named_values.cjs").namedValues(kind, values); // loaded by runs that need it
 }
 
 module.exports = { Engine, Headers, Log, Params, Request, format };

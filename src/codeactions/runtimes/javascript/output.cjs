@@ -5,13 +5,14 @@ const fs = require("node:fs");
 const { format } = require("./engine.cjs");
 
 // codeactions/runtimes/protocol.py has the protocol.
-const LOG = 2, RESULT = 3, FAILURE = 4, TEXT = 5;
+const LOG = 2, RESULT = 3, FAILURE = 4, TEXT = 5, STREAM = 6, CHUNK = 7, ANSWERED = 8, END = 9;
 const LEVELS = { debug: 0, info: 1, warning: 2, error: 3 };
 const META_LIMIT = 64 * 1024;
 // Characters of a failure's message, and of either end of its trace: JSON turns each into up to 6 bytes, and one that is
 // two of them into 12.
 const TEXT_LIMIT = Math.floor(META_LIMIT / 40);
 const PIECE_BYTES = 512; // of a piece of a line that is always sent at once
+const CHUNK_BYTES = 64 * 1024; // of a CHUNK
 const LINE_FEED = 10, NOTHING = Buffer.alloc(0);
 const OURS = /\n[^\n]*\/runtimes\/javascript\/[^\n]*/g;
 // Taken now, because a code may replace them.
@@ -91,14 +92,41 @@ class Output {
   }
 
   /** Ends the run with its answer. */
-  result({ statusCode, contentType, headers, body }) {
+  result(answer) {
     this.#finish();
+    this.#answer(RESULT, answer, false);
+    exit(0);
+  }
+
+  /** Sends the answer; the run goes on. */
+  earlyResult(answer) { this.#answer(RESULT, answer, true); }
+
+  /** Sends the head of an answer in pieces; its body is empty. */
+  stream(answer) { this.#answer(STREAM, answer, true); }
+
+  #answer(kind, { statusCode, contentType, headers, body }, goesOn) {
     if (body.length > this.#resultBytes) {
       this.fail("output_limit", `the result has ${body.length} bytes; the limit is ${this.#resultBytes}`);
     }
-    const meta = bytes(stringify({ status_code: statusCode, content_type: contentType, headers, held_back: this.heldBack }));
+    const more = goesOn ? { goes_on: true } : { held_back: this.heldBack };
+    const meta = bytes(stringify({ status_code: statusCode, content_type: contentType, headers, ...more }));
     if (meta.length > META_LIMIT) this.fail("output_limit", `the result's headers are over ${META_LIMIT} bytes`);
-    this.#send(RESULT, sized(meta), meta, body);
+    this.#send(kind, sized(meta), meta, body);
+  }
+
+  /** Sends a piece of the answer. */
+  chunk(piece) {
+    for (let from = 0; from < piece.length; from += CHUNK_BYTES) this.#send(CHUNK, piece.subarray(from, from + CHUNK_BYTES));
+  }
+
+  /** Says that the answer in pieces is complete; the run goes on. */
+  answered() { this.#send(ANSWERED); }
+
+  /** Ends the run, whose answer went out. */
+  end() {
+    this.#finish();
+    const meta = bytes(stringify({ held_back: this.heldBack }));
+    this.#send(END, sized(meta), meta);
     exit(0);
   }
 

@@ -5,8 +5,11 @@
 "use strict";
 
 const fs = require("node:fs");
+const { Background } = require("./background.cjs");
 const { Engine, Log, Request } = require("./engine.cjs");
+const { passOnEnvironment } = require("./environment.cjs");
 const { Output, capture, withoutOurs } = require("./output.cjs");
+const { lookForWork, mayLeaveWork } = require("./unfinished.cjs");
 
 const JOB_DESCRIPTOR = 3, FRAMES_DESCRIPTOR = 4;
 // Without walls, the folder has the modules of other runs as well.
@@ -15,8 +18,16 @@ const NO_NETWORK = "runs have no network";
 const NO_WAY = new Set(["EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "ENOTFOUND"]);
 const ELSEWHERE = /(?<![\d.])(?!127\.|0\.)\d+\.\d+\.\d+\.\d+/; // node:net is refused where others find no way
 const SOCKET_ELSEWHERE = /^WebSocket connection to 'wss?:\/\/(?!localhost|127\.|0\.|\[).*' failed: Failed to connect/;
+const LEFT =
+  "the run ended and left work unfinished: a timer, a request, a process, a server or the like. Await such work, or give it to " +
+  "engine.waitUntil; clear timers that are not needed";
 const { readSync } = fs;
 const output = new Output(FRAMES_DESCRIPTOR);
+// Bun would end the process when nothing is left to happen. A promise that never settles has to be a time-out.
+const keep = setInterval(() => {}, 2 ** 30);
+let isDone = false;
+let isAnswered = false; // while the run goes on
+let background = null; // if there is work after the answer
 
 function receive(length) {
   const buffer = Buffer.allocUnsafeSlow(length);
@@ -61,20 +72,6 @@ async function load(text) {
   return main;
 }
 
-/** Makes the value that a code returned its result. */
-async function take(engine, value) {
-  if (value instanceof Response) {
-    const headers = Object.fromEntries(value.headers);
-    const content = Buffer.from(await value.arrayBuffer());
-    // A Response that is made of text gets no type from Bun, so it looks like one that is made of bytes.
-    const contentType = headers["content-type"] ?? (require("node:buffer").isUtf8(content) ? "text" : null);
-    delete headers["content-type"];
-    engine.result.set(content, { statusCode: value.status, contentType, headers });
-  } else {
-    engine.result.set(value);
-  }
-}
-
 /** Returns message and stack of a thrown value, with those of its causes: not many, for they may form a circle. */
 function describe(thrown, causesLeft = 8) {
   try {
@@ -114,36 +111,88 @@ function fail(thrown) {
   output.failure(kind, ...describe(explained(thrown)));
 }
 
-/** Sets the time zone, also of programs that the code starts: Bun's own functions give them the environment of its start. */
-function useZone(name) {
-  process.env.TZ = name;
-  const { spawn, spawnSync } = Bun;
-  const around = (start) => (first, second) => {
-    const options = (given) => ({ ...given, env: given?.env ?? process.env });
-    return Array.isArray(first) ? start(first, options(second)) : start(options(first));
-  };
-  Object.assign(Bun, { spawn: around(spawn), spawnSync: around(spawnSync) });
+/** Takes an error that nothing has caught. Once the run is done, it fails no more by it. */
+function uncaught(thrown) {
+  if (isDone) report("left unfinished, and failed", thrown);
+  else fail(thrown);
+}
+
+function report(what, thrown) {
+  const [message, trace] = describe(explained(thrown));
+  output.line("error", `${what}: ${(trace || message).trimEnd()}`);
+}
+
+function addWork(work) {
+  background ??= new Background((thrown) => report("work after the answer failed", thrown));
+  background.add(work);
+}
+
+/** Has the answer go out, and the work after it done. */
+async function goOn(result) {
+  if (result.source) await result.sendSource();
+  if (!background?.isOpen) return;
+  if (!isAnswered && result.hasBegun) output.answered();
+  else if (!isAnswered) output.earlyResult(result);
+  isAnswered = true;
+  await background.finish();
+}
+
+/** Ends the run, but for work that is given to it in the last moment, and tells of work that is left. */
+async function finish(result, source) {
+  if (result.source || background?.isOpen) await goOn(result);
+  if (!mayLeaveWork(source)) end(result);
+  isDone = true;
+  lookForWork(keep, (isLeft) => {
+    isDone = !background?.isOpen;
+    if (!isDone) {
+      finish(result, source).catch(fail);
+      return;
+    }
+    if (isLeft) output.line("warning", LEFT);
+    end(result);
+  });
+}
+
+function end(result) {
+  if (background?.hasFailed) fail(background.error);
+  if (isAnswered || result.hasBegun) output.end();
+  output.result(result);
+}
+
+/** Does before the job comes what every run does: what is done for the first time takes many times as long. */
+function rehearse() {
+  const pairs = [["a", "b"]];
+  const request = new Request({ method: "GET", path: "", params: pairs, headers: pairs }, Buffer.alloc(0));
+  const engine = new Engine({ secrets: { a: "b" } }, request, new Log(() => {}), new Output(-1), addWork);
+  engine.result.set({ a: engine.params.get("a"), b: engine.secrets.get("a") });
+  engine.result.close();
+  mayLeaveWork("");
 }
 
 async function main() {
   capture(output);
   tellOfNoNetwork();
+  passOnEnvironment();
   process.argv = ["bun", MODULE];
-  process.on("uncaughtException", fail);
-  process.on("unhandledRejection", fail);
-  // Bun would end the process when nothing is left to happen. A promise that never settles has to be a time-out.
-  setInterval(() => {}, 2 ** 30);
+  process.on("uncaughtException", uncaught);
+  process.on("unhandledRejection", uncaught);
+  rehearse();
   const [job, body] = receiveJob(); // nothing before this makes a call wait
   fs.closeSync(JOB_DESCRIPTOR);
   output.limit(job.limits);
-  if (job.timezone) useZone(job.timezone); // else it is UTC
-  const engine = new Engine(new Request(job, body), new Log((level, text) => output.line(level, text)));
+  if (job.environment) Object.assign(process.env, job.environment);
+  if (job.timezone) process.env.TZ = job.timezone; // else it is UTC
+  const engine = new Engine(job, new Request(job, body), new Log((level, text) => output.line(level, text)), output, addWork);
+  const { result } = engine;
   try {
     const run = await load(job.source);
     // Called by the promise and not from here, so that the user's stacks have no frame of the engine.
     const value = await Promise.resolve(engine).then(run);
-    if (!engine.result.isSet && value !== undefined) await take(engine, value);
-    output.result(engine.result);
+    if (value instanceof Response && !result.isSet && !result.hasBegun) {
+      await require("./response.cjs").setResponse(result, value); // loaded by those that need it
+    }
+    result.close(value);
+    await finish(result, job.source);
   } catch (thrown) {
     fail(thrown);
   }

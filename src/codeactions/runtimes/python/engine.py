@@ -94,6 +94,7 @@ class Engine:
         log: Log,
         result: Result,
         background: Background,
+        *,
         secrets: dict[str, str] | None = None,
         variables: dict[str, str] | None = None,
     ) -> None:

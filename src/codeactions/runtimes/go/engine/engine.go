@@ -26,8 +26,11 @@ type Engine struct {
 	// the bytes.
 	Body    string
 	Request Request
-	Log     *Log
-	Result  *Result
+	// Secrets and Variables are those of the project that this action may have. Most are environment variables as well.
+	Secrets, Variables Values
+	Log                *Log
+	Result             *Result
+	background         *background
 }
 
 // Request is the HTTP request that the run answers. The package codeactions/web makes an *http.Request of it.

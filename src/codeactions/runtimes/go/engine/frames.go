@@ -7,15 +7,21 @@ import (
 
 // The frames that a run writes; codeactions/runtimes/protocol.py has the protocol.
 const (
-	logFrame     = 2
-	resultFrame  = 3
-	failureFrame = 4
-	textFrame    = 5
-	metaLimit    = 64 * 1024
+	logFrame      = 2
+	resultFrame   = 3
+	failureFrame  = 4
+	textFrame     = 5
+	streamFrame   = 6
+	chunkFrame    = 7
+	answeredFrame = 8
+	endFrame      = 9
+	metaLimit     = 64 * 1024
 	// Characters of a failure's message, and of either end of its trace: JSON turns each into up to 12 bytes.
 	textLimit = metaLimit / 40
 	// Bytes of a piece of a line that is always sent at once.
 	pieceBytes = 512
+	// Bytes of a piece of an answer.
+	chunkBytes = 64 * 1024
 )
 
 var levels = map[string]byte{"debug": 0, "info": 1, "warning": 2, "error": 3}

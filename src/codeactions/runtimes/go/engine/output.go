@@ -211,30 +211,15 @@ func (out *output) rescue() {
 	out.finish()
 }
 
-// result ends the run with its answer.
-func (out *output) result(given answer) {
-	out.mutex.Lock()
-	out.finish()
-	if len(given.body) > out.limits.ResultBytes {
-		out.fail("output_limit", fmt.Sprintf("the result has %d bytes; the limit is %d", len(given.body), out.limits.ResultBytes), "")
-	}
-	meta, _ := json.Marshal(map[string]any{
-		"status_code": given.statusCode, "content_type": given.contentType,
-		"headers": given.headers, "held_back": out.heldBack,
-	})
-	if len(meta) > metaLimit {
-		out.fail("output_limit", fmt.Sprintf("the result's headers are over %d bytes", metaLimit), "")
-	}
-	out.put(frame(resultFrame, size(meta), meta, given.body))
-	exit(0)
-}
-
 // failure ends the run with an error.
 func (out *output) failure(kind, message, trace string) {
 	out.mutex.Lock()
 	out.finish()
 	out.fail(kind, message, trace)
 }
+
+// fails ends the run with what its action failed with.
+func (out *output) fails(with *failure) { out.failure("exception", with.message, with.trace) }
 
 func (out *output) fail(kind, message, trace string) {
 	// Of a long trace, the beginning and the end tell the most.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -59,15 +60,22 @@ type job struct {
 	ContentBytes *int `json:"content_bytes"`
 	// Timezone is "" for UTC.
 	Timezone string `json:"timezone"`
+	// These three are absent if there are no values.
+	Secrets     json.RawMessage   `json:"secrets"`
+	Variables   json.RawMessage   `json:"variables"`
+	Environment map[string]string `json:"environment"`
 }
 
-// The job is taken before the variables of the action's package are made, which may use the clock.
+// The job is taken before the variables of the action's package are made, which may use the clock and the environment.
 var given, body = taken()
 
 func taken() (job, []byte) {
 	given, body := receive()
 	if given.Timezone != "" {
 		os.Setenv("TZ", given.Timezone) // which time.Local looks at when it is first used
+	}
+	for name, value := range given.Environment {
+		_ = os.Setenv(name, value) // which fails for no name that the server sends
 	}
 	return given, body
 }
@@ -101,29 +109,54 @@ func Serve[Run Action](run Run) {
 	engine := &Engine{
 		Params: params, Header: header, Body: decode(text),
 		Request: Request{given.Method, given.Path, given.RawPath, given.RawQuery, params, header, content, text},
-		Log:     &Log{out}, Result: &Result{answer: answer{200, plainText, [][2]string{}, []byte{}}},
+		Secrets: valuesOf("secrets", given.Secrets), Variables: valuesOf("variables", given.Variables),
+		Log: &Log{out}, Result: &Result{out: out, answer: answer{200, "", [][2]string{}, []byte{}}},
+		background: &background{},
 	}
 	defer func() {
+		failed := &failure{"Run ended its goroutine without returning", ""} // by runtime.Goexit
 		if raised := recover(); raised != nil {
-			message := fmt.Sprintf("panic: %v", raised)
-			out.failure("exception", message+note(raised, message), trace(debug.Stack()))
+			failed = failureOf(raised)
 		}
-		// runtime.Goexit, of the goroutine that Run is in.
-		out.failure("exception", "Run ended its goroutine without returning", "")
+		out.fails(failed)
 	}()
+	before := runtime.NumGoroutine()
 	value, err := call(run, engine)
 	if err != nil {
-		out.failure("exception", describe(err), "")
+		out.fails(&failure{describe(err), ""})
 	}
-	if value != nil && !engine.Result.isSet {
+	if value != nil && !engine.Result.isGiven() {
 		if err := engine.Result.Set(value); err != nil {
-			out.failure("exception", err.Error(), "")
+			out.fails(&failure{describe(err), ""})
 		}
 	}
-	if err := engine.Result.failed; err != nil && !engine.Result.isSet {
-		out.failure("exception", err.Error(), "") // an empty answer would hide that the action gave one
+	engine.finish(out, before)
+}
+
+// finish has the answer go out, and what follows it done. goroutines: how many there were before Run.
+func (engine *Engine) finish(out *output, goroutines int) {
+	result, goesOn, left := engine.Result, false, ""
+	if err := result.close(); err != nil {
+		out.fails(&failure{describe(err), ""})
 	}
-	out.result(engine.Result.answer)
+	// A goroutine that Run has begun may give work even now, and what is left is known only when all work is done.
+	for isFirst := true; isFirst || !engine.background.isEmpty(); isFirst = false {
+		if !goesOn && !engine.background.isEmpty() {
+			goesOn = true
+			result.goOut()
+		}
+		if failed := engine.background.finish(out); failed != nil {
+			out.fails(failed)
+		}
+		left = goroutinesLeft(goroutines)
+	}
+	if left != "" {
+		out.line("warning", left)
+	}
+	if goesOn || result.isBegun {
+		out.end()
+	}
+	out.result(result.answer)
 }
 
 func replaced(out *output, level string, file *os.File) *os.File {

@@ -1,5 +1,5 @@
 // Package web makes a request of net/http out of an action's call, with all that such a request can do: ParseForm,
-// ParseMultipartForm, FormFile, Cookie, BasicAuth, or a handler.
+// ParseMultipartForm, FormFile, Cookie, BasicAuth. It has handlers of net/http answer a call.
 //
 // It is a package of its own, since net/http makes a program nearly twice as large.
 package web
