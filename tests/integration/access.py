@@ -23,6 +23,12 @@ PATCH  /admin/code/{code}?name=x               401    404      403    200       
 PATCH  /code/{code}?name=x                     401    404      403    200         200       200
 PATCH  /code/{code} {name: x}                  401    404      403    200         200       200
 DELETE /code/{code}                            401    404      403    403         204       204
+GET    /code/{code}/versions                   401    404      200    200         200       200
+GET    /code/{code}/versions/1                 401    404      200    200         200       200
+GET    /code/{code}/versions/1/diff            401    404      200    200         200       200
+POST   /code/{code}/rollback?version=1         401    404      403    200         200       200
+POST   /code/{code}/rollback {version: 1}      401    404      403    200         200       200
+POST   /code/{code}/try                        401    404      403    200         200       200
 GET    /code/{code}/protection                 401    404      200    200         200       200
 PUT    /code/{code}/protection {kind: token}   401    404      403    403         200       200
 DELETE /code/{code}/protection                 401    404      403    403         204       204
@@ -77,7 +83,15 @@ GET    /endpoint/{code}                        200    200      200    200       
 GET    /action/endpoint/{code}                 200    200      200    200         200       200
 GET    /endpoint/{closed}                      401    404      403    200         200       200
 POST   /action/endpoint/{closed}/path          401    404      403    200         200       200
+GET    /endpoint/{p}/{closed_name}             401    404      403    200         200       200
+GET    /action/endpoint/{p}/{closed_name}/path 401    404      403    200         200       200
 """
+BODIES = {
+    "{version: 1}": {"version": 1},
+    "{kind: token}": {"kind": "token"},
+    "{value: x}": {"value": "another value"},
+    "{name: x}": {"name": "x"},
+}
 P, OTHER = "project-p", "project-other"
 
 
@@ -209,7 +223,9 @@ class Scene:
     def things(self) -> dict[str, str]:
         """New things of the project, so that one request does not spoil the next."""
         source = "def Run(engine):\n    engine.log.info('said')\n    return 'ran'\n"
-        code, closed = (self.server.create(source, project_uuid=P) for _ in range(2))
+        closed_name = f"closed{next(self._numbers)}"
+        code = self.server.create(source, project_uuid=P)
+        closed = self.server.create(source, project_uuid=P, name=closed_name)
         self.admin("PUT", f"/code/{closed}/protection", json={"kind": "token"})
         run = self.server.client.get(f"/endpoint/{code}").headers["x-run-id"]
         log = self.admin("GET", "/codelog", params={"run_id": run})["data"][0]["id"]
@@ -225,6 +241,7 @@ class Scene:
             "p": P,
             "code": code,
             "closed": closed,
+            "closed_name": closed_name,
             "run": run,
             "log": log,
             "permission": permission,
@@ -257,18 +274,14 @@ class Scene:
             request["json"] = {"project_uuid": P, "role": 1, "email": fresh} if row.body else {}
         elif row.body == "{authorizations: same}":
             request["json"] = {"authorizations": self.admin("GET", f"/project/{P}")["authorizations"]}
-        elif row.body == "{kind: token}":
-            request["json"] = {"kind": "token"}
         elif row.bare == "POST /token":
             request["json"] = {"name": "x", "project_uuid": P, "role": 1}
         elif row.bare in ("POST /secret", "POST /variable"):
             fields = {"name": fresh, "value": "the value of it"}
             path += "" if row.body else f"&name={fresh}"
             request["json"] = {**fields, "project_uuid": P} if row.body else {"value": "the value of it"}
-        elif row.body == "{value: x}":
-            request["json"] = {"value": "another value"}
-        elif row.body == "{name: x}":
-            request["json"] = {"name": "x"}
+        elif row.body in BODIES:
+            request["json"] = BODIES[row.body]
         if row.path == "/code/{code}/protection" and row.method != "PUT":
             path = path.replace(things["code"], things["closed"])
         headers = {"Authorization": who.authorization} if who.authorization else {}

@@ -19,6 +19,9 @@ COLUMNS = {
         "timeout": "integer not null 60",
         **BOTH_TIMES,
         "timezone": "character varying(64)",
+        "description": "text",
+        "mask_result": "boolean not null true",
+        "version": "integer not null 1",
     },
     "codelibs": {"id": KEY, "name": NAME, "language": WORD, **BOTH_TIMES},
     "coderuns": {
@@ -77,6 +80,17 @@ COLUMNS = {
         "header": "character varying(255)",
         **BOTH_TIMES,
     },
+    "code_versions": {
+        "code_id": "uuid not null",
+        "number": "integer not null",
+        "source": "text",
+        "language": "character varying(50)",
+        "source_sha256": "character varying(64) not null",
+        "author": "character varying(255)",
+        "message": "text",
+        "artifact": "character varying(64)",
+        **TIMES,
+    },
     "audit_log": {
         "id": KEY,
         "at": "timestamp with time zone not null now()",
@@ -116,6 +130,7 @@ INDEXES = {
         "idx_codes_type": "btree (type)",
         "idx_codes_project_type": "btree (project_uuid, type)",
         "idx_codes_created_at": "btree (created_at)",
+        "idx_codes_project_name": "btree (project_uuid, name)",
     },
     "codelibs": {
         "codelibs_pkey": "unique btree (id)",
@@ -161,6 +176,7 @@ INDEXES = {
         "idx_api_tokens_project_uuid": "btree (project_uuid)",
     },
     "code_protections": {"code_protections_pkey": "unique btree (code_id)"},
+    "code_versions": {"code_versions_pkey": "unique btree (code_id, number)"},
     "audit_log": {
         "audit_log_pkey": "unique btree (id)",
         "idx_audit_log_at": "btree (at)",
@@ -172,7 +188,10 @@ INDEXES = {
     "schema_migrations_history": {"schema_migrations_history_pkey": "unique btree (id)"},
 }
 CONSTRAINTS = {
-    "codes": {"codes_type_check", "codes_language_check", "codes_timeout_check", "codes_pkey"},
+    "codes": {
+        *("codes_type_check", "codes_language_check", "codes_timeout_check", "codes_description_check"),
+        "codes_pkey",
+    },
     "codelibs": {"codelibs_language_check", "codelibs_pkey"},
     "coderuns": {"coderuns_status_check", "coderuns_code_id_fkey", "coderuns_pkey"},
     "user_permissions": {"user_permissions_role_check", "user_permissions_pkey"},
@@ -186,6 +205,7 @@ CONSTRAINTS = {
         *("code_protections_kind_check", "code_protections_secret_check", "code_protections_username_check"),
         *("code_protections_header_check", "code_protections_code_id_fkey", "code_protections_pkey"),
     },
+    "code_versions": {"code_versions_code_id_fkey", "code_versions_message_check", "code_versions_pkey"},
     "audit_log": {"audit_log_pkey"},
     "identity_events": {"identity_events_pkey"},
     "schema_migrations": {"schema_migrations_pkey"},

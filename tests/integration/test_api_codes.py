@@ -17,12 +17,12 @@ def test_a_code_is_made_of_parameters_and_its_source_as_the_body(server: Server)
     assert answer.status_code == 201
     code = answer.json()
     assert list(code) == [
-        "id", "name", "type", "source", "language", "url", "project_uuid", "timeout", "timezone", "created_at",
-        "updated_at",
+        "id", "name", "type", "source", "language", "url", "project_uuid", "timeout", "timezone",
+        "description", "mask_result", "version", "created_at", "updated_at",
     ]  # fmt: skip
     assert {**code, "id": "", "created_at": "", "updated_at": ""} == {
-        **FIELDS, "id": "", "source": SOURCE, "url": None, "timeout": 60, "timezone": None, "created_at": "",
-        "updated_at": "",
+        **FIELDS, "id": "", "source": SOURCE, "url": None, "timeout": 60, "timezone": None,
+        "description": None, "mask_result": True, "version": 1, "created_at": "", "updated_at": "",
     }  # fmt: skip
     assert UUID(code["id"]).version == 7
     assert code["created_at"] == code["updated_at"]
@@ -32,6 +32,7 @@ def test_a_code_is_made_of_parameters_and_its_source_as_the_body(server: Server)
 
 def test_a_code_is_made_of_one_json_object(server: Server) -> None:
     fields = {**FIELDS, "source": SOURCE, "timeout": 7, "url": "https://example.com/x"}
+    fields |= {"description": "What it is for.\nIn 2 lines", "mask_result": False}
     answer = server.client.post("/code", json=fields)
     assert answer.status_code == 201
     assert answer.json().items() >= fields.items()
@@ -102,6 +103,8 @@ def test_every_language_and_type_can_be_stored(server: Server, language: str, ki
         {"timeout": 300},
         {"url": "http://example.com"},
         {"source": "def Run(engine): pass"},
+        {"description": "grüßt"},
+        {"mask_result": False},
         {"name": "changed", "timeout": 5},
     ],
     ids=repr,
@@ -117,18 +120,18 @@ def test_only_what_is_given_is_changed(server: Server, form: str, change: dict[s
         answer = server.client.patch(f"/code/{code_id}", params=params, content=change.get("source", "").encode())
     assert answer.status_code == 200
     after = answer.json()
-    assert after == {**before, **change, "updated_at": after["updated_at"]}
+    version = 2 if "source" in change else 1
+    assert after == {**before, **change, "version": version, "updated_at": after["updated_at"]}
     assert after["updated_at"] > before["updated_at"]
     assert server.client.get(f"/code/{code_id}").json() == after
 
 
-@pytest.mark.parametrize(
-    "request_", [{"params": {"url": ""}}, {"json": {"url": None}}, {"json": {"url": ""}}], ids=repr
-)
-def test_the_url_can_be_taken_away(server: Server, request_: dict[str, Any]) -> None:
-    code_id = server.create(SOURCE, url="https://example.com")
-    answer = server.client.patch(f"/code/{code_id}", **request_)
-    assert (answer.status_code, answer.json()["url"]) == (200, None)
+@pytest.mark.parametrize("field", ["url", "description"])
+@pytest.mark.parametrize("how", [("params", ""), ("json", None), ("json", "")], ids=repr)
+def test_url_and_description_can_be_taken_away(server: Server, field: str, how: tuple[str, Any]) -> None:
+    code_id = server.create(SOURCE, **{field: "https://example.com"})
+    answer = server.client.patch(f"/code/{code_id}", **{how[0]: {field: how[1]}})
+    assert (answer.status_code, answer.json()[field]) == (200, None)
 
 
 def test_a_changed_source_is_what_runs_next(server: Server) -> None:

@@ -101,8 +101,8 @@ def test_a_wrong_field_of_a_json_body_is_named(server: Server, field: str, value
     assert field in refused(patched)
 
 
-@pytest.mark.parametrize("field", ["name", "language", "type", "project_uuid", "source", "timeout"])
-def test_null_is_no_value_of_any_field_but_the_url(server: Server, field: str) -> None:
+@pytest.mark.parametrize("field", ["name", "language", "type", "project_uuid", "source", "timeout", "mask_result"])
+def test_null_is_no_value_of_a_field_that_every_code_has(server: Server, field: str) -> None:
     code_id = server.create(SOURCE)
     assert field in refused(server.client.patch(f"/code/{code_id}", json={field: None}))
     assert field in refused(server.client.post("/code", json={**FIELDS, "source": SOURCE, field: None}))
@@ -126,7 +126,7 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(server: Server, pat
     method = "PATCH" if "{id}" in path else "POST"
     message = refused(server.client.request(method, path.format(id=code_id), content=SOURCE.encode()))
     assert message.startswith("unknown parameter ")
-    assert "language, name, project_uuid, timeout, timezone, type, url" in message
+    assert "description, language, mask_result, message, name, project_uuid, timeout, timezone, type, url" in message
 
 
 def test_a_source_of_one_mebibyte_is_taken_and_one_byte_more_is_not(server: Server) -> None:

@@ -73,7 +73,12 @@ def test_each_deed_has_one_line_that_says_who_what_and_from_where(server: Server
         assert line["project_uuid"] == project
     assert found[1]["details"] == {"name": ["A", "B"], "authorizations": {"a@x.y": [1, 2]}}
     assert found[3]["details"] == {"email": "b@x.y", "role": [1, 3]}
-    assert found[8]["details"] == {"name": ["test", "other"], "timeout": [60, 30], "changed": ["source"]}
+    assert found[8]["details"] == {
+        "name": ["test", "other"],
+        "timeout": [60, 30],
+        "version": [1, 2],
+        "changed": ["source"],
+    }
     told = json.dumps(found)
     for secret in (token["token"], "a long password it is", "the source"):
         assert secret not in told

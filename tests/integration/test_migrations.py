@@ -89,14 +89,15 @@ class TestSchema:
         extensions = migrated.execute(one.format("extname", "pg_extension")).fetchone()
         own = {"coderuns_protect_states", "codes_notify_change", "projects_agree"}
         own |= {"projects_drop_tokens", "api_tokens_notify_change", "code_protections_notify_change"}
-        own |= {"audit_log_append_only"}
+        own |= {"audit_log_append_only", "codes_keep_version", "codes_notify_new"}
         assert functions is not None
         assert triggers is not None
         helpers = {"project_authorizations", "project_permissions", "permissions_in_turn", "user_permissions_agree"}
-        helpers |= {"is_permission"}
+        helpers |= {"is_permission", "codes_number_version"}
         assert set(functions[0]) == own | helpers
         events = {f"user_permissions_agree_on_{event}" for event in ("insert", "update", "delete")}
         events |= {"projects_agree_on_update", "projects_agree_on_delete"}
+        events |= {"codes_number_new", "codes_number_changed", "codes_keep_first_version"}
         assert set(triggers[0]) == own | events | {"projects_in_turn", "user_permissions_in_turn"}
         assert extensions == (["plpgsql"],)
 

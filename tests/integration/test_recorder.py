@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from harness import until
 from migrations import Connection
 from recording import CODE, NOW
 
@@ -16,6 +17,7 @@ from codeactions.domain.run import Answer, Call, ErrorType, Outcome, Run, RunErr
 from codeactions.postgres.recording.recorder import Recorder
 
 ANSWER = Answer(b"answer", 201, "text/plain", (("X-A", "1"),))
+_CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 _CODE = "INSERT INTO codes (name, type, source, language, project_uuid) VALUES ('n', 'flow', 's', 'python', 'p')"
 
 
@@ -23,6 +25,10 @@ _CODE = "INSERT INTO codes (name, type, source, language, project_uuid) VALUES (
 async def recorder(migrated_url: str, tables: Connection) -> AsyncIterator[Recorder]:
     recorder = Recorder(migrated_url)
     await recorder.start()
+    run = run_of(new_id())
+    await asyncio.gather(recorder.begin(run), recorder.begin(run, durable=True), return_exceptions=True)
+    # A lane that is told to stop while it connects would leave a connection behind.
+    await until(lambda: tables.execute(_CONNECTIONS).fetchone() == (4,), what="the connection of every lane")
     yield recorder
     await recorder.stop()
     tables.execute("DELETE FROM codes")

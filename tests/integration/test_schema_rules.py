@@ -58,6 +58,10 @@ class TestRules:
             (kind, language, timeout),
         )
 
+    @pytest.mark.parametrize(("length", "rule"), [(2000, None), (2001, "codes_description_check")])
+    def test_a_description(self, tables: Connection, length: int, rule: str | None) -> None:
+        self.check(tables, rule, "UPDATE codes SET description = repeat('ü', %s) WHERE id = %s", (length, code(tables)))
+
     def test_codelibs(self, tables: Connection) -> None:
         insert = "INSERT INTO codelibs (name, language) VALUES (%s, %s)"
         self.check(tables, "codelibs_language_check", insert, ("x", "javascript"))

@@ -36,7 +36,7 @@ checks.positive_data_acceptance.expected-statuses = [200, 201, 400, 404]
 [[operations]]
 include-name = [
     "POST /project", "PATCH /project/{{uuid}}", "POST /permission", "PATCH /permission/{{permission_id}}",
-    "POST /token", "PUT /code/{{code_id}}/protection",
+    "POST /token", "PUT /code/{{code_id}}/protection", "POST /code/{{code_id}}/rollback",
 ]
 checks.positive_data_acceptance.expected-statuses = [200, 201, 400, 404, 409]
 
@@ -60,13 +60,16 @@ checks.positive_data_acceptance.expected-statuses = [200, 400]
 
 # Every method runs an endpoint, also those that the document spares its reader.
 [[operations]]
-include-path = ["/endpoint/{{code_id}}", "/action/endpoint/{{code_id}}"]
+include-path = ["/endpoint/{{code_id}}", "/action/endpoint/{{code_id}}", "/endpoint/{{project}}/{{name}}"]
 checks.unsupported_method.enabled = false
 
 # Codes that were made up do not run: 500, or 400 where there is no runtime, is the documented answer then. Mistakes
 # of the server are 500 as well, but counted apart, which is checked below.
 [[operations]]
-include-path = ["/endpoint/{{code_id}}", "/action/endpoint/{{code_id}}", "/run/{{code_id}}"]
+include-path = [
+    "/endpoint/{{code_id}}", "/action/endpoint/{{code_id}}", "/endpoint/{{project}}/{{name}}", "/run/{{code_id}}",
+    "/code/{{code_id}}/try",
+]
 checks.not_a_server_error.expected-statuses = ["2xx", "4xx", 500]
 # Some have been protected on the way.
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 404, 500]

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from codeactions.domain.caller import Caller, CallerKind
-from codeactions.domain.code import Code, CodeDraft, code_not_found, new_code
+from codeactions.domain.code import Code, CodeDraft, code_not_found, endpoint_not_found, new_code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import AnyId, OldId
 from codeactions.domain.protection import Protection, ProtectionKind
@@ -13,7 +13,7 @@ from codeactions.domain.record import finish_run, start_run
 from codeactions.domain.role import Role
 from codeactions.domain.run import Answer, Call, FinishedRun, Outcome
 from codeactions.limits.quota import Quota
-from codeactions.postgres.codes import CodeWithProtection
+from codeactions.postgres.codes import CodeName, CodeWithProtection
 from codeactions.services.call_request import CallRequest
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -77,6 +77,21 @@ class Fakes:
         if self._found is None or key != ID:
             raise code_not_found(key)
         return self._found
+
+    def forget(self, key: UUID, /) -> None:
+        """Nothing is kept."""
+        self.steps.append("forget")
+
+    def known(self, name: CodeName, /) -> UUID | None:
+        """Nothing is kept."""
+        return None
+
+    async def id_of(self, name: CodeName, /) -> UUID:
+        """The one code there is, if it has this name."""
+        self.steps.append(f"find {name}")
+        if self._found is None or not name.fits(self._found.code):
+            raise endpoint_not_found(name)
+        return ID
 
     def is_administrator(self, authorization: str) -> bool:
         """Whether this is the administrator's."""

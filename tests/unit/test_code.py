@@ -49,6 +49,8 @@ def test_a_required_field_that_is_absent_is_named(name: str, absent: str) -> Non
         ("timeout", 300),
         ("url", "http://x"),
         ("url", "HTTPS://example.com/" + "x" * 492),
+        ("description", "ü" * 2000),
+        ("mask_result", False),
         ("source", "x" * SOURCE_LIMIT),
         ("source", "ü" * (SOURCE_LIMIT // 2)),
     ],
@@ -77,6 +79,12 @@ def test_values_at_the_bounds_are_taken(field: str, value: object) -> None:
         ("url", "ftp://x"),
         ("url", "http://[::1"),
         ("url", "http://" + "x" * 506),
+        ("description", "x" * 2001),
+        ("description", " "),
+        ("description", "a\x00"),
+        ("mask_result", None),
+        ("mask_result", "false"),
+        ("mask_result", 0),
         ("source", " \n\t"),
         ("source", b"bytes"),
         ("source", "a\x00b"),
@@ -110,9 +118,10 @@ def test_a_change_changes_what_is_given_and_the_time(field: str, value: object) 
         assert name == field or getattr(after, name) == getattr(before, name)
 
 
-@pytest.mark.parametrize("url", [None, ""])
-def test_the_url_can_be_taken_away(url: str | None) -> None:
-    assert changed_code(made(url="http://x"), CodeChange(url=url), now=LATER).url is None
+@pytest.mark.parametrize("nothing", [None, ""])
+@pytest.mark.parametrize(("field", "value"), [("url", "http://x"), ("description", "what for"), ("timezone", "UTC")])
+def test_what_is_no_duty_can_be_taken_away(field: str, value: str, nothing: str | None) -> None:
+    assert getattr(changed_code(made(**{field: value}), CodeChange(**{field: nothing}), now=LATER), field) is None
 
 
 def test_a_change_of_nothing_is_refused() -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as some
 from recording import NOW
 
 from codeactions.domain.job import OutputLimits
+from codeactions.domain.masker import Masker
 from codeactions.execution.log_collector import LogCollector
 from codeactions.runtimes.protocol import LOG_LEVELS, Kind, Malformed
 
@@ -13,8 +14,8 @@ DEBUG, INFO, WARNING, ERROR = (bytes([number]) for number in range(len(LOG_LEVEL
 texts = some.text(alphabet="aü🐍\n", max_size=20).map(str.encode)
 
 
-def collector(**limits: int) -> LogCollector:
-    return LogCollector(OutputLimits(**limits), lambda: NOW)
+def collector(masker: Masker | None = None, **limits: int) -> LogCollector:
+    return LogCollector(OutputLimits(**limits), lambda: NOW, masker)
 
 
 def lines(log: LogCollector) -> list[tuple[str, str]]:
@@ -98,3 +99,86 @@ def test_empty_frames_count_as_well(kind: Kind) -> None:
         assert not log.over_limit
         log.add_frame(kind, INFO)
     assert log.over_limit
+
+
+TOKEN = "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy"
+
+
+@given(some.data())
+def test_a_secret_is_masked_however_a_line_is_cut_into_pieces(data: some.DataObject) -> None:
+    text = f"a {TOKEN} b\n{TOKEN}{TOKEN}".encode()
+    log = collector(Masker([TOKEN]))
+    cuts = sorted(data.draw(some.lists(some.integers(0, len(text)))))
+    add = data.draw(some.sampled_from(("frame", "output")))
+    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+        if add == "frame":
+            log.add_frame(Kind.TEXT, INFO + text[start:end])
+        else:
+            log.add_output("info", text[start:end])
+    log.finish()
+    assert lines(log) == [("info", "a *** b"), ("info", "***")]
+
+
+@pytest.mark.parametrize("kind", [Kind.LOG, Kind.TEXT, None])
+@pytest.mark.parametrize("place", range(60, 105))
+def test_no_piece_of_a_secret_is_left_where_a_line_is_cut(kind: Kind | None, place: int) -> None:
+    log = collector(Masker([TOKEN]), log_characters=100)
+    line = b"." * place + TOKEN.encode() + b"." * 200
+    if kind is None:
+        log.add_output("info", line + b"\n")
+    else:  # an engine cuts an entry behind the first character that is not kept
+        log.add_frame(kind, INFO + (line[:101] if kind is Kind.LOG else line + b"\n"))
+    ((_, text),) = lines(log)
+    assert text.startswith("." * min(place, 99))
+    assert text.endswith("…")
+    assert len(text) <= 100
+    assert TOKEN[:4] not in text
+    assert "***" in text or place > 96
+
+
+@given(some.lists(some.sampled_from([TOKEN, "a b", "\\", "Ab+/9w==", "two\nlines here", TOKEN[:9], "ü"]), max_size=30))
+def test_lines_that_come_together_are_masked_as_those_that_come_alone(pieces: list[str]) -> None:
+    text = "\n".join(pieces).encode() + b"\n"
+    masker = Masker([TOKEN, "two\nlines here", "odd\\\\\\\\\\"])
+    together, alone = collector(masker), collector(masker)
+    together.add_output("info", text)
+    for line in text.splitlines(keepends=True):
+        alone.add_output("info", line)
+    for log in (together, alone):
+        log.finish()
+        assert not any(TOKEN in content or "lines here" in content for _, content in lines(log))
+    assert lines(together) == lines(alone)
+
+
+def test_a_line_that_the_mask_makes_short_still_says_that_it_was_cut() -> None:
+    log = collector(Masker([TOKEN]), log_characters=100)
+    log.add_frame(Kind.LOG, INFO + f"{TOKEN} {TOKEN}".encode()[:101])
+    assert lines(log) == [("info", "*** ***…")]
+
+
+def test_a_secret_of_several_lines_is_masked_line_by_line_the_short_ones_too() -> None:
+    value = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\nAb==\n\nend"
+    for feed in ("\n", "\r\n"):
+        log = collector(Masker([value]))
+        log.add_frame(Kind.TEXT, INFO + f"key: {value}, Ab==\nend\nAb==\n".replace("\n", feed).encode())
+        log.add_frame(Kind.LOG, DEBUG + value.encode())
+        log.finish()
+        texts = [text.rstrip("\r") for _, text in lines(log)]
+        assert texts == ["key: ***", "***", "***", "***", "***, Ab==", "end", "Ab==", "***"]
+        assert log.lines[0].at is NOW
+
+
+def test_lines_of_two_streams_do_not_keep_a_secret_apart() -> None:
+    value = "ab\ncd\nef\ngh"
+    log = collector(Masker([value]))
+    for line in value.split("\n"):
+        log.add_output("info", line.encode() + b"\n")
+        log.add_output("error", b"between\n")
+    log.finish()
+    assert lines(log) == [("info", "***"), ("error", "between")] * 4
+
+
+def test_bytes_that_are_no_text_do_not_hide_a_secret() -> None:
+    log = collector(Masker([TOKEN]))
+    log.add_output("error", b"\xff" + TOKEN.encode() + b"\xfe\n")
+    assert lines(log) == [("error", "\\xff***\\xfe")]

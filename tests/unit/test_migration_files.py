@@ -33,6 +33,8 @@ TITLES = [
     "add_manage_tokens",
     "add_timezone_to_codes",
     "create_project_values_table",
+    "add_description_to_codes",
+    "create_code_versions_table",
 ]
 
 

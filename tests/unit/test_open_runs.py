@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from harness import turns
-from recording import CODE, NOW, FakeAnswer, FakeBuilds, FakeExecution, FakeExecutor, FakeRecorder
+from recording import CODE, NOW, FakeAnswer, FakeBuilds, FakeExecution, FakeExecutor, FakeRecorder, FakeValues
 
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import OutputLimits
@@ -34,6 +34,7 @@ class Bench:
             self.executor,
             self.recorder,
             builds=FakeBuilds(),
+            values=FakeValues(),
             node="n",
             instance=3,
             limits=OutputLimits(result_bytes=10),

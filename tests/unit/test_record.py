@@ -45,7 +45,7 @@ def test_the_start_names_the_version_of_the_source_that_ran() -> None:
     run = started(Call("PUT", "/a\x00b"))
     assert run.extra == {
         "node": "n1", "instance": 7, "queue_ms": 1.235, "language": "python", "method": "PUT", "path": "/a\ufffdb",
-        "source_sha256": hashlib.sha256("grüße".encode()).hexdigest(),
+        "version": 1, "source_sha256": hashlib.sha256("grüße".encode()).hexdigest(),
     }  # fmt: skip
     assert (run.status, run.result, run.created_at, run.updated_at) == (RunStatus.STARTED, None, NOW, NOW)
     assert started(artifact="k").extra["artifact"] == "k"

@@ -213,3 +213,28 @@ async def test_closing_ends_what_runs_and_begins_nothing_more() -> None:
     with pytest.raises(Error, match="stopping"):
         await bench.runs.run(CODE, Call())
     assert len(bench.recorder.begun) == 1
+
+
+async def test_nothing_that_is_recorded_has_the_value_of_a_secret() -> None:
+    bench = Bench(given=FakeValues(RunValues((("A", "a long secret"),))), masked_params={"pin"})
+    call = Call(params=(("a", "a long secret"), ("PIN", "1")), body=b"<a long secret>")
+    task = bench.call(call=call)
+    execution = await bench.started()
+    assert execution.job.call is call
+    (begun,) = bench.recorder.begun
+    assert (begun.params, begun.body) == ({"a": "***", "PIN": "***"}, "<***>")
+    execution.answer(b"it is a long secret")
+    finished = await task
+    assert isinstance(finished, FinishedRun)
+    assert finished.outcome.answer is not None
+    assert finished.outcome.answer.body == b"it is a long secret"
+    assert bench.recorder.finished[0].run.result == "it is ***"
+
+
+async def test_a_refused_source_tells_no_secret_either() -> None:
+    refusal = RunError(ErrorType.INVALID_SOURCE, "no such name: a long secret", "1 | a long secret", 1)
+    bench = Bench(FakeBuilds(refusal), FakeValues(RunValues((("A", "a long secret"),))))
+    finished = await bench.runs.run(CODE, Call(headers=(("X-A", "a long secret"),)))
+    assert isinstance(finished, FinishedRun)
+    assert (finished.run.extra["error"]["message"], finished.run.headers) == ("no such name: ***", {"X-A": "***"})
+    assert finished.run.extra["error"]["traceback"] == "1 | ***"

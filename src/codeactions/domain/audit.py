@@ -17,6 +17,8 @@ class AuditAction(StrEnum):
     UPDATE = "update"
     DELETE = "delete"
     REVOKE = "revoke"
+    ROLLBACK = "rollback"
+    TRY = "try"
 
 
 class AuditThing(StrEnum):

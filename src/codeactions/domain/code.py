@@ -10,8 +10,9 @@ from codeactions.domain.draft import UNSET, Draft, Unset
 from codeactions.domain.errors import Error, ErrorCode, invalid, not_found
 from codeactions.domain.ids import AnyId
 from codeactions.domain.moment import StoredTime
-from codeactions.domain.rules import OneOf, Text, TextRule, WholeNumber
+from codeactions.domain.rules import Flag, OneOf, OptionalText, Text, TextRule, WholeNumber
 from codeactions.domain.text import SHORT_TEXT, require_storable, require_text
+from codeactions.domain.version import Message
 
 CodeType = Literal["flow", "endpoint"]
 TYPES: tuple[str, ...] = get_args(CodeType)
@@ -21,6 +22,8 @@ _LONGEST_URL = 512
 DEFAULT_TIMEZONE = "UTC"
 """The time zone of runs, unless a code or the server's setting says otherwise."""
 _LONGEST_TIMEZONE = 64
+_LONGEST_DESCRIPTION = 2000
+_OF_VERSION = "message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,6 @@ class _Url(TextRule):
 
 
 @dataclass(frozen=True, slots=True)
-class _Timezone(TextRule):
-    """The name of a time zone; an empty one is none. Which there are, the runtimes know."""
-
-    def check(self, value: Any, name: str) -> str | None:
-        return None if value == "" else require_text(value, name, _LONGEST_TIMEZONE)
-
-    def json_schema(self) -> dict[str, Any]:
-        description = "Time zone of the runs, such as America/Sao_Paulo. Without one, or empty, it is the server's"
-        return {"type": "string", "maxLength": _LONGEST_TIMEZONE, "description": description}
-
-
-@dataclass(frozen=True, slots=True)
 class _Source(TextRule):
     """The text of a function."""
 
@@ -75,12 +66,20 @@ class _Source(TextRule):
 
 _Name = Annotated[str, Text(SHORT_TEXT)]
 _Type = Annotated[str, OneOf(TYPES)]
-_Language = Annotated[str, Text(50, "Name of a language")]  # which there are, the runtimes know
-_SourceText = Annotated[str, _Source()]
+LanguageName = Annotated[str, Text(50, "Name of a language")]  # which there are, the runtimes know
+SourceText = Annotated[str, _Source()]
 _ProjectUuid = Annotated[str, Text(SHORT_TEXT)]
 _UrlText = Annotated[str, _Url()]
-_TimezoneText = Annotated[str, _Timezone()]
-_Timeout = Annotated[int, WholeNumber(TIMEOUT_LEAST, TIMEOUT_MOST, " of seconds", "Seconds")]
+TimezoneText = Annotated[
+    str,
+    OptionalText(
+        _LONGEST_TIMEZONE,
+        "Time zone of the runs, such as America/Sao_Paulo. Without one, or empty, it is the server's",
+    ),
+]
+_DescriptionText = Annotated[str, OptionalText(_LONGEST_DESCRIPTION, "What the code is for. Empty takes it away")]
+_MaskResult = Annotated[bool, Flag("Whether values of secrets are masked in the recorded results of its runs, too")]
+Timeout = Annotated[int, WholeNumber(TIMEOUT_LEAST, TIMEOUT_MOST, " of seconds", "Seconds")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +87,9 @@ class Code:
     """A code as it is stored.
 
     timeout: in seconds. url: a note for the team; the server never calls it. timezone: of its runs' clock; None is the
-    server's. This server writes no None but for `url` and `timezone`, and only what `CodeDraft` takes; other programs
-    may have written anything.
+    server's. description: what it is for. mask_result: whether values of secrets are masked in recorded results.
+    version: the number of its source; None of one that is only tried. This server writes no None but for `url`,
+    `timezone` and `description`, and only what `CodeDraft` takes; other programs may have written anything.
     """
 
     id: UUID
@@ -101,6 +101,9 @@ class Code:
     project_uuid: str | None
     timeout: int | None
     timezone: str | None = None
+    description: str | None = None
+    mask_result: bool = True
+    version: int | None = 1
     created_at: StoredTime
     updated_at: StoredTime
 
@@ -113,46 +116,60 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeDraft(Draft):
-    """A code to be made."""
+    """A code to be made. message: of its first version."""
 
     noun: ClassVar[str] = "a code"
     name: _Name
     type: _Type
-    source: _SourceText
-    language: _Language
+    source: SourceText
+    language: LanguageName
     url: _UrlText | None = None
     project_uuid: _ProjectUuid
-    timeout: _Timeout = TIMEOUT_DEFAULT
-    timezone: _TimezoneText | None = None
+    timeout: Timeout = TIMEOUT_DEFAULT
+    timezone: TimezoneText | None = None
+    description: _DescriptionText | None = None
+    mask_result: _MaskResult = True
+    message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeChange(Draft):
-    """A change of a code. `url` None takes the URL away, `timezone` None the time zone."""
+    """A change of a code. None takes `url`, `timezone` and `description` away.
+
+    message: of the new version, if the change makes one.
+    """
 
     noun: ClassVar[str] = "a code"
     name: _Name | Unset = UNSET
     type: _Type | Unset = UNSET
-    source: _SourceText | Unset = UNSET
-    language: _Language | Unset = UNSET
+    source: SourceText | Unset = UNSET
+    language: LanguageName | Unset = UNSET
     url: _UrlText | Unset | None = UNSET
     project_uuid: _ProjectUuid | Unset = UNSET
-    timeout: _Timeout | Unset = UNSET
-    timezone: _TimezoneText | Unset | None = UNSET
+    timeout: Timeout | Unset = UNSET
+    timezone: TimezoneText | Unset | None = UNSET
+    description: _DescriptionText | Unset | None = UNSET
+    mask_result: _MaskResult | Unset = UNSET
+    message: Message | Unset | None = UNSET
 
 
 def new_code(draft: CodeDraft, *, id: UUID, now: datetime) -> Code:  # noqa: A002
     """Make a code of a draft."""
-    return Code(id=id, created_at=now, updated_at=now, **draft.given())
+    return Code(id=id, created_at=now, updated_at=now, **_stored(draft))
 
 
 def changed_code(code: Code, change: CodeChange, *, now: datetime) -> Code:
     """Return the code with only the given fields changed. Raises `Error` (invalid) when no field is given."""
-    values = change.given()
+    values = _stored(change)
     if not values:
-        names = ", ".join(field.name for field in fields(change))
+        names = ", ".join(field.name for field in fields(change) if field.name != _OF_VERSION)
         raise invalid(f"nothing to change: give one or more of {names}, or a source as the body")
     return replace(code, updated_at=now, **values)
+
+
+def _stored(draft: CodeDraft | CodeChange) -> dict[str, Any]:
+    """Return the given fields that are of the code itself, by name."""
+    return {name: value for name, value in draft.given().items() if name != _OF_VERSION}
 
 
 def code_not_found(code_id: AnyId) -> Error:

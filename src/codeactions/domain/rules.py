@@ -49,6 +49,22 @@ class Text(TextRule):
 
 
 @dataclass(frozen=True, slots=True)
+class OptionalText(TextRule):
+    """Text of `longest` characters at most; an empty one is none."""
+
+    longest: int
+    description: str = ""
+
+    def check(self, value: Any, name: str) -> str | None:
+        """Return the text; None for an empty one. Raises `Error` (invalid)."""
+        return None if value == "" else require_text(value, name, self.longest)
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema."""
+        return described({"type": "string", "maxLength": self.longest}, self.description)
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf(TextRule):
     """One of a few words."""
 

@@ -149,11 +149,13 @@ class AnsweredRun:
     """A run that goes on after its answer.
 
     started: its row at the start. run: its row with the answer. added: the fields that the answer added to `extra`.
+    shown: the run with the answer as the caller gets it, where `run` has *** in it.
     """
 
     started: Run
     run: Run
     added: dict[str, Any]
+    shown: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +163,14 @@ class FinishedRun:
     """A run that has ended.
 
     started: its row at the start. run: its row at the end. added: the fields that the end added to `extra`.
+    outcome: has the answer as the caller gets it. shown: the run with that answer, where `run` has *** in it.
     """
 
     started: Run
     run: Run
     added: dict[str, Any]
     outcome: Outcome
+    shown: Run | None = None
 
 
 def run_not_found(run_id: AnyId) -> Error:

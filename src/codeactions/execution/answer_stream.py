@@ -92,9 +92,9 @@ class AnswerStream:
 
     def _end_flood(self) -> None:
         self._is_flood, self._chunks, self._since = False, 0, self._loop.time()
-        self._let_go_on()
+        self._release()
 
-    def _let_go_on(self) -> None:
+    def _release(self) -> None:
         if self._is_waiting and not self.must_wait():
             self._loop.call_soon(self._read_on)
 
@@ -162,7 +162,7 @@ class AnswerStream:
                 piece = bytes(self._held)  # many small chunks come as one
                 self._held.clear()
                 self._cost = 0
-                self._let_go_on()
+                self._release()
                 yield piece
             elif self._is_whole:
                 return

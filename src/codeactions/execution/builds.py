@@ -59,8 +59,8 @@ class Builds:
     def __repr__(self) -> str:
         return f"<Builds {len(self._building)} building>"
 
-    async def check(self, language: str, source: str) -> None:
-        """Build a source, so that its first run need not.
+    async def check(self, language: str, source: str) -> str | None:
+        """Build a source, so that its first run need not. Return the key of what was built; None if runs need nothing.
 
         Raises `Error`: invalid, with `error_type`, `line` and `column`, when the language does not accept it; busy when
         this node has no such runtime, or not yet.
@@ -69,8 +69,10 @@ class Builds:
         try:
             if runtime.form is Form.SOURCE:
                 await self._run(runtime, source)
-            else:
-                await self._built(runtime, source, self._store.key(runtime.fingerprint, source))
+                return None
+            key = self._store.key(runtime.fingerprint, source)
+            await self._built(runtime, source, key)
+            return key
         except SourceRefused as refused:
             error = refused.error
             place = f" (line {error.line}, column {error.column or 1})" if error.line else ""

@@ -11,6 +11,7 @@ from codeactions.domain.code import DEFAULT_TIMEZONE
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Job, JobKind
 from codeactions.domain.log import LogLine
+from codeactions.domain.masker import masker_of
 from codeactions.domain.run import ErrorType, Outcome, RunError
 from codeactions.domain.run_values import RunValues
 from codeactions.execution.artifacts import ArtifactStore
@@ -112,7 +113,9 @@ class LocalExecutor:
         try:
             if self._closed:
                 raise Error(ErrorCode.BUSY, "the server is stopping")
-            run = SandboxRun(sandbox, job.output, self._now, None if is_build else runtime.explain)
+            run = SandboxRun(
+                sandbox, job.output, self._now, None if is_build else runtime.explain, masker_of(job.values)
+            )
             run.begin(_frame(job, source), job.timeout)
         except BaseException:  # nothing else would ever end the sandbox, and its slot would be lost
             sandbox.discard()

@@ -5,17 +5,22 @@ from datetime import datetime
 
 from codeactions.domain.job import OutputLimits
 from codeactions.domain.log import LogLine
+from codeactions.domain.masker import Masker
 from codeactions.runtimes.protocol import LOG_LEVELS, Kind, Malformed
 
 _FRAME_COST = 128  # bytes that a frame counts for beside its text: a flood of empty ones is work as well
 
 
 class LogCollector:
-    """Collects lines as they come. `lines` has those that are kept, `dropped` counts the others."""
+    """Collects lines as they come. `lines` has those that are kept, `dropped` counts the others.
 
-    def __init__(self, limits: OutputLimits, now: Callable[[], datetime]) -> None:
+    masker: takes the run's secret values out of the lines; None if it has none.
+    """
+
+    def __init__(self, limits: OutputLimits, now: Callable[[], datetime], masker: Masker | None = None) -> None:
         self._limits = limits
         self._now = now
+        self._masker = masker
         self._bytes = 0
         # Level → the beginning of a line whose end has not come yet. What the engine prints and what comes through the
         # pipes are lines of their own: which of the two comes first is left to chance. At the end they are kept in this
@@ -63,12 +68,14 @@ class LogCollector:
             self.dropped += count
 
     def finish(self) -> None:
-        """Keep the last lines, those that came without a line feed."""
+        """Keep the last lines, those that came without a line feed, and mask what is secret in several lines alone."""
         for begun in (self._printed, self._raw):
             for level, rest in begun.items():
                 if rest:
                     self._keep(level, bytes(rest))
                     rest.clear()
+        if self._masker is not None and self._masker.has_blocks:
+            self._mask_blocks(self._masker)
 
     def _join(self, level: str, begun: bytearray, data: bytes) -> None:
         """Put text behind the line that has begun, and keep the lines that it completes."""
@@ -77,8 +84,11 @@ class LogCollector:
             if lines:
                 lines[0] = bytes(begun) + lines[0]
                 begun.clear()
-            for line in lines:
-                self._keep(level, line)
+            to_mask = None
+            if self._masker is not None and len(lines) > 1:
+                to_mask = self._masker.lines_with_values(b"\n".join(lines))
+            for number, line in enumerate(lines):
+                self._keep(level, line, is_clean=to_mask is not None and number not in to_mask)
         else:  # none is kept any more, so they need not be cut out
             rest = data[data.rfind(b"\n") + 1 :]
             self.dropped += data.count(b"\n")
@@ -87,11 +97,27 @@ class LogCollector:
         # Of a line without end its head is enough: what is cut away would not be kept either.
         begun += rest[: max(0, 4 * self._limits.log_characters + 4 - len(begun))]
 
-    def _keep(self, level: str, content: bytes) -> None:
+    def _keep(self, level: str, content: bytes, *, is_clean: bool = False) -> None:
+        """Keep a line. is_clean: it has no secret values, whole ones."""
         if len(self.lines) >= self._limits.log_lines:
             self.dropped += 1
             return
         text = content.decode("utf-8", "backslashreplace")
-        if len(text) > self._limits.log_characters:
+        is_cut = len(text) > self._limits.log_characters
+        if self._masker is not None and (
+            is_cut or not is_clean
+        ):  # the engine has cut the line as well, right behind what is kept
+            masked = self._masker.mask_cut_bytes(content) if is_cut else self._masker.mask_bytes(content)
+            if masked is not content:
+                text = masked.decode("utf-8", "backslashreplace")
+        if is_cut or len(text) > self._limits.log_characters:
             text = text[: self._limits.log_characters - 1] + "…"
         self.lines.append(LogLine(level, text, self._now()))
+
+    def _mask_blocks(self, masker: Masker) -> None:
+        for level in self._raw:
+            places = [place for place, line in enumerate(self.lines) if line.level == level]
+            texts = [self.lines[place].content for place in places]
+            for number, text in masker.mask_blocks(texts).items():
+                line = self.lines[places[number]]
+                self.lines[places[number]] = LogLine(level, text, line.at)

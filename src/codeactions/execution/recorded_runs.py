@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -13,42 +13,19 @@ from codeactions.domain.code import DEFAULT_TIMEZONE, Code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.ids import new_id
 from codeactions.domain.job import Admission, Job, OutputLimits
-from codeactions.domain.record import MASKED_HEADERS, answer_run, finish_run, start_run
+from codeactions.domain.record import MASKED_HEADERS, finish_run, start_run
 from codeactions.domain.run import AnsweredRun, Call, ErrorType, FinishedRun, Outcome, Run, RunError
 from codeactions.domain.run_values import RunValues
 from codeactions.execution.builds import Prepared, SourceRefused
 from codeactions.execution.executor import Execution, Executor
 from codeactions.execution.open_run import OpenRun
+from codeactions.execution.run_masking import RunMasking, masker_for
+from codeactions.execution.run_recorder import RunRecorder
 
 _SETTLING_SECONDS = 10.0  # for the records of runs that were ended
 _LOST = RunError(ErrorType.LOST, "another server recorded the run as lost while it ran")
 _NOT_RECORDED = RunError(ErrorType.INTERNAL, "the run could not be recorded")
 _MOST_EARLY = 4096  # codes that are known to answer while their runs go on
-
-
-class RunRecorder(Protocol):
-    """Writes the rows of runs. postgres/recording/recorder.py implements it."""
-
-    def begin(self, run: Run, *, durable: bool = False) -> "asyncio.Future[Any]":
-        """Write a run's row as `started`; with `durable` the future is done when it is on disk.
-
-        The future fails with `Error` when the row cannot be written. Then the run must be stopped.
-        """
-
-    async def answer(self, answered: AnsweredRun) -> bool:
-        """Write the answer of a run that goes on, durably. Return False if its row is terminal already.
-
-        Raises `Error` (busy) when the database stays away. Then nothing may be answered for the run.
-        """
-
-    async def finish(self, finished: FinishedRun) -> bool:
-        """Write a run's end, durably. Return False if its row is terminal already, since the run was taken for lost.
-
-        Raises `Error` (busy) when the database stays away. Then nothing may be answered for the run.
-        """
-
-    def abandon(self, run_id: UUID) -> None:
-        """Forget a run that has no end to write."""
 
 
 class Preparer(Protocol):
@@ -71,9 +48,10 @@ class ValuesOfCode(Protocol):
 class RecordedRuns:
     """Runs codes on an executor and records each run.
 
-    values: the secrets and variables that runs are given. instance: the number under which this server's unfinished
-    runs are found should it die. timezone: of codes that have none of their own. on_end: called with every run that is
-    over.
+    recorder: writes the rows, as postgres/recording/recorder.py does. values: the secrets and variables that runs are
+    given. instance: the number under which this server's unfinished runs are found should it die. timezone: of codes
+    that have none of their own. masked_headers, masked_params: names whose values are not recorded, headers in lower
+    case. on_end: called with every run that is over.
     """
 
     def __init__(
@@ -88,7 +66,8 @@ class RecordedRuns:
         limits: OutputLimits | None = None,
         admission: Admission | None = None,
         timezone: str = DEFAULT_TIMEZONE,
-        masked_headers: frozenset[str] = MASKED_HEADERS,
+        masked_headers: Container[str] = MASKED_HEADERS,
+        masked_params: Container[str] = frozenset(),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_run_id: Callable[[], UUID] = new_id,
         on_end: Callable[[Code, Outcome], None] = lambda code, outcome: None,
@@ -103,6 +82,7 @@ class RecordedRuns:
         self._admission = admission or Admission()
         self._timezone = timezone
         self._masked_headers = masked_headers
+        self._masked_params = masked_params
         self._now = now
         self._new_run_id = new_run_id
         self._on_end = on_end
@@ -153,12 +133,14 @@ class RecordedRuns:
     async def _run(self, code: Code, call: Call) -> FinishedRun | OpenRun:
         asked = time.perf_counter()
         run_id = self._new_run_id()
+        values = await self._values.of(code)
+        masking = RunMasking(await masker_for(values), with_result=code.mask_result)
+        told = await masking.call(call)
         try:
             prepared = await self._builds.prepare(code.language or "", code.source or "")
         except SourceRefused as refused:
-            run = self._start(code, call, run_id, asked)
-            return await self._record(code, run, self._recorder.begin(run), Outcome(error=refused.error))
-        values = await self._values.of(code)
+            run = self._start(code, told, run_id, asked)
+            return await self._record(code, run, self._recorder.begin(run), Outcome(error=refused.error), masking)
         job = Job(
             id=run_id,
             language=code.language or "",
@@ -173,7 +155,7 @@ class RecordedRuns:
         )
         execution = await self._executor.start(job)
         try:
-            run = self._start(code, call, run_id, asked, prepared.artifact)
+            run = self._start(code, told, run_id, asked, prepared.artifact)
             on_disk = code.id in self._early
             begun = self._recorder.begin(run, durable=on_disk)
         except BaseException:  # a run that cannot even be written down must not go on
@@ -189,11 +171,11 @@ class RecordedRuns:
             raise
         if early is not None:
             opened = OpenRun(run, execution, early)
-            return await self._open(code, opened, begun, on_disk=on_disk)
+            return await self._open(code, opened, begun, masking, on_disk=on_disk)
         assert outcome is not None, "an execution without an early answer has ended"
         del self._running[run_id]
         self._early.pop(code.id, None)
-        return await self._record(code, run, begun, outcome)
+        return await self._record(code, run, begun, outcome, masking)
 
     def _start(self, code: Code, call: Call, run_id: UUID, asked: float, artifact: str | None = None) -> Run:
         return start_run(
@@ -206,23 +188,26 @@ class RecordedRuns:
             queue_ms=(time.perf_counter() - asked) * 1000,
             artifact=artifact,
             masked_headers=self._masked_headers,
+            masked_params=self._masked_params,
         )
 
-    async def _record(self, code: Code, run: Run, begun: "asyncio.Future[Any]", outcome: Outcome) -> FinishedRun:
+    async def _record(
+        self, code: Code, run: Run, begun: "asyncio.Future[Any]", outcome: Outcome, masking: RunMasking
+    ) -> FinishedRun:
         try:
             await begun
         except BaseException:  # there is no row to finish, whatever the reason
             self._recorder.abandon(run.id)
             raise
         ended = self._now()
-        finished = finish_run(run, outcome, ended)
+        finished = await masking.finish_run(run, outcome, ended)
         if not await self._recorder.finish(finished):
             finished = finish_run(run, Outcome(error=_LOST), ended)
         self._on_end(code, finished.outcome)
         return finished
 
     async def _open(
-        self, code: Code, opened: OpenRun, begun: "asyncio.Future[Any]", *, on_disk: bool
+        self, code: Code, opened: OpenRun, begun: "asyncio.Future[Any]", masking: RunMasking, *, on_disk: bool
     ) -> FinishedRun | OpenRun:
         """Have on disk what has to be there before anything goes out. The rest of the run is seen to in the background.
 
@@ -240,7 +225,7 @@ class RecordedRuns:
             opened.execution.cancel(_NOT_RECORDED)
             raise
         finally:
-            self._keep(asyncio.create_task(self._see_through(code, opened, begun)))
+            self._keep(asyncio.create_task(self._see_through(code, opened, begun, masking)))
         if opened.is_in_pieces:
             return opened
         recorded = await opened.on_record()
@@ -249,18 +234,20 @@ class RecordedRuns:
         opened.run = recorded.run
         return opened
 
-    async def _see_through(self, code: Code, opened: OpenRun, begun: "asyncio.Future[Any]") -> None:
+    async def _see_through(
+        self, code: Code, opened: OpenRun, begun: "asyncio.Future[Any]", masking: RunMasking
+    ) -> None:
         """Record the answer of a run that goes on after it, and the run's end."""
         execution, run = opened.execution, opened.run
         try:
             try:
                 answer = await opened.answered()
                 if answer is not None:
-                    await self._write_answer(opened, answer_run(run, answer, self._now()))
+                    await self._write_answer(opened, await masking.answer_run(run, answer, self._now()))
                 outcome = await execution.outcome()
             finally:
                 del self._running[run.id]
-            opened.put_on_record(await self._record(code, run, begun, opened.as_sent(outcome)))
+            opened.put_on_record(await self._record(code, run, begun, opened.as_sent(outcome), masking))
         except Error as error:
             opened.fail(error)
         except BaseException as error:

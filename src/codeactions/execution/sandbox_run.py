@@ -14,6 +14,7 @@ from datetime import datetime
 
 from codeactions.domain.job import OutputLimits
 from codeactions.domain.log import LogLine
+from codeactions.domain.masker import Masker
 from codeactions.domain.run import Answer, ErrorType, Outcome, RunError
 from codeactions.execution.answer_stream import AnswerStream
 from codeactions.execution.executor import EarlyAnswer
@@ -38,7 +39,12 @@ class SandboxRun:
     """
 
     def __init__(
-        self, sandbox: Sandbox, limits: OutputLimits, now: Callable[[], datetime], explain: Explain | None = None
+        self,
+        sandbox: Sandbox,
+        limits: OutputLimits,
+        now: Callable[[], datetime],
+        explain: Explain | None = None,
+        masker: Masker | None = None,
     ) -> None:
         self._sandbox = sandbox
         self._explain = explain
@@ -46,7 +52,7 @@ class SandboxRun:
         self._end: asyncio.Future[Answer | RunError] = self._loop.create_future()
         self._reader = Reader(frame_bounds(limits))
         self._answer = AnswerStream(limits, self._read_on)
-        self._logs = LogCollector(limits, now)
+        self._logs = LogCollector(limits, now, masker)
         self._unsent = memoryview(b"")
         self._output_levels = {sandbox.stdout: "info", sandbox.stderr: "error"}
         self._open_pipes: set[int] = set()

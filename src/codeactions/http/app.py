@@ -19,7 +19,9 @@ from codeactions.http.api import (
     runs,
     secrets,
     tokens,
+    trials,
     variables,
+    versions,
 )
 from codeactions.http.authentication import identify, recognise, scheme
 from codeactions.http.context import ApiContext
@@ -27,7 +29,7 @@ from codeactions.http.front import Front
 from codeactions.http.parameters import refuse_unknown
 
 # The parameters of their routes are a closed set.
-_CLOSED = (codes, protections, runs, logs, projects, permissions, secrets, variables, tokens, audit)
+_CLOSED = (codes, versions, protections, runs, logs, projects, permissions, secrets, variables, tokens, audit)
 
 
 def create_app(context: ApiContext) -> ASGIApp:
@@ -52,6 +54,7 @@ def create_app(context: ApiContext) -> ASGIApp:
     api.include_router(health.metrics_router, dependencies=[*known, Depends(refuse_unknown)])
     # A code's own parameters come with /run: none is unknown there.
     api.include_router(runs.run_router, dependencies=[Depends(recognise), Security(scheme)])
+    api.include_router(trials.router, dependencies=[Depends(recognise), Security(scheme), Depends(refuse_unknown)])
     api.include_router(health.router, dependencies=[Depends(refuse_unknown)])
     api.include_router(documentation.router)
     api.include_router(root.router)

@@ -16,9 +16,13 @@ from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService
+from codeactions.services.trials import TrialService
+from codeactions.services.versions import VersionService
 
-# A part's name → a check that returns the part's details, or raises `Error`.
-HealthChecks = dict[str, Callable[[], Awaitable[dict[str, Any]]]]
+HealthCheck = Callable[[], Awaitable[dict[str, Any]]]
+"""A check that returns a part's details, or raises `Error`."""
+HealthChecks = dict[str, HealthCheck]
+"""Checks by the name of their part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,9 @@ class Services:
     runs: RunService
     secrets: ProjectValueService
     tokens: TokenService
+    trials: TrialService
     variables: ProjectValueService
+    versions: VersionService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from codeactions.services.projects import ProjectService
 from codeactions.services.protections import ProtectionService
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService
+from codeactions.services.trials import TrialService
+from codeactions.services.versions import VersionService
 
 
 async def _context(request: Request) -> ApiContext:
@@ -67,6 +69,14 @@ async def _tokens(context: Context) -> TokenService:
     return context.services.tokens
 
 
+async def _trials(context: Context) -> TrialService:
+    return context.services.trials
+
+
+async def _versions(context: Context) -> VersionService:
+    return context.services.versions
+
+
 async def _variables(context: Context) -> ProjectValueService:
     return context.services.variables
 
@@ -81,4 +91,6 @@ Protections = Annotated[ProtectionService, Depends(_protections)]
 Runs = Annotated[RunService, Depends(_runs)]
 Secrets = Annotated[ProjectValueService, Depends(_secrets)]
 Tokens = Annotated[TokenService, Depends(_tokens)]
+Trials = Annotated[TrialService, Depends(_trials)]
+Versions = Annotated[VersionService, Depends(_versions)]
 Variables = Annotated[ProjectValueService, Depends(_variables)]

@@ -16,7 +16,7 @@ _TIME = {"type": "string", "format": "date-time", "description": "UTC, such as 2
 _NO_TIME = {"type": "null", "description": "Only in rows that another program wrote"}
 Time = Annotated[datetime, PlainSerializer(text_of, when_used="json"), WithJsonSchema(_TIME, mode="serialization")]
 # Of rows that another program may have written.
-_StoredTime = Annotated[
+StoredTimeText = Annotated[
     StoredTime,
     PlainSerializer(stored_text_of, when_used="json"),
     WithJsonSchema({"anyOf": [_TIME, _NO_TIME]}, mode="serialization"),
@@ -51,8 +51,11 @@ class CodeModel(_Model):
     project_uuid: str | None
     timeout: int | None = Field(description="Seconds")
     timezone: str | None = Field(description="Time zone of the runs; null is the server's CODEACTIONS_TIMEZONE")
-    created_at: _StoredTime
-    updated_at: _StoredTime
+    description: str | None
+    mask_result: bool = Field(description="Whether values of secrets are masked in recorded results, too")
+    version: int = Field(description="Number of the current version of the source")
+    created_at: StoredTimeText
+    updated_at: StoredTimeText
 
 
 class ListedCodeModel(CodeModel):
@@ -80,8 +83,8 @@ class ProjectModel(_Model):
         validation_alias="stored",
         description="As stored. An entry of another form, or with another role than 1, 2 and 3, gives no right",
     )
-    created_at: _StoredTime
-    updated_at: _StoredTime
+    created_at: StoredTimeText
+    updated_at: StoredTimeText
 
     @field_validator("authorizations", mode="plain")
     @classmethod
@@ -96,8 +99,8 @@ class PermissionModel(_Model):
     project_uuid: str | None
     email: str | None
     role: int | None = Field(description="Another number than 1, 2 and 3 gives no right")
-    created_at: _StoredTime
-    updated_at: _StoredTime
+    created_at: StoredTimeText
+    updated_at: StoredTimeText
 
 
 class TokenModel(_Model):
@@ -165,8 +168,8 @@ class RunModel(_Model):
     params: _StoredObject
     body: str | None
     headers: _StoredObject
-    created_at: _StoredTime
-    updated_at: _StoredTime
+    created_at: StoredTimeText
+    updated_at: StoredTimeText
 
 
 class ListedRunModel(RunModel):

@@ -13,6 +13,7 @@ import structlog
 from codeactions.background.task import BackgroundTask
 from codeactions.domain.code import CodeDraft, new_code
 from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.masked_names import MaskedNames
 from codeactions.examples import PROJECT, examples
 from codeactions.execution.artifacts import ArtifactStore
 from codeactions.execution.languages import Languages
@@ -120,6 +121,7 @@ class Node:
             admission=settings.admission(),
             timezone=timezone,
             masked_headers=settings.masked_header_names(),
+            masked_params=MaskedNames.of(settings.masked_params),
             on_end=metrics.count_run,
         )
         self._stack.push_async_callback(recorded.close, settings.stop_seconds)

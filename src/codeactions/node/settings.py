@@ -13,6 +13,7 @@ from codeactions.domain.access import FLOWS_RULES, USUAL_RULES, RoleRules
 from codeactions.domain.code import DEFAULT_TIMEZONE
 from codeactions.domain.errors import Error, invalid
 from codeactions.domain.job import Admission, OutputLimits
+from codeactions.domain.masked_names import DEFAULT_MASKED_PARAMS
 from codeactions.events.config import EventsConfig
 from codeactions.execution.local import BUILD_ZYGOTE
 from codeactions.runtimes.registry import DEFAULT_SETTING, Registry, find
@@ -113,6 +114,9 @@ class Settings(BaseSettings):
     artifacts_mb: int = Field(
         2048, ge=64, description="Size of the kept results of builds; those used longest ago are deleted"
     )
+    versions: int = Field(
+        100, ge=1, le=10_000, description="Versions kept of each code, and the current one in any case"
+    )
     build_seconds: float = Field(20, gt=0, description="Time limit for the check and build of a source")
 
     slots: int = Field(64, ge=1, le=1024, description="Runs at a time")
@@ -141,6 +145,10 @@ class Settings(BaseSettings):
     masked_headers: str = Field(
         "authorization,cookie,proxy-authorization,x-api-key",
         description="Request headers whose values are not recorded, separated by commas",
+    )
+    masked_params: str = Field(
+        DEFAULT_MASKED_PARAMS,
+        description="Patterns of parameter names whose values are not recorded, in any case, separated by commas",
     )
     compat: Literal["flows-code-actions"] | None = Field(
         None, description="Answer as the service of this name does: see [flows-code-actions.md](flows-code-actions.md)"

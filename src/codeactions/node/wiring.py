@@ -2,13 +2,13 @@
 
 import contextlib
 import dataclasses
-from uuid import UUID
 
 from codeactions.domain.errors import Error
 from codeactions.domain.project_value import ValueKind
+from codeactions.events.config import EventsConfig
 from codeactions.execution.builds import Builds
 from codeactions.execution.recorded_runs import RecordedRuns
-from codeactions.http.context import ApiContext, HealthChecks, HttpOptions, Services
+from codeactions.http.context import ApiContext, HealthCheck, HealthChecks, HttpOptions, Services
 from codeactions.http.metrics import Metrics
 from codeactions.identity.cipher import Cipher, Keys
 from codeactions.identity.identities import Identities
@@ -17,9 +17,10 @@ from codeactions.identity.usage import TokenUsage
 from codeactions.limits.rate_limiter import RateLimiter
 from codeactions.node.settings import Settings, variable
 from codeactions.postgres.cache import Cache
+from codeactions.postgres.codecache import CodeCache
 from codeactions.postgres.codelogs import LogStore
 from codeactions.postgres.coderuns import RunStore
-from codeactions.postgres.codes import CodeStore, CodesWithProtection, CodeWithProtection
+from codeactions.postgres.codes import CodeStore
 from codeactions.postgres.database import Database
 from codeactions.postgres.listener import CODES, PERMISSIONS, TOKENS, VALUES, NotificationListener, Subscriber
 from codeactions.postgres.oldids import OldIds
@@ -36,6 +37,8 @@ from codeactions.services.protections import ProtectionService
 from codeactions.services.run_values import RunValuesCache
 from codeactions.services.runs import RunService
 from codeactions.services.tokens import TokenService
+from codeactions.services.trials import TrialService
+from codeactions.services.versions import VersionService
 
 _CODE_CACHE_BYTES = 64 * 1024 * 1024  # of sources, with 512 for each code
 _ROLE_CACHE_ROLES = 100_000  # with one for each user
@@ -70,9 +73,7 @@ async def build_services(
     audited, cipher, ids = AuditedDatabase(database), parts.cipher, OldIds(database)
     values = parts.values.by_project
     checks["secrets"] = cipher.check
-    codes: CodesWithProtection = Cache(
-        CodeStore(database).get_with_protection, parse=UUID, capacity=_CODE_CACHE_BYTES, size=_code_size
-    )
+    codes = CodeCache(CodeStore(database), bytes_kept=_CODE_CACHE_BYTES)
     roles = Cache(
         PermissionStore(database).roles_of, parse=str, capacity=_ROLE_CACHE_ROLES, size=lambda found: 1 + len(found)
     )
@@ -94,17 +95,12 @@ async def build_services(
     if settings.rate_storage != "memory":
         checks["limits"] = limiter.check
     if events := settings.events():
-        from codeactions.events.consumer import EventsConsumer
-        from codeactions.services.membership_sync import MembershipSync
-
-        consumer = EventsConsumer(events, MembershipSync(database))
-        stack.push_async_callback(consumer.stop)
-        await consumer.start()
-        checks["events"] = consumer.check
+        checks["events"] = await _consume(events, database, stack)
+    rules = settings.role_rules()
     return ApiContext(
         services=Services(
             audit=AuditService(audited),
-            codes=CodeService(audited, codes, parts.builds, ids, settings.role_rules()),
+            codes=CodeService(audited, codes, parts.builds, ids, rules, keep=settings.versions),
             endpoints=EndpointService(recorded, codes, identities, cipher, PasswordCheck(), ids),
             permissions=PermissionService(audited, roles.forget),
             projects=ProjectService(audited, roles.forget),
@@ -113,6 +109,8 @@ async def build_services(
             variables=ProjectValueService(ValueKind.VARIABLE, audited, cipher, values.forget),
             runs=RunService(recorded, codes, identities, RunStore(database), LogStore(database), ids),
             tokens=TokenService(audited, tokens.forget),
+            trials=TrialService(audited, recorded, codes, identities, ids, rules),
+            versions=VersionService(database, ids),
         ),
         identities=identities,
         limiter=limiter,
@@ -128,6 +126,16 @@ async def _listen(url: str, subscribers: dict[str, Subscriber], stack: contextli
         listener.subscribe(channel, subscriber)
     stack.push_async_callback(listener.stop)
     await listener.start()
+
+
+async def _consume(events: EventsConfig, database: Database, stack: contextlib.AsyncExitStack) -> HealthCheck:
+    from codeactions.events.consumer import EventsConsumer
+    from codeactions.services.membership_sync import MembershipSync
+
+    consumer = EventsConsumer(events, MembershipSync(database))
+    stack.push_async_callback(consumer.stop)
+    await consumer.start()
+    return consumer.check
 
 
 def _limiter(settings: Settings) -> RateLimiter:
@@ -146,7 +154,3 @@ def _options(settings: Settings) -> HttpOptions:
         cors_origins=settings.origins(),
         flows_compat=settings.compat is not None,
     )
-
-
-def _code_size(found: CodeWithProtection) -> int:
-    return 512 + len(found.code.source or "")

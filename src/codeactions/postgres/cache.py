@@ -58,6 +58,10 @@ class Cache(Generic[_Key, _Value]):
                 self._kept[key] = value
         return value
 
+    def kept(self, key: _Key) -> _Value | None:
+        """Return the value of a key from memory; None if it is not there."""
+        return self._kept.get(key)
+
     def forget(self, key: _Key) -> None:
         """Drop a value. A change made through this server must be visible in it at once."""
         self._generation += 1

@@ -1,11 +1,11 @@
 """The table `codes`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from codeactions.domain.code import Code, code_not_found
+from codeactions.domain.code import Code, code_not_found, endpoint_not_found
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.protection import Protection, ProtectionKind
 from codeactions.postgres import queries
@@ -37,6 +37,22 @@ class CodeWithProtection:
 CodesWithProtection = Cache[UUID, CodeWithProtection]
 
 
+@dataclass(frozen=True, slots=True)
+class CodeName:
+    """A name by which a code is called. flows: whether flows are meant, too."""
+
+    project: str
+    name: str
+    flows: bool = False
+
+    def fits(self, code: Code) -> bool:
+        """Return whether a code has this name."""
+        return (code.project_uuid, code.name) == (self.project, self.name) and (self.flows or code.type == "endpoint")
+
+    def __str__(self) -> str:
+        return f"{self.project[:64]}/{self.name[:64]}"
+
+
 class CodeStore:
     """Codes in PostgreSQL. Every method raises `Error` (busy) while the database is away."""
 
@@ -63,6 +79,16 @@ class CodeStore:
         code = Code(**{name: value for name, value in row.items() if not name.startswith(_PREFIX)})
         return CodeWithProtection(code, _protection(code_id, columns))
 
+    async def id_of(self, name: CodeName) -> UUID:
+        """Return the id of the code of a name. Raises `Error`: not_found, conflict if there are several."""
+        rows = await self._database.fetch(_SQL["named"], asdict(name))
+        if not rows:
+            raise endpoint_not_found(name)
+        if len(rows) > 1 and rows[0]["type"] == rows[1]["type"]:
+            said = f"there is more than one endpoint {name}: call it by its id, or give one of them another name"
+            raise Error(ErrorCode.CONFLICT, said)
+        return UUID(str(rows[0]["id"]))
+
     async def list(self, project_uuid: str, kind: str | None, page: int) -> tuple[list[ListedCode], int]:
         """Return a page of a project's codes, oldest first, and the number of them all.
 
@@ -75,16 +101,35 @@ class CodeStore:
         rows = await self._database.fetch(_SQL["list"], {**values, **bounds})
         return [ListedCode(**{**row, "cut": tuple(row["cut"])}) for row in rows], total["total"] if total else 0
 
-    async def update(self, code: Code, read: Code) -> None:
-        """Replace `read` by `code`. Raises `Error` (conflict) when it was changed or deleted in the meantime."""
+    async def update(self, code: Code, read: Code) -> Code:
+        """Replace `read` by `code`, and return it with the number of its version.
+
+        Raises `Error` (conflict) when it was changed or deleted in the meantime.
+        """
+        return await self._replace("update", code, read)
+
+    async def roll_back(self, code: Code, read: Code) -> Code:
+        """Replace source, language and version of `read` by those of `code`, and return it. Raises as `update`."""
+        stored = await self._replace("roll_back", code, read)
+        if stored.version != code.version:  # that version was deleted meanwhile
+            raise _changed_meanwhile(code.id)
+        return stored
+
+    async def _replace(self, statement: str, code: Code, read: Code) -> Code:
         values = {**asdict(code), "read_updated_at": read.updated_at}
-        if await self._database.fetch_one(_SQL["update"], values) is None:
-            raise Error(ErrorCode.CONFLICT, f"code {code.id} was changed in the meantime; read it again")
+        row = await self._database.fetch_one(_SQL[statement], values)
+        if row is None:
+            raise _changed_meanwhile(code.id)
+        return replace(code, version=row["version"])
 
     async def delete(self, code_id: UUID) -> None:
         """Delete a code with its runs and logs. Raises `Error` (not_found)."""
         if await self._database.fetch_one(_SQL["delete"], {"id": code_id}) is None:
             raise code_not_found(code_id)
+
+
+def _changed_meanwhile(code_id: UUID) -> Error:
+    return Error(ErrorCode.CONFLICT, f"code {code_id} was changed in the meantime; read it again")
 
 
 def _protection(code_id: UUID, columns: Mapping[str, Any]) -> Protection | None:

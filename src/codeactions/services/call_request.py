@@ -1,12 +1,13 @@
 """Requests that ask for a run, in plain facts, and the call that the run gets to see."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote_plus
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, unquote, unquote_plus
 
 from codeactions.domain.charsets import decode_body
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.domain.run import Call
+from codeactions.domain.text import SHORT_TEXT
 from codeactions.services.collaborators import Keys
 
 _MOST_PARAMETERS = 1000
@@ -17,15 +18,16 @@ _MOST_HEADER_BYTES = 64 * 1024
 class CallRequest:
     """The facts of an HTTP request that asks for a run.
 
-    code_id: as the URL has it. path: what follows it there; raw_path: the same as it was sent. query: the query string
-    as it was sent. headers: with names in small letters; a repeated one is there repeatedly. address: where the request
-    comes from.
+    code_id: as the URL has it. path: what follows it there; raw_path: the same as it was sent. sent: both, as they were
+    sent. query: the query string as it was sent. headers: with names in small letters; a repeated one is there
+    repeatedly. address: where the request comes from.
     """
 
     code_id: str
     method: str
     path: str
     raw_path: str = ""
+    sent: str = ""
     query: str
     headers: tuple[tuple[str, str], ...]
     address: str
@@ -33,6 +35,27 @@ class CallRequest:
     def first_headers(self) -> Mapping[str, str]:
         """Return the headers by name; of a repeated one the first value."""
         return dict(reversed(self.headers))
+
+    def by_name(self) -> "tuple[str, str, CallRequest] | None":
+        """Return the project, the name and the request, if the URL names a code by them; None if it does not.
+
+        Each is one segment of the URL, percent-decoded by itself: a name may have a slash.
+        """
+        first, _, rest = self.sent.partition("/")
+        second, slash, path = rest.partition("/")
+        project, name = _segment(first), _segment(second)
+        if project is None or name is None:
+            return None
+        return project, name, replace(self, path=slash + unquote(path), raw_path=slash + path)
+
+
+def _segment(sent: str) -> str | None:
+    """Return a segment of a URL decoded; None if it is no text that a code or a project may have."""
+    try:
+        text = unquote(sent, errors="strict")
+    except UnicodeDecodeError:
+        return None
+    return text if 0 < len(text) <= SHORT_TEXT and "\0" not in text else None
 
 
 def build_call(

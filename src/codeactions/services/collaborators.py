@@ -9,7 +9,7 @@ from codeactions.domain.code import Code
 from codeactions.domain.ids import AnyId
 from codeactions.domain.run import AnsweredRun, Call, FinishedRun
 from codeactions.execution.open_run import OpenRun
-from codeactions.postgres.codes import CodeWithProtection
+from codeactions.postgres.codes import CodeName, CodeWithProtection
 
 ReadBody = Callable[[], Awaitable[bytes]]
 """Reads the request's body. Raises `Error`: too_large, timeout, invalid."""
@@ -30,6 +30,19 @@ class CodesById(Protocol):
 
     async def get(self, key: UUID, /) -> CodeWithProtection:
         """Return a code. Raises `Error`: not_found, busy."""
+
+
+class CodesByName(CodesById, Protocol):
+    """The same, by name as well: `CodeCache`, or a fake of a test."""
+
+    def forget(self, key: UUID, /) -> None:
+        """Drop what is kept of a code."""
+
+    def known(self, name: CodeName, /) -> UUID | None:
+        """Return the id of a name, if it can be told without a look at the database."""
+
+    async def id_of(self, name: CodeName, /) -> UUID:
+        """Return the id of the one code of this name. Raises `Error`: not_found, conflict, busy."""
 
 
 class Ids(Protocol):
@@ -71,5 +84,8 @@ class Runs(Protocol):
 class SourceCheck(Protocol):
     """Checks sources: `Builds`, or a fake of a test."""
 
-    async def check(self, language: str, source: str) -> None:
-        """Build a source. Raises `Error`: invalid (with `error_type`, `line`, `column`), busy."""
+    async def check(self, language: str, source: str) -> str | None:
+        """Build a source, and return the key of what was built, if anything was.
+
+        Raises `Error`: invalid (with `error_type`, `line`, `column`), busy.
+        """

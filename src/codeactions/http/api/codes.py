@@ -18,7 +18,10 @@ from codeactions.runtimes import registry
 
 router = APIRouter(tags=["codes"])
 
-_PARAMETERS = ("name", "language", "type", "project_uuid", "timeout", "timezone", "url")
+_PARAMETERS = (
+    *("name", "language", "type", "project_uuid", "timeout", "timezone", "url"),
+    *("description", "mask_result", "message"),
+)
 _RULES = {"language": registry.language_rule()}
 _draft = fields_of(CodeDraft, parameters=_PARAMETERS, takes_source=True, rules=_RULES)
 _change = fields_of(CodeChange, parameters=_PARAMETERS, takes_source=True, rules=_RULES)

@@ -20,6 +20,17 @@ _ASSETS = {
     "favicon.png": "image/png",
 }
 _METHODS = ("get", "post", "put", "patch", "delete")
+# The paths of endpoints, and what the functions of generated clients are called after.
+_ENDPOINTS = {
+    "/endpoint/{code_id}": "endpoint",
+    "/action/endpoint/{code_id}": "action_endpoint",
+    "/endpoint/{project}/{name}": "endpoint_by_name",
+}
+_PARTS: dict[str, dict[str, Any]] = {
+    "code_id": {"type": "string", "format": "uuid"},
+    "project": {"type": "string", "minLength": 1, "maxLength": 255},
+    "name": {"type": "string", "minLength": 1, "maxLength": 255},
+}
 
 
 async def _challenge(request: Request, context: Context, meter: Meter) -> Response | None:
@@ -77,8 +88,8 @@ def describe_endpoints(app: FastAPI) -> None:
     def with_endpoints() -> dict[str, Any]:
         document = generate()
         _without_unused_answers(document)
-        for path in ("/endpoint/{code_id}", "/action/endpoint/{code_id}"):
-            document["paths"].setdefault(path, {method: _operation(path, method) for method in _METHODS})
+        for path, name in _ENDPOINTS.items():
+            document["paths"].setdefault(path, {method: _operation(path, name, method) for method in _METHODS})
         return document
 
     app.openapi = with_endpoints  # type: ignore[method-assign]
@@ -93,20 +104,20 @@ def _without_unused_answers(document: dict[str, Any]) -> None:
         document["components"]["schemas"].pop(name, None)
 
 
-def _operation(path: str, method: str) -> dict[str, Any]:
+def _operation(path: str, name: str, method: str) -> dict[str, Any]:
     failures = {
         str(status): {
             "description": ERRORS[status]["description"],
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorModel"}}},
         }
-        for status in (400, 401, 403, 404, 413, 429, 500, 503, 504)
+        for status in (400, 401, 403, 404, 409, 413, 429, 500, 503, 504)
     }
-    code_id = {"name": "code_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    parts = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
     return {
         "tags": ["endpoints"],
         "summary": "Run an endpoint",
         "description": "A further path is allowed. The answer's status, type and headers are the code's own.",
-        "operationId": f"{method}_{path.strip('/').split('/{')[0].replace('/', '_')}",
-        "parameters": [code_id],
+        "operationId": f"{method}_{name}",
+        "parameters": [{"name": part, "in": "path", "required": True, "schema": _PARTS[part]} for part in parts],
         "responses": {"default": {"description": "What the code answers"}, **failures},
     }

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from codeactions.domain.errors import invalid
-from codeactions.domain.run import FinishedRun, RunStatus
+from codeactions.domain.run import AnsweredRun, FinishedRun, RunStatus
 from codeactions.http.authentication import Authenticated, Recognised
 from codeactions.http.bodies import read_body
 from codeactions.http.dependencies import Meter, Options, Runs
@@ -49,8 +49,12 @@ async def run_code(
     if not wait:
         raise invalid("wait=false is not possible in this version: leave it out and wait for the answer")
     body = partial(read_body, request, options.body_limit, options.body_timeout)
-    ran = await runs.call(caller, code_id, call_request(request, str(code_id), "/", "/"), body, meter)
-    answer = {"code_id": str(ran.run.code_id), "result": run_object(ran.run, traceback=False)}
+    return run_answer(await runs.call(caller, code_id, call_request(request, str(code_id), "/", "/"), body, meter))
+
+
+def run_answer(ran: FinishedRun | AnsweredRun) -> Response:
+    """Return the answer for a run that the caller asked for with a role: the run itself, also of a failed one."""
+    answer = {"code_id": str(ran.run.code_id), "result": run_object(ran.shown or ran.run, traceback=False)}
     if isinstance(ran, FinishedRun) and ran.outcome.error is not None:
         return failure_answer(ran, **answer)
     return JSONResponse(answer, headers={"X-Run-Id": str(ran.run.id)})

@@ -26,12 +26,12 @@ _FAILURE_CODES = {ErrorType.TIMEOUT: ErrorCode.TIMEOUT, ErrorType.CANCELLED: Err
 async def call_endpoint(
     endpoints: EndpointService, options: HttpOptions, request: Request, code_id: str, path: str, flows: bool = False
 ) -> Response:
-    """Answer `ANY /endpoint/{code_id}[/path]` as the endpoint says. Raises `Error` as the service does.
+    """Answer `ANY /endpoint/{code_id}[/path]`, or `/endpoint/{project}/{name}[/path]`, as the endpoint says.
 
-    flows: whether flows are run, too; otherwise a flow is not found.
+    flows: whether flows are run, too; otherwise a flow is not found. Raises `Error` as the service does.
     """
     body = partial(read_body, request, options.body_limit, options.body_timeout)
-    called = call_request(request, code_id, path, _raw_path(request, code_id, path))
+    called = call_request(request, code_id, path, _raw_path(request, code_id, path), _sent(request, code_id, path))
     ran = await endpoints.call(called, body, meter_in(request.scope), flows=flows)
     if isinstance(ran, OpenRun):
         return OpenAnswer(ran) if ran.body is None else _as_it_says(ran.head, ran.body, str(ran.run.id))
@@ -41,13 +41,14 @@ async def call_endpoint(
     return _as_it_says(ran.outcome.answer.head, ran.outcome.answer.body, str(ran.run.id))
 
 
-def call_request(request: Request, code_id: str, path: str, raw_path: str) -> CallRequest:
+def call_request(request: Request, code_id: str, path: str, raw_path: str, sent: str = "") -> CallRequest:
     """Return the facts of a request that asks for a run."""
     return CallRequest(
         code_id=code_id,
         method=request.method,
         path=path,
         raw_path=raw_path,
+        sent=sent,
         query=request.scope["query_string"].decode("latin-1"),
         headers=_header_texts(request.scope["headers"]),
         address=address_of(request),
@@ -77,6 +78,14 @@ def _raw_path(request: Request, code_id: str, path: str) -> str:
     rest = sent.decode("latin-1").partition(f"/endpoint/{code_id}")[2]
     # The id itself may have been sent percent-encoded, or be followed by a slash that was.
     return rest if rest.startswith("/") or not path else quote(path)
+
+
+def _sent(request: Request, code_id: str, path: str) -> str:
+    """Return what follows `/endpoint/` in the URL as it was sent."""
+    sent: bytes = request.scope.get("raw_path", b"%")
+    if b"%" not in sent:
+        return code_id + path
+    return sent.decode("latin-1").partition("/endpoint/")[2] or quote(code_id + path)
 
 
 def failure_answer(finished: FinishedRun, **details: Any) -> Response:

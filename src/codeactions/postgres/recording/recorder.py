@@ -18,7 +18,7 @@ _Durable = Run | AnsweredRun | FinishedRun
 
 
 class Recorder:
-    """Writes runs; `execution.recorded_runs.RunRecorder` says what it promises.
+    """Writes runs; `execution.run_recorder.RunRecorder` says what it promises.
 
     Knows which of this server's runs are not finished in the database yet (`open_runs`).
     """

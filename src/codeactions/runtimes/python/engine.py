@@ -94,7 +94,6 @@ class Engine:
         log: Log,
         result: Result,
         background: Background,
-        *,
         secrets: dict[str, str] | None = None,
         variables: dict[str, str] | None = None,
     ) -> None:

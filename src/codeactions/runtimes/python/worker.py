@@ -104,8 +104,8 @@ def _perform(job: dict[str, Any], body: bytes) -> bytes:
     if "environment" in job:
         os.environ.update(job["environment"])
     answering = Answering(_output, limits["result_bytes"])
-    values = {kind: job.get(kind) for kind in ("secrets", "variables")}
-    engine = Engine(Request(job, body), Log(_output.line), answering.result, answering.background, **values)
+    values = job.get("secrets"), job.get("variables")
+    engine = Engine(Request(job, body), Log(_output.line), answering.result, answering.background, *values)
     try:
         end = _execute(job["source"], engine, answering)
         if left := leftovers.warning(answering.tasks):

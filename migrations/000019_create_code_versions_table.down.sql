@@ -1,0 +1,10 @@
+DROP TRIGGER codes_notify_new ON codes;
+DROP FUNCTION codes_notify_new();
+DROP TRIGGER codes_keep_version ON codes;
+DROP TRIGGER codes_keep_first_version ON codes;
+DROP FUNCTION codes_keep_version();
+DROP TRIGGER codes_number_changed ON codes;
+DROP TRIGGER codes_number_new ON codes;
+DROP FUNCTION codes_number_version();
+ALTER TABLE codes DROP COLUMN version;
+DROP TABLE code_versions;
