@@ -27,7 +27,8 @@ def test_from_the_refusal_to_the_first_call(
     [line] = [line for line in server.output if line.startswith("codeactions: ")]
     assert "version 6, but codeactions did not make it so: table codelogs is missing" in line
     assert "`codeactions adopt`" in line
-    done = subprocess.run([*COMMAND, "adopt", "--yes"], env=clean_environment(DATABASE_URL=database_url), timeout=60)
+    environment = clean_environment(DATABASE_URL=database_url, CODEACTIONS_DATA_DIR=str(server.data_dir))
+    done = subprocess.run([*COMMAND, "adopt", "--yes"], env=environment, timeout=60)
     assert done.returncode == 0
     server = new_server(database_url=database_url).start()
     check(server)

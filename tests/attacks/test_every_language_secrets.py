@@ -1,4 +1,4 @@
-"""Attacks in JavaScript and Go on the secrets that other runs are given, and by work that goes on after the answer."""
+"""Attacks in JavaScript and Go on the secrets that runs are given, and by work that goes on after the answer."""
 
 import secrets
 from collections.abc import Iterator
@@ -133,3 +133,39 @@ def ended(server: Server, answer: httpx.Response) -> dict[str, object] | None:
     """The record of the run behind an answer, if it is over."""
     record = server.record(answer)
     return None if record["status"] == "started" else record
+
+
+# Looks for a secret where the kernel shows the environment and the arguments of all processes, and in the files of /tmp.
+LOOK = r"""
+import fs from "node:fs";
+
+function* places() {
+  for (const pid of fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    for (const name of ["environ", "cmdline", "comm"]) yield `/proc/${pid}/${name}`;
+  }
+  for (const name of fs.readdirSync("/tmp", { recursive: true })) yield `/tmp/${name}`;
+}
+
+export function Run(engine) {
+  const pattern = /KANARI-[0-9a-f]{32}/, seen = [];
+  fs.writeFileSync("/tmp/known", engine.secrets.get("CANARY") ?? ""); // or it would find nothing for another reason
+  for (const place of places()) {
+    try { if (pattern.test(fs.readFileSync(place, "latin1"))) seen.push(place); } catch {}
+  }
+  return {
+    given: [engine.secrets.get("CANARY"), process.env.CANARY ?? null, engine.variables.get("CANARY")],
+    places: seen,
+  };
+}
+"""
+
+
+def test_a_secret_of_a_javascript_run_is_nowhere_but_in_its_memory(server: Server, project: str, canary: str) -> None:
+    ready(server, "javascript")
+    own = server.create(LOOK, language="javascript", project_uuid=project)
+    other = server.create(LOOK, language="javascript")
+    for _ in range(4):
+        found = success(server, server.client.post(f"/endpoint/{own}")).json()
+        assert found == {"given": [canary, canary, None], "places": ["/tmp/known"]}
+        found = success(server, server.client.post(f"/endpoint/{other}")).json()
+        assert found == {"given": [None, None, None], "places": []}

@@ -72,6 +72,16 @@ COLUMNS = {
         "revoked_at": "timestamp with time zone",
         "manage_tokens": "boolean not null false",
     },
+    "project_values": {
+        "id": KEY,
+        "project_uuid": NAME,
+        "name": NAME,
+        "kind": WORD,
+        "encrypted": "bytea",
+        "plain": "text",
+        "code_ids": "uuid[]",
+        **BOTH_TIMES,
+    },
     "code_protections": {
         "code_id": "uuid not null",
         "kind": WORD,
@@ -175,6 +185,10 @@ INDEXES = {
         "idx_api_tokens_email": "btree (email)",
         "idx_api_tokens_project_uuid": "btree (project_uuid)",
     },
+    "project_values": {
+        "project_values_pkey": "unique btree (id)",
+        "idx_project_values_unique_project_name": "unique btree (project_uuid, name)",
+    },
     "code_protections": {"code_protections_pkey": "unique btree (code_id)"},
     "code_versions": {"code_versions_pkey": "unique btree (code_id, number)"},
     "audit_log": {
@@ -200,6 +214,10 @@ CONSTRAINTS = {
     "api_tokens": {
         *("api_tokens_owner_check", "api_tokens_role_check", "api_tokens_sha256_check"),
         *("api_tokens_pkey", "idx_api_tokens_sha256", "api_tokens_manage_tokens_check"),
+    },
+    "project_values": {
+        *("project_values_kind_check", "project_values_encrypted_check", "project_values_plain_check"),
+        *("project_values_pkey", "idx_project_values_unique_project_name"),
     },
     "code_protections": {
         *("code_protections_kind_check", "code_protections_secret_check", "code_protections_username_check"),

@@ -50,7 +50,8 @@ def test_kill_9_changes_nothing(
     before = rows(url), schema(url)
     with in_use(url, table):
         command = [*COMMAND, "adopt", "--yes"]
-        with subprocess.Popen(command, env=clean_environment(DATABASE_URL=url), cwd=tmp_path) as process:
+        environment = clean_environment(DATABASE_URL=url, CODEACTIONS_DATA_DIR=str(tmp_path / "data"))
+        with subprocess.Popen(command, env=environment, cwd=tmp_path) as process:
             try:
                 wait_for(lambda: at(database, waiting))
             finally:

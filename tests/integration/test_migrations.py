@@ -88,6 +88,7 @@ class TestSchema:
         triggers = migrated.execute(one.format("tgname", "pg_trigger WHERE NOT tgisinternal")).fetchone()
         extensions = migrated.execute(one.format("extname", "pg_extension")).fetchone()
         own = {"coderuns_protect_states", "codes_notify_change", "projects_agree"}
+        own |= {"projects_drop_values", "project_values_notify_change"}
         own |= {"projects_drop_tokens", "api_tokens_notify_change", "code_protections_notify_change"}
         own |= {"audit_log_append_only", "codes_keep_version", "codes_notify_new"}
         assert functions is not None
