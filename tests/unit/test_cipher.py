@@ -134,6 +134,24 @@ def test_a_file_that_is_gone_or_empty_takes_no_key_away(tmp_path: Path) -> None:
         file.add()
 
 
+def test_a_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    there = tmp_path / "elsewhere" / "key"
+    there.write_text(OLD + "\n")
+    (tmp_path / "secret.key").symlink_to(there)
+    file = load_or_make_keys(tmp_path)
+    file.add()
+    assert (tmp_path / "secret.key").readlink() == there
+    assert list(file()) == there.read_text().split()
+    assert there.read_text().split()[1:] == [OLD]
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "secret.key").write_bytes(b"\xff" * 40)
+    with pytest.raises(Error, match=r"secret\.key is damaged: it is no text; restore it from a backup"):
+        load_or_make_keys(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("setting", "keys"),
     [

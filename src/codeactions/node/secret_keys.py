@@ -80,21 +80,20 @@ class KeyFile:
         """
         content = "\n".join((secrets.token_urlsafe(32), *self())) + "\n"
         try:
-            before = os.stat(self.path)
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self.path.parent, prefix=f"{self.path.name}.", delete=False
-            ) as file:
+            path = self.path.resolve()  # a link stays one: the keys belong where it leads
+            before = os.stat(path)
+            with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.", delete=False) as file:
                 try:
                     if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
                         os.fchown(file.fileno(), before.st_uid, before.st_gid)
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                    os.replace(file.name, self.path)
+                    os.replace(file.name, path)
                 except BaseException:
                     os.unlink(file.name)
                     raise
-            _sync_folder(self.path.parent)
+            _sync_folder(path.parent)
         except OSError as error:
             raise Error(ErrorCode.INVALID, f"{self.path} cannot be written: {error.strerror}") from None
 

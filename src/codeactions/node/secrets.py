@@ -32,6 +32,8 @@ def load_or_make(path: Path) -> str:
         if len(secret) < SHORTEST:
             raise Error(ErrorCode.INVALID, f"{path} holds no secret: delete it and start again") from None
         os.chmod(path, 0o600)
+    except UnicodeDecodeError:
+        raise Error(ErrorCode.INVALID, f"{path} is damaged: it is no text; restore it from a backup") from None
     except OSError as error:
         raise Error(ErrorCode.INVALID, f"the data folder cannot be used: {path}: {error.strerror}") from None
     return secret
