@@ -241,6 +241,16 @@ def test_a_masker_is_made_once_for_the_same_values() -> None:
     assert changed.mask(f"{TOKEN} another value") == f"{TOKEN} ***"
 
 
+def test_values_of_very_many_forms_are_found_wherever_they_overlap() -> None:
+    values = [f"{number:05d}<>{number:05d}" for number in range(200)]
+    masker = Masker(["\n".join(values[place::8]) for place in range(8)])
+    text = "".join(value[:5] + value for value in values)
+    assert masker.mask(f"<{text}>") == f"<{'***'.join(value[:5] for value in values)}***>"
+    assert masker.mask(f"<{quote(values[0])[:-2]}{values[0]}{values[199]}>") == "<***>"
+    lines = [values[7], "a", "b" + values[150], "a", base64.b64encode(values[33].encode()).decode(), "a"]
+    assert masker.lines_with_values("\n".join(lines).encode()) == {0, 2, 4}
+
+
 class Huge(Masker):
     """A masker as of the largest values, which takes seconds to make."""
 

@@ -1,12 +1,13 @@
 """The search for a great many forms of values in a text, in a time that is proportional to the text."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ahocorasick_rs import BytesAhoCorasick
 
 _LEAST_PIECE = 4  # bytes of a form that was cut off
 _SEED = 64  # bytes by which a longer form is found; the rest is compared
+_TOGETHER = 4096  # seeds in one automaton: while one is made, nothing else runs in this process
 _SLICE = 1024  # bytes that are searched at once where something was found
 _MOST_WORK = 16  # bytes compared for each byte of a text; a match counts as a seed
 _FREE_WORK = 1024 * _SEED
@@ -26,17 +27,19 @@ class FormSearch:
         self._seeds = sorted({form[:_SEED] for form in self._forms})
         self._heads = {seed[:_LEAST_PIECE] for seed in self._seeds}
         self._longest = max(map(len, self._seeds), default=0)
-        self._search = BytesAhoCorasick(self._seeds) if self._seeds else None
+        self._searches = [
+            (number, BytesAhoCorasick(self._seeds[number : number + _TOGETHER]))
+            for number in range(0, len(self._seeds), _TOGETHER)
+        ]
         self.size = sum(map(len, self._seeds)) + sum(len(form) for form in self._forms if len(form) > _SEED)
 
     def __len__(self) -> int:
         return len(self._forms)
 
     def places(self, data: bytes) -> list[Span]:
-        """Return where forms begin and end in a text; of those that overlap the first ones, and of long ones a part."""
-        if self._search is None:
-            return []
-        return [(start, end) for _, start, end in self._search.find_matches_as_indexes(data)]
+        """Return, in order, where forms are in a text; of those that overlap not all, and of long ones a part."""
+        found = [(start, end) for _, search in self._searches for _, start, end in search.find_matches_as_indexes(data)]
+        return joined(found) if len(self._searches) > 1 else found
 
     def spans(self, data: bytes) -> list[Span]:
         """Return where forms are in a text, in order, those that overlap or touch as one.
@@ -44,7 +47,7 @@ class FormSearch:
         A text that has far too many of them, which only periodic ones can bring about, counts as one as a whole.
         """
         first = self.places(data)
-        if not first or self._search is None:
+        if not first:
             return []
         spans: list[Span] = []
         work, most = 0, _MOST_WORK * len(data) + _FREE_WORK
@@ -52,7 +55,7 @@ class FormSearch:
         for start, end in self._windows(first, len(data)):
             for place in range(max(0, start), min(end, len(data)), _SLICE):
                 part = data[place : min(end, place + _SLICE + self._longest)]
-                for number, found, upto in self._search.find_matches_as_indexes(part, overlapping=True):
+                for number, found, upto in self._overlapping(part):
                     work += _SEED
                     upto += place
                     longer = self._longer.get(self._seeds[number])
@@ -89,6 +92,12 @@ class FormSearch:
                     break
                 place = form.find(head, place + 1)
         return longest
+
+    def _overlapping(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+        """Yield the number of a seed, and where it begins and ends, for all that are in a text."""
+        for before, search in self._searches:
+            for number, start, end in search.find_matches_as_indexes(data, overlapping=True):
+                yield before + number, start, end
 
     def _windows(self, found: list[Span], size: int) -> list[Span]:
         """Return where more may be around what was found in so many bytes."""

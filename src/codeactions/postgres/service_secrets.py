@@ -88,7 +88,9 @@ class ServiceSecrets:
             if project is None or name is None or (project, name) in done or (project, name) not in wanted:
                 continue
             if value is None:
-                told = f"the value of {name!r} of project {project!r} in the table secrets is no UTF-8: correct it first"
+                told = (
+                    f"the value of {name!r} of project {project!r} in the table secrets is no UTF-8: correct it first"
+                )
                 raise Error(ErrorCode.CONFLICT, told)
             done.add((project, name))
             id = new_id()  # noqa: A001
