@@ -179,6 +179,12 @@ def test_values_of_backslashes_are_found_as_fast_as_others() -> None:
     assert masker.lines_with_values(b"x\nb" + b"\\" * 20 + b"\nx") == {1}
 
 
+@pytest.mark.parametrize("value", ["0\n\\+\r\n\\Z\\", '\\"\\\\"\\\\a', "\\" * 12, "ab\n\n\n\n\n\nc"])
+def test_values_that_are_nearly_all_escapes_are_found_in_json_in_json(value: str) -> None:
+    for text in (value, json.dumps(value), json.dumps(json.dumps(value)), json.dumps({"a": json.dumps([value])})):
+        assert "***" in Masker([value]).mask(text)
+
+
 def test_blocks_of_equal_lines_are_found_as_fast_as_others() -> None:
     """Compared line by line, they would take minutes."""
     masker = Masker(["\n".join([*["a"] * 500, str(number), "a"]) for number in range(200)])

@@ -38,7 +38,7 @@ class Masker:
                 shape = folded(form)
                 if len(shape) < LEAST_BYTES:  # nearly all backslashes, so it is compared as it is
                     if len(form) >= LEAST_BYTES:
-                        odd.add(form)
+                        odd |= {form, _in_json(form)}
                     continue
                 kept.add(shape)
                 if form.startswith(b"\\"):
@@ -132,6 +132,11 @@ class Masker:
         if text[span[0] : span[0] + LEAST_BYTES] in self._escaped:
             start = unfolding.behind_backslashes(start)
         return start, end
+
+
+def _in_json(form: bytes) -> bytes:
+    """Return a form as JSON has it once more, for those that are not compared without backslashes."""
+    return form.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
 def _without(data: bytes, spans: list[Span]) -> bytes:
