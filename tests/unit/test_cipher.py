@@ -146,10 +146,12 @@ def test_a_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
     assert there.read_text().split()[1:] == [OLD]
 
 
-def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
-    (tmp_path / "secret.key").write_bytes(b"\xff" * 40)
-    with pytest.raises(Error, match=r"secret\.key is damaged: it is no text; restore it from a backup"):
+@pytest.mark.parametrize("content", [b"\xff" * 40, b"", b"short", b"short\n" * 10])
+def test_nobody_is_told_to_delete_a_file_that_is_damaged(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "secret.key").write_bytes(content)
+    with pytest.raises(Error, match=r"secret\.key (is no text|holds no (secret|key)): restore it from a backup; with"):
         load_or_make_keys(tmp_path)
+    assert (tmp_path / "secret.key").read_bytes() == content
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.identity.cipher import Keys
 from codeactions.node.secrets import SHORTEST, load_or_make
 
+_MEND = "restore it from a backup; without it, what is encrypted with its keys is lost"
+
 
 def server_keys(setting: str | None, data_dir: Path) -> Keys:
     """Return the server's keys: those of the setting, or else of the file, which is made if there is none.
@@ -31,7 +33,7 @@ def key_path(data_dir: Path) -> Path:
 
 def load_or_make_keys(data_dir: Path) -> "KeyFile":
     """Return the keys of stored secrets, and make one if there is none. Raises `Error` when the file cannot be used."""
-    load_or_make(key_path(data_dir))
+    load_or_make(key_path(data_dir), mend=_MEND)
     return KeyFile(key_path(data_dir))
 
 
@@ -57,7 +59,7 @@ class KeyFile:
         self._state: tuple[int, ...] = ()
         self._keys: tuple[str, ...] = ()
         if not self():
-            raise Error(ErrorCode.INVALID, f"{path} holds no key: restore it from a backup")
+            raise Error(ErrorCode.INVALID, f"{path} holds no key: {_MEND}")
 
     def __repr__(self) -> str:
         return f"<KeyFile {self.path}: {len(self._keys)} keys>"
