@@ -194,3 +194,34 @@ def test_the_encoding_of_the_connection_changes_nothing(
     done = codeactions("adopt", DATABASE_URL=f"{url}&client_encoding={encoding}")
     assert done.returncode == 0, done.stderr
     assert decrypted(service, tmp_path)["p", "API_KEY"] == "größer"
+
+
+def test_columns_may_have_other_types(url: str, service: Connection, codeactions: Codeactions, tmp_path: Path) -> None:
+    project = "0198c0de-0000-7000-8000-000000000001"
+    service.execute(
+        f"UPDATE secrets SET project_uuid = '{project}', name = length(value);"
+        "ALTER TABLE secrets ALTER COLUMN project_uuid TYPE uuid USING project_uuid::uuid,"
+        " ALTER COLUMN name TYPE integer USING name::integer, ALTER COLUMN value TYPE jsonb USING to_jsonb(value)"
+    )
+    done = codeactions("adopt", DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    copied = decrypted(service, tmp_path)
+    assert copied[project, "15"] == '"the value of it"'
+    assert len(copied) == 3
+    assert codeactions("adopt", DATABASE_URL=url).stderr.startswith("nothing to take over")
+
+
+def test_a_table_that_cannot_be_read_is_told_in_one_line(
+    url: str, service: Connection, codeactions: Codeactions
+) -> None:
+    service.execute(
+        "ALTER TABLE secrets RENAME TO hidden;"
+        "CREATE VIEW secrets AS SELECT id, name, project_uuid, (1 / (length(value) - length(value)))::text AS value"
+        " FROM hidden"
+    )
+    before = rows(url), schema(url)
+    done = codeactions("adopt", DATABASE_URL=url)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "division by zero" in done.stderr.splitlines()[-1]
+    assert (rows(url), schema(url)) == before

@@ -79,7 +79,7 @@ def test_a_short_secret_is_told_not_to_be_masked(server: Server, project: str) -
     assert (changed["masked"], changed["note"]) == (True, None)
 
 
-@pytest.mark.parametrize("name", ["PATH", "ld_preload", "NODE_OPTIONS", "GOFLAGS", "with space", "1st"])
+@pytest.mark.parametrize("name", ["PATH", "ld_preload", "NODE_OPTIONS", "GOFLAGS", "HOSTALIASES", "with space", "1st"])
 def test_what_is_no_environment_variable_is_told(server: Server, project: str, name: str) -> None:
     assert made(server, "secret", project, name)["in_environment"] is False
     assert made(server, "variable", project, f"{name} ")["in_environment"] is False

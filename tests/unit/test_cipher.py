@@ -134,6 +134,26 @@ def test_a_file_that_is_gone_or_empty_takes_no_key_away(tmp_path: Path) -> None:
         file.add()
 
 
+def test_a_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    there = tmp_path / "elsewhere" / "key"
+    there.write_text(OLD + "\n")
+    (tmp_path / "secret.key").symlink_to(there)
+    file = load_or_make_keys(tmp_path)
+    file.add()
+    assert (tmp_path / "secret.key").readlink() == there
+    assert list(file()) == there.read_text().split()
+    assert there.read_text().split()[1:] == [OLD]
+
+
+@pytest.mark.parametrize("content", [b"\xff" * 40, b"", b"short", b"short\n" * 10])
+def test_nobody_is_told_to_delete_a_file_that_is_damaged(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "secret.key").write_bytes(content)
+    with pytest.raises(Error, match=r"secret\.key (is no text|holds no (secret|key)): restore it from a backup; with"):
+        load_or_make_keys(tmp_path)
+    assert (tmp_path / "secret.key").read_bytes() == content
+
+
 @pytest.mark.parametrize(
     ("setting", "keys"),
     [

@@ -7,7 +7,7 @@ import html
 import io
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
@@ -167,6 +167,42 @@ def test_values_that_match_everywhere_are_masked_all_the_same(text: str) -> None
     assert Masker(["a" * 5000]).mask("a" * 100_000) == "***"
 
 
+def test_values_of_backslashes_are_found_as_fast_as_others() -> None:
+    """One by one, these thousand forms would take longer than any test may."""
+    values = ["\n".join(letter + "\\" * length for length in range(8, 108)) for letter in "abcdefgh"]
+    masker = Masker(values)
+    assert masker.has_values
+    for length in range(8, 108):  # a few match so often that the text is masked as a whole
+        assert masker.mask("<h" + "\\" * length + ">") in ("<***>", "***")
+    for _ in range(1000):
+        assert masker.mask("a\\b") == "a\\b"
+    assert masker.lines_with_values(b"x\nb" + b"\\" * 20 + b"\nx") == {1}
+
+
+@pytest.mark.parametrize("value", ["0\n\\+\r\n\\Z\\", '\\"\\\\"\\\\a', "\\" * 12, "ab\n\n\n\n\n\nc"])
+def test_values_that_are_nearly_all_escapes_are_found_in_json_in_json(value: str) -> None:
+    for text in (value, json.dumps(value), json.dumps(json.dumps(value)), json.dumps({"a": json.dumps([value])})):
+        assert "***" in Masker([value]).mask(text)
+
+
+def test_blocks_of_equal_lines_are_found_as_fast_as_others() -> None:
+    """Compared line by line, they would take minutes."""
+    masker = Masker(["\n".join([*["a"] * 500, str(number), "a"]) for number in range(200)])
+    assert masker.mask_blocks(["a"] * 1000) == {}
+    for _ in range(50):
+        changed = masker.mask_blocks([*["a"] * 900, "7", "a", "a"])
+        assert changed == dict.fromkeys(range(400, 902), "***")
+
+
+def test_blocks_that_overlap_leave_nothing_of_each_other() -> None:
+    masker = Masker(["k1\nzz\nab k2"])
+    assert masker.mask_blocks(["k1", "zz", "ab k2k1", "zz", "ab k2"]) == dict.fromkeys(range(5), "***")
+    assert masker.mask_blocks(["x k1", "zz", "ab k2 k1", "zz", "ab k2 x"]) == {
+        0: "x ***", 1: "***", 2: "*** ***", 3: "***", 4: "*** x",
+    }  # fmt: skip
+    assert masker.mask_blocks(["k1", "zz", "ab"]) == {}
+
+
 @pytest.mark.parametrize("length", range(4, len(TOKEN)))
 def test_a_piece_at_a_cut_is_masked(length: int) -> None:
     masker = Masker([TOKEN])
@@ -209,6 +245,32 @@ def test_a_masker_is_made_once_for_the_same_values() -> None:
     changed = masker_of(RunValues((("A", "another value"),)))
     assert changed is not None
     assert changed.mask(f"{TOKEN} another value") == f"{TOKEN} ***"
+
+
+def test_values_of_very_many_forms_are_found_wherever_they_overlap() -> None:
+    values = [f"{number:05d}<>{number:05d}" for number in range(200)]
+    masker = Masker(["\n".join(values[place::8]) for place in range(8)])
+    text = "".join(value[:5] + value for value in values)
+    assert masker.mask(f"<{text}>") == f"<{'***'.join(value[:5] for value in values)}***>"
+    assert masker.mask(f"<{quote(values[0])[:-2]}{values[0]}{values[199]}>") == "<***>"
+    lines = [values[7], "a", "b" + values[150], "a", base64.b64encode(values[33].encode()).decode(), "a"]
+    assert masker.lines_with_values("\n".join(lines).encode()) == {0, 2, 4}
+
+
+class Huge(Masker):
+    """A masker as of the largest values, which takes seconds to make."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        super().__init__(values)
+        self.size = 1 << 40
+
+
+def test_a_masker_that_is_larger_than_all_that_is_kept_is_made_once_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("codeactions.domain.masker.Masker", Huge)
+    values = RunValues((("A", "a value of a huge masker"),))
+    assert masker_of(values) is masker_of(values) is not None
 
 
 @given(names, some.text(max_size=60))

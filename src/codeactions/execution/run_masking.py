@@ -3,9 +3,9 @@
 import asyncio
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
-from threading import Lock
 from typing import TypeVar
 
 from codeactions.domain.masker import Masker, is_at_hand, masker_of
@@ -17,7 +17,8 @@ from codeactions.runtimes.protocol import TEXT_LIMIT
 # Bytes from which the work is done beside the event loop: the search lets go of Python's lock.
 _LARGE = 256 * 1024
 _LARGE_VALUES = 4 * 1024
-_MAKING = Lock()  # runs that come meanwhile wait for the same masker
+# One thread: runs that come meanwhile wait for the same masker, and keep no thread from other work.
+_MAKER = ThreadPoolExecutor(1, "masker")
 # What engines put in the place of the middle of a long traceback.
 _LEFT_OUT = re.compile(r"\n… \d+ characters left out …\n")
 _Result = TypeVar("_Result")
@@ -27,7 +28,7 @@ async def masker_for(values: RunValues) -> Masker | None:
     """Return the masker of a run's values; None if there is nothing to mask. Large ones are prepared in a thread."""
     if is_at_hand(values) or sum(len(value) for _, value in values.secrets) < _LARGE_VALUES:
         return masker_of(values)
-    return await asyncio.to_thread(_made, values)
+    return await asyncio.get_running_loop().run_in_executor(_MAKER, masker_of, values)
 
 
 class RunMasking:
@@ -58,11 +59,12 @@ class RunMasking:
 
     async def finish_run(self, run: Run, outcome: Outcome, at: datetime) -> FinishedRun:
         """Make the row of a run that has ended. Its `outcome` has the answer that the caller gets."""
-        if self._masker is None:
+        masker, error = self._masker, outcome.error
+        if masker is None:
             return finish_run(run, outcome, at)
-        if outcome.error is not None:
-            outcome = replace(outcome, error=masked_error(outcome.error, self._masker))
-        recorded = outcome.answer and await self._answer(outcome.answer, is_cut=outcome.error is not None)
+        if error is not None:  # pieces at a cut are looked for in each of the forms
+            outcome = replace(outcome, error=await _done(lambda: masked_error(error, masker), masker.size))
+        recorded = outcome.answer and await self._answer(outcome.answer, is_cut=error is not None)
         finished = finish_run(run, outcome, at, recorded)
         return finished if recorded == outcome.answer else replace(finished, shown=finish_run(run, outcome, at).run)
 
@@ -118,11 +120,6 @@ def _masked_pairs(pairs: tuple[tuple[str, str], ...], masker: Masker) -> tuple[t
     if masker.mask(together) == together:  # nearly always: one search is quicker than one for each
         return pairs
     return tuple((masker.mask(name), masker.mask(value)) for name, value in pairs)
-
-
-def _made(values: RunValues) -> Masker | None:
-    with _MAKING:
-        return masker_of(values)
 
 
 async def _done(work: Callable[[], _Result], size: int) -> _Result:

@@ -12,6 +12,8 @@ from codeactions.domain.errors import Error, ErrorCode
 from codeactions.identity.cipher import Keys
 from codeactions.node.secrets import SHORTEST, load_or_make
 
+_MEND = "restore it from a backup; without it, what is encrypted with its keys is lost"
+
 
 def server_keys(setting: str | None, data_dir: Path) -> Keys:
     """Return the server's keys: those of the setting, or else of the file, which is made if there is none.
@@ -31,7 +33,7 @@ def key_path(data_dir: Path) -> Path:
 
 def load_or_make_keys(data_dir: Path) -> "KeyFile":
     """Return the keys of stored secrets, and make one if there is none. Raises `Error` when the file cannot be used."""
-    load_or_make(key_path(data_dir))
+    load_or_make(key_path(data_dir), mend=_MEND)
     return KeyFile(key_path(data_dir))
 
 
@@ -57,7 +59,7 @@ class KeyFile:
         self._state: tuple[int, ...] = ()
         self._keys: tuple[str, ...] = ()
         if not self():
-            raise Error(ErrorCode.INVALID, f"{path} holds no key: restore it from a backup")
+            raise Error(ErrorCode.INVALID, f"{path} holds no key: {_MEND}")
 
     def __repr__(self) -> str:
         return f"<KeyFile {self.path}: {len(self._keys)} keys>"
@@ -80,21 +82,20 @@ class KeyFile:
         """
         content = "\n".join((secrets.token_urlsafe(32), *self())) + "\n"
         try:
-            before = os.stat(self.path)
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self.path.parent, prefix=f"{self.path.name}.", delete=False
-            ) as file:
+            path = self.path.resolve()  # a link stays one: the keys belong where it leads
+            before = os.stat(path)
+            with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.", delete=False) as file:
                 try:
                     if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
                         os.fchown(file.fileno(), before.st_uid, before.st_gid)
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                    os.replace(file.name, self.path)
+                    os.replace(file.name, path)
                 except BaseException:
                     os.unlink(file.name)
                     raise
-            _sync_folder(self.path.parent)
+            _sync_folder(path.parent)
         except OSError as error:
             raise Error(ErrorCode.INVALID, f"{self.path} cannot be written: {error.strerror}") from None
 

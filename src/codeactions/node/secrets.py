@@ -22,16 +22,21 @@ def load_or_make_token(data_dir: Path) -> str:
     return load_or_make(token_path(data_dir))
 
 
-def load_or_make(path: Path) -> str:
-    """Return the secret in a file, and make it if there is none. Raises `Error` when the file cannot be used."""
+def load_or_make(path: Path, *, mend: str = "delete it and start again") -> str:
+    """Return the secret in a file, and make it if there is none. Raises `Error` when the file cannot be used.
+
+    mend: what to do with a file that is damaged.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             _make(path)
         secret = path.read_text().strip()
         if len(secret) < SHORTEST:
-            raise Error(ErrorCode.INVALID, f"{path} holds no secret: delete it and start again") from None
+            raise Error(ErrorCode.INVALID, f"{path} holds no secret: {mend}")
         os.chmod(path, 0o600)
+    except UnicodeDecodeError:
+        raise Error(ErrorCode.INVALID, f"{path} is no text: {mend}") from None
     except OSError as error:
         raise Error(ErrorCode.INVALID, f"the data folder cannot be used: {path}: {error.strerror}") from None
     return secret

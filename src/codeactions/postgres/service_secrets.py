@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from codeactions.domain.project_value import ENCRYPTION_BYTES, ProjectUse
+from codeactions.domain.errors import Error, ErrorCode
+from codeactions.domain.project_value import ENCRYPTION_BYTES, VALUE_LIMIT, ProjectUse
 from codeactions.postgres import queries
 from codeactions.postgres.project_values import SecretIdentity, secret_identity
 
@@ -67,7 +68,7 @@ class ServiceSecrets:
         encrypt: Callable[[str, SecretIdentity], bytes],
         new_id: Callable[[], UUID],
     ) -> None:
-        """Copy the wanted ones into our table, encrypted."""
+        """Copy the wanted ones into our table, encrypted. Raises `Error` (conflict) for a value that is no text."""
         batch: list[dict[str, str | None]] = []
         for row in self._encrypted(wanted, encrypt, new_id):
             batch.append(row)
@@ -81,12 +82,16 @@ class ServiceSecrets:
         self, wanted: Container[Name], encrypt: Callable[[str, SecretIdentity], bytes], new_id: Callable[[], UUID]
     ) -> Iterator[dict[str, str | None]]:
         done = set[Name]()
-        for project_hex, name_hex, value_hex, created_at, updated_at in self._connection.execute(_SQL["contents"]):
+        text = _SQL["contents"].replace("{longest}", str(VALUE_LIMIT))
+        for project_hex, name_hex, value_hex, created_at, updated_at in self._connection.execute(text):
             project, name, value = _text(project_hex), _text(name_hex), _text(value_hex)
-            if project is None or name is None or value is None:
+            if project is None or name is None or (project, name) in done or (project, name) not in wanted:
                 continue
-            if (project, name) in done or (project, name) not in wanted:
-                continue
+            if value is None:
+                told = (
+                    f"the value of {name!r} of project {project!r} in the table secrets is no UTF-8: correct it first"
+                )
+                raise Error(ErrorCode.CONFLICT, told)
             done.add((project, name))
             id = new_id()  # noqa: A001
             yield {

@@ -53,29 +53,33 @@ async def rotate(
 ) -> Rotated:
     """Make a new key, and encrypt every stored secret anew with it.
 
-    add_key: puts a new key before the others; None where that is done already. It is not called while secrets are left
-    over from a rotation before, which is finished first. say: called with lines for people. progress: called with the
+    add_key: puts a new key before the others; None where that is done already. It is not called if secrets are left
+    over from a rotation before, which is finished instead. say: called with lines for people. progress: called with the
     number of secrets that are done, and of all. Raises `Error`: conflict while another rotation runs.
     """
     secrets = StoredSecrets(Transaction(connection))
     if not await secrets.lock():
         raise Error(ErrorCode.CONFLICT, "another rotation of keys runs right now: wait for its end")
     try:
-        total = await secrets.count_stale(cipher.newest)
         if add_key is not None:
-            if cipher.number > 1 and total:
+            left_over = await _rotate_all(connection, cipher, progress) if cipher.number > 1 else Rotated()
+            if left_over.done:
                 say("no new key was made: a rotation before this one had not come to its end, and is finished now")
-            else:
-                add_key()
-                say("a new key was made")
-                total = await secrets.count_stale(cipher.newest)
-        rotated = Rotated()
-        for table in SecretTable:
-            await _rotate(connection, cipher, table, rotated, lambda done: progress(done, total))
-        return rotated
+                return left_over
+            add_key()
+            say("a new key was made")
+        return await _rotate_all(connection, cipher, progress)
     finally:
         if not connection.broken:
             await secrets.unlock()
+
+
+async def _rotate_all(connection: Connection, cipher: Cipher, progress: Callable[[int, int], None]) -> Rotated:
+    total = await StoredSecrets(Transaction(connection)).count_stale(cipher.newest)
+    rotated = Rotated()
+    for table in SecretTable:
+        await _rotate(connection, cipher, table, rotated, lambda done: progress(done, total))
+    return rotated
 
 
 async def _rotate(
