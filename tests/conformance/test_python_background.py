@@ -100,10 +100,15 @@ def test_work_of_an_async_run_goes_on_in_its_loop(python: Language) -> None:
     ("given", "message"),
     [
         ("1", "TypeError: engine.background takes a function or an awaitable, not a int"),
+        (
+            "pieces",
+            "TypeError: engine.background takes a function that does its work when it is called: a generator function, "
+            "one with a yield in it, does none until something goes through what it returns",
+        ),
         ("save(), 1", "TypeError: a coroutine takes no arguments: give engine.background the function itself"),
     ],
 )
 def test_what_is_no_work_is_refused_at_once(python: Language, given: str, message: str) -> None:
-    source = f"async def save(): pass\ndef Run(engine):\n    engine.background({given})\n"
+    source = f"async def save(): pass\ndef pieces(): yield\ndef Run(engine):\n    engine.background({given})\n"
     answer = python.call({"python": source})
     assert python.record(answer)["extra"]["error"]["message"] == message

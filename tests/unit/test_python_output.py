@@ -1,7 +1,11 @@
 """The output of a Python run, up to the frames that it sends."""
 
+import contextlib
 import os
+import signal
 from collections.abc import Iterator
+from threading import Thread
+from types import FrameType
 from typing import TextIO
 
 import pytest
@@ -11,7 +15,8 @@ from recording import NOW
 
 from codeactions.domain.job import OutputLimits
 from codeactions.execution.log_collector import LogCollector
-from codeactions.runtimes.protocol import PIECE_BYTES, Kind, Reader
+from codeactions.runtimes.protocol import CHUNK_BYTES, PIECE_BYTES, Kind, Reader, pack
+from codeactions.runtimes.python import output as output_module
 from codeactions.runtimes.python.output import Output, OutputLimitError
 
 
@@ -117,3 +122,48 @@ def test_a_level_is_the_frames_first_byte(run: Run) -> None:
     for level in ("debug", "info", "warning", "error"):
         run.output.line(level, "a\nb")
     assert run.read() == [(Kind.LOG, bytes([number]) + b"a\nb") for number in range(4)]
+
+
+class Interruption(Exception):
+    pass
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_frames_stay_whole_whatever_a_signals_handler_does_in_the_middle_of_one(raises: bool) -> None:
+    reading, writing = os.pipe()
+    output = Output(writing)
+    output.set_limits(lines=10_000, characters=1000, size=1 << 30)
+    reader, kinds, handled = Reader({Kind.CHUNK: CHUNK_BYTES, Kind.LOG: 5000, Kind.END: 0}), list[Kind](), 0
+
+    def read() -> None:
+        try:
+            while Kind.END not in kinds and (data := os.read(reading, CHUNK_BYTES)):
+                kinds.extend(kind for kind, _ in reader.feed(data))
+        finally:
+            os.close(reading)
+
+    def interrupt(_: int, frame: FrameType | None) -> None:
+        nonlocal handled
+        if frame is not None and frame.f_code.co_filename == output_module.__file__:
+            handled += 1
+            output.line("info", "in between")
+            if raises:
+                raise Interruption
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    thread = Thread(target=read)
+    thread.start()
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        while handled < 100:
+            with contextlib.suppress(Interruption, BrokenPipeError):
+                output.send(pack(Kind.CHUNK, b"x" * CHUNK_BYTES))
+            assert thread.is_alive(), "a frame was not whole"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        with contextlib.suppress(BrokenPipeError):
+            output.send(pack(Kind.END))
+        os.close(writing)
+        thread.join()
+    assert (kinds.count(Kind.LOG), kinds[-1]) == (handled, Kind.END)

@@ -7,15 +7,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from recording import CODE, NOW, FakeBuilds, FakeExecution, FakeExecutor, FakeRecorder, FakeValues
+from recording import CODE, NOW, FakeAnswer, FakeBuilds, FakeExecution, FakeExecutor, FakeRecorder, FakeValues
 
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode
 from codeactions.domain.job import Admission, OutputLimits
-from codeactions.domain.run import Call, ErrorType, FinishedRun, Outcome, RunError, RunStatus
+from codeactions.domain.run import Answer, Call, ErrorType, FinishedRun, Outcome, RunError, RunStatus
 from codeactions.domain.run_values import RunValues
 from codeactions.execution.builds import Prepared
 from codeactions.execution.recorded_runs import RecordedRuns
+from codeactions.execution.run_masking import RunMasking
 
 RUN = UUID(int=7)
 
@@ -238,3 +239,27 @@ async def test_a_refused_source_tells_no_secret_either() -> None:
     assert isinstance(finished, FinishedRun)
     assert (finished.run.extra["error"]["message"], finished.run.headers) == ("no such name: ***", {"X-A": "***"})
     assert finished.run.extra["error"]["traceback"] == "1 | ***"
+
+
+@pytest.mark.parametrize("row", ["answer_run", "finish_run"])
+async def test_a_run_whose_row_cannot_be_made_ends_and_is_left_to_be_taken_for_lost(
+    row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(RunMasking, row, fail)
+    bench = Bench()
+    task = bench.call()
+    execution = await bench.started()
+    if row == "answer_run":
+        early = FakeAnswer(b"whole")
+        early.whole.set_result(Answer(b"whole"))
+        execution.begun.set_result(early)
+    else:
+        execution.answer()
+    with pytest.raises(MemoryError):
+        await task
+    assert execution.end.done()
+    await bench.runs.close(10)
+    assert (bench.recorder.abandoned, bench.recorder.finished, bench.runs.running) == ([RUN], [], 0)

@@ -1,8 +1,14 @@
 """`codeactions serve` before it serves."""
 
+import contextlib
 import resource
+import select
+import socket
 
-from codeactions.cli.serve import _raise_open_files
+import pytest
+
+from codeactions.cli import serve
+from codeactions.cli.serve import _listen, _raise_open_files
 
 
 def test_a_server_may_open_as_many_files_as_the_host_allows() -> None:
@@ -13,3 +19,19 @@ def test_a_server_may_open_as_many_files_as_the_host_allows() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_client_that_takes_nothing_of_its_answer_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "_TAKES_NOTHING_MS", 200)
+    with _listen("127.0.0.1", 0) as listener:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as connection:
+            connection.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    connection.send(b"x" * 65536)
+            poll = select.poll()
+            poll.register(connection, 0)  # errors are always told
+            assert poll.poll(30_000)
+            with pytest.raises(TimeoutError):
+                connection.send(b"x")

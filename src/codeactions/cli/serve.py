@@ -25,6 +25,9 @@ from codeactions.node.settings import Settings
 from codeactions.node.wiring import ServerSecrets
 
 _BACKLOG = 2048
+# The kernel disconnects a client that has taken nothing for as long as a run may take. Nothing else would ever end its
+# connection: one that is closed still waits until all that was sent is taken.
+_TAKES_NOTHING_MS = 300_000
 
 
 def serve(settings: Settings, *, insecure: bool) -> None:
@@ -118,6 +121,7 @@ def _listen(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _TAKES_NOTHING_MS)
         listener.bind(address)
     except socket.gaierror:
         raise Error(ErrorCode.INVALID, f"{host!r} is not an address of this host: check --host") from None

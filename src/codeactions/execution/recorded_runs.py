@@ -196,11 +196,11 @@ class RecordedRuns:
     ) -> FinishedRun:
         try:
             await begun
-        except BaseException:  # there is no row to finish, whatever the reason
+            ended = self._now()
+            finished = await masking.finish_run(run, outcome, ended)
+        except BaseException:  # there is no row to finish, or no end to write, whatever the reason
             self._recorder.abandon(run.id)
             raise
-        ended = self._now()
-        finished = await masking.finish_run(run, outcome, ended)
         if not await self._recorder.finish(finished):
             finished = finish_run(run, Outcome(error=_LOST), ended)
         self._on_end(code, finished.outcome)
@@ -245,6 +245,10 @@ class RecordedRuns:
                 if answer is not None:
                     await self._write_answer(opened, await masking.answer_run(run, answer, self._now()))
                 outcome = await execution.outcome()
+            except BaseException:
+                execution.cancel(_NOT_RECORDED)
+                self._recorder.abandon(run.id)
+                raise
             finally:
                 del self._running[run.id]
             opened.put_on_record(await self._record(code, run, begun, opened.as_sent(outcome), masking))

@@ -12,8 +12,10 @@ from codeactions.execution.executor import AnswerCut
 from codeactions.execution.open_run import OpenRun
 from codeactions.http.endpoint.answer_headers import WITHOUT_BODY, answer_headers
 
-# A client that takes nothing holds its run until the run's time is over, and the connection for so long after that.
+# A client that takes nothing holds its run until the run's time is over, and this answer for so long after that. What
+# the connection then still holds is the kernel's: `cli/serve.py` limits it.
 _REST_SECONDS = 60.0
+_LEAVING_SECONDS = 1.0  # in which the HTTP server says that a client left, from the moment it can send nothing more
 _STOPPED = RunError(ErrorType.CANCELLED, "the server stopped")
 
 
@@ -36,11 +38,16 @@ class OpenAnswer(Response):
         """Send it."""
         has_body = scope["method"] != "HEAD" and self.status_code not in WITHOUT_BODY
         sending = asyncio.create_task(self._send(send, has_body=has_body))
-        ends = {sending, asyncio.create_task(_until_left(receive)), asyncio.create_task(self._until_stuck())}
+        left = asyncio.create_task(_until_left(receive))
+        ends = {sending, left, asyncio.create_task(self._until_stuck())}
+        is_gone = False
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not sending.done():
                 self._opened.leave()
+            elif sending.exception() is not None:  # nearly always its client leaves at this moment, which is no error
+                await asyncio.wait({left}, timeout=_LEAVING_SECONDS)
+            is_gone = left.done()
         except asyncio.CancelledError:  # by the HTTP server that stops, which would log it as an error of ours
             self._opened.leave(_STOPPED)
         finally:
@@ -49,7 +56,8 @@ class OpenAnswer(Response):
             await asyncio.wait(ends)
         if not sending.cancelled() and (error := sending.exception()) is not None:
             self._opened.leave()
-            raise error
+            if not is_gone:
+                raise error
 
     async def _send(self, send: Send, *, has_body: bool) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -25,7 +25,7 @@ class Answering:
         """limit: of a whole result, in bytes."""
         self._output = output
         self._limit = limit
-        self.result = Result(output.send, lambda result: self._described(Kind.STREAM, result))
+        self.result = Result(output, lambda result: self._described(Kind.STREAM, result))
         self.background = Background()
         self.tasks = 0
 
@@ -47,17 +47,18 @@ class Answering:
         if self.background:
             self._send_answer()
             self.background.finish(self._count_tasks)
-        if result.source is None and not result.is_open and not result.is_over:
+        with self._output.lock:  # a thread that is left may write at this moment
+            is_whole = result.source is None and not result.is_open and not result.is_over
+            result.close()
+        if is_whole:
             return self._described(Kind.RESULT, result)
-        result.close()
         self._raise_first_error()
         return pack_described(Kind.END, {"held_back": self._output.held_back}, b"")
 
     def _take_in_loop(self, value: Any) -> Coroutine[Any, Any, None] | None:
         """Take what an async `Run` has returned, in its event loop. Return what else has to be done in that loop."""
-        result = self.result
-        result.finish(value)
-        if self.background or (result.source is not None and not hasattr(result.source, "__next__")):
+        self.result.finish(value)
+        if self.background or self.result.source is not None:
             return self._go_on_in_loop()
         self._count_tasks()
         return None
@@ -79,14 +80,15 @@ class Answering:
     def _send_answer(self) -> None:
         """Let the whole answer go out."""
         result = self.result
-        if result.is_over:
-            return
-        if result.is_open or result.source is not None:
-            result.close()
-            self._output.send(pack(Kind.ANSWERED))
-        else:
-            self._output.send(self._described(Kind.RESULT, result, goes_on=True))
-            result.is_over = True
+        with self._output.lock:  # a thread may write at this moment
+            if result.is_over:
+                return
+            if result.is_open or result.source is not None:
+                result.close()
+                self._output.send(pack(Kind.ANSWERED))
+            else:
+                self._output.send(self._described(Kind.RESULT, result, goes_on=True))
+                result.close()
 
     def _described(self, kind: Kind, result: Result, **more: Any) -> bytes:
         """Return the frame of a result, or of the head of one in pieces. Raises `OutputLimitError`."""

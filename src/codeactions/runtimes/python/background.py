@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# As `inspect` has them, which is too large to import here.
+_GENERATOR = 0x20 | 0x200  # CO_GENERATOR and CO_ASYNC_GENERATOR
+_ITERABLE_COROUTINE = 0x100
+
+
 class Background:
     """Takes work, and does it when the answer has gone out. errors: what the work raised, in order."""
 
@@ -29,6 +34,12 @@ class Background:
         Functions are called in the order in which they were given; async ones then go on at the same time. Each is
         tried, whatever the others raise. Raises `TypeError` for anything else.
         """
+        flags = getattr(getattr(work, "__code__", None), "co_flags", 0)
+        if flags & _GENERATOR and not flags & _ITERABLE_COROUTINE:
+            raise TypeError(
+                "engine.background takes a function that does its work when it is called: a generator function, one "
+                "with a yield in it, does none until something goes through what it returns"
+            )
         if not callable(work) and not awaitable.is_awaitable(work):
             raise TypeError(f"engine.background takes a function or an awaitable, not a {type(work).__name__}")
         if (args or kwargs) and not callable(work):

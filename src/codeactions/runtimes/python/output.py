@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import io
 import os
+import select
 import struct
 import sys
 
@@ -45,16 +46,34 @@ class Output:
         self._small_pieces_left = size // (2 * PIECE_BYTES)
 
     def send(self, frame: bytes) -> None:
-        """Write a whole frame to the server; no other thread's frame comes into it."""
+        """Write a whole frame to the server; no frame of another thread, or of a signal's handler, comes into it."""
         with self.lock:
-            written = os.write(self._descriptor, frame)
-            if written != len(frame):
-                view = memoryview(frame)[written:]
-                while view:
-                    view = view[os.write(self._descriptor, view) :]
+            if len(frame) <= select.PIPE_BUF and not self._unsent:
+                os.write(self._descriptor, frame)  # the kernel takes all of it or nothing
+                return
+            self._unsent.append((memoryview(frame), []))
+            if not self._is_sending:  # else this is a handler's, which goes out after the frame that it came into
+                self._send_unsent()
+
+    def _send_unsent(self) -> None:
+        self._is_sending = True
+        try:
+            while self._unsent:
+                frame, written = self._unsent[0]
+                rest = frame[sum(written) :]
+                if rest:
+                    # A handler may raise in the middle of a frame, and the rest of it has to come before the next one.
+                    # The interpreter calls none between a write and the note of it when both are one call.
+                    written.extend(map(os.write, (self._descriptor,), (rest,)))
+                else:
+                    del self._unsent[0]
+        finally:
+            self._is_sending = False
 
     def _unlock(self) -> None:
         self.lock = _thread.RLock()  # a signal's handler may print as well
+        self._unsent: list[tuple[memoryview, list[int]]] = []  # frames, with what has been written of each
+        self._is_sending = False
 
     def line(self, level: str, text: str) -> None:
         """Send an entry of the log, or hold it back when enough are sent. Raises `OutputLimitError` as `spend` does."""

@@ -16,6 +16,8 @@ TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from typing import Any
 
+    from codeactions.runtimes.python.output import Output
+
 _NOT_GIVEN: Any = object()
 _EVENTS = "text/event-stream"
 
@@ -27,8 +29,8 @@ class Result:
     is_open: whether its head has gone out; is_over: whether all of it has.
     """
 
-    def __init__(self, send: Callable[[bytes], None], describe: Callable[[Result], bytes]) -> None:
-        """send: sends a frame. describe: makes the frame with which an answer in pieces begins."""
+    def __init__(self, output: Output, describe: Callable[[Result], bytes]) -> None:
+        """output: sends the frames. describe: makes the one with which an answer in pieces begins."""
         self.is_set = False
         self.status_code = 200
         self.content_type = SHORT_TYPES["text"]
@@ -39,7 +41,7 @@ class Result:
         self._is_sending = False
         self._head: tuple[int, str | None, Mapping[str, Any] | None] | None = None
         self._given_type: str | None = None
-        self._send = send
+        self._output = output
         self._describe = describe
 
     def set(
@@ -96,11 +98,12 @@ class Result:
         type is `text/event-stream`. Waits while the client takes no more. Raises `RuntimeError` when the result was set
         before, or has gone out; `TypeError` or `ValueError` when something cannot be sent.
         """
-        if self.is_over:
-            raise RuntimeError("engine.result.write comes too late: the answer has gone out")
-        if self.is_set:
-            raise RuntimeError("engine.result.write after engine.result.set: a result is either set or written")
-        self._put(chunk)
+        with self._output.lock:  # other threads may write as well, and the answer may end meanwhile
+            if self.is_over:
+                raise RuntimeError("engine.result.write comes too late: the answer has gone out")
+            if self.is_set:
+                raise RuntimeError("engine.result.write after engine.result.set: a result is either set or written")
+            self._put(chunk)
 
     def finish(self, value: Any) -> None:
         """Take what `Run` has returned: the result, if none was set or written."""
@@ -113,8 +116,13 @@ class Result:
         self._is_sending = True
         # What reads from elsewhere, such as an answer of another server, has its bytes as they come.
         read = getattr(self.source, "read1", None)
-        for chunk in self.source if read is None else iter(lambda: read(CHUNK_BYTES), b""):
-            self._put(chunk)
+        try:
+            for chunk in self.source if read is None else iter(lambda: read(CHUNK_BYTES), b""):
+                self._put(chunk)
+        except BaseException:  # a generator whose piece cannot be sent: what it does at its end is done all the same
+            if hasattr(self.source, "close"):
+                self.source.close()
+            raise
 
     async def send_pieces_as_they_come(self) -> None:
         """Send all that the async iterator gives."""
@@ -137,18 +145,19 @@ class Result:
 
     def close(self) -> None:
         """Let nothing more be sent; of an answer in pieces the head goes out even if there were none."""
-        if self.source is not None and not self.is_open:
-            self._put("")
-        self.is_over = True
+        with self._output.lock:
+            if self.source is not None and not self.is_open:
+                self._put("")
+            self.is_over = True
 
     def _put(self, chunk: Any) -> None:
         data, natural_type = self._piece(chunk)
         if not self.is_open:
             self.content_type = self._given_type or natural_type
-            self._send(self._describe(self))
+            self._output.send(self._describe(self))
             self.is_open = True
         for start in range(0, len(data), CHUNK_BYTES):
-            self._send(pack(Kind.CHUNK, data[start : start + CHUNK_BYTES]))
+            self._output.send(pack(Kind.CHUNK, data[start : start + CHUNK_BYTES]))
 
     def _piece(self, chunk: Any) -> tuple[bytes, str]:
         if isinstance(chunk, str | bytes | bytearray | memoryview):
