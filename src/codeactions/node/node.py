@@ -33,8 +33,10 @@ from codeactions.postgres.pooling import require_sessions
 from codeactions.postgres.project_values import ProjectValueStore
 from codeactions.postgres.recording.reaper import Reaper
 from codeactions.postgres.recording.recorder import Recorder
+from codeactions.postgres.stored_secrets import StoredSecrets
 from codeactions.runtimes.registry import Registry, language_of_ending
 from codeactions.sandbox.server.pool import SandboxPool
+from codeactions.services.key_rotation import unreadable
 from codeactions.services.run_values import RunValuesCache
 
 _WATCH_INTERVAL = 0.5  # seconds between two checks of the embedded database
@@ -109,6 +111,9 @@ class Node:
         await reaper.start()
         metrics = Metrics()
         cipher = Cipher(self._secrets.keys)
+        lost, _ = await unreadable(StoredSecrets(database), cipher)
+        if lost:
+            self._say(f"warning: the server does not have the key of {lost[0]}: runs that need it are refused")
         values = RunValuesCache(ProjectValueStore(database), cipher)
         recorded = RecordedRuns(
             executor,
