@@ -110,10 +110,7 @@ class Node:
         self._stack.push_async_callback(reaper.stop)
         await reaper.start()
         metrics = Metrics()
-        cipher = Cipher(self._secrets.keys)
-        lost, _ = await unreadable(StoredSecrets(database), cipher)
-        if lost:
-            self._say(f"warning: the server does not have the key of {lost[0]}: runs that need it are refused")
+        cipher = await self._cipher(database)
         values = RunValuesCache(ProjectValueStore(database), cipher)
         recorded = RecordedRuns(
             executor,
@@ -143,6 +140,14 @@ class Node:
             await _deploy_examples(self._codes)
         languages.try_in(executor)
         return context
+
+    async def _cipher(self, database: Database) -> Cipher:
+        """Return the cipher, and say so if a secret has a key that it lacks: after a restore, for example."""
+        cipher = Cipher(self._secrets.keys)
+        lost, _ = await unreadable(StoredSecrets(database), cipher)
+        if lost:
+            self._say(f"warning: the server does not have the key of {lost[0]}: runs that need it are refused")
+        return cipher
 
     async def _start_languages(self, registry: Registry, artifacts: ArtifactStore) -> Languages:
         settings = self._settings
