@@ -34,6 +34,7 @@ def test_codes_and_their_history_move_to_another_data_folder(tmp_path: Path) -> 
         assert server.healthy()
     said = codeactions("restore", "moved.sql", "--data-dir", "new")
     assert f"start the server with `{PROGRAM} serve --data-dir new`" in said, "as it can be typed here"
+    assert "copy the old secret.key to new/secret.key before the start" in said
     with running_server(tmp_path / "new") as server:
         assert server.record(answer) == record
         assert server.logs(answer) == logs

@@ -239,7 +239,7 @@ def test_with_another_key_a_secret_cannot_be_read(databases_servers: list[Server
     assert two.client.get("/health").json()["parts"]["secrets"]["unreadable"] == 0
     message = refused(httpx.get(f"{two.base}/endpoint/{code_id}", headers=headers), 500, "internal")
     assert message == "internal error; see the server log"
-    told = "a stored secret cannot be read: CODEACTIONS_SECRET_KEY is not the key it was encrypted with"
+    told = "a stored secret cannot be read: its key is not in CODEACTIONS_SECRET_KEY or, without that, in secret.key"
     wait_until(lambda: told in "\n".join(two.output), what="the log")
     assert refused(two.client.get(f"/endpoint/{code_id}", headers=headers), 500, "internal") == told
     part = two.client.get("/health").json()["parts"]["secrets"]

@@ -131,7 +131,7 @@ def test_a_rollback_may_be_asked_for_by_parameters(server: Server) -> None:
         ({"version": 0}, 400, "version must be a whole number from 1 to 2147483647"),
         ({"version": 2**31}, 400, "version must be a whole number from 1 to 2147483647"),
         ({"version": 1, "x": 1}, 400, "unknown field 'x'; a rollback has version, message"),
-        ({"version": 7}, 404, "has no version 7; old versions are kept up to a number"),
+        ({"version": 7}, 404, "has no version 7; only the newest are kept"),
     ],
     ids=repr,
 )
@@ -196,7 +196,7 @@ def test_a_diff_shows_what_a_version_changed(server: Server) -> None:
 def test_a_version_that_there_is_none_of_is_not_found(server: Server, path: str) -> None:
     code_id = server.create(ONE)
     message = refused(server.client.get(f"/code/{code_id}/{path}"), 404, "not_found")
-    assert message == f"code {code_id} has no version 9; old versions are kept up to a number"
+    assert message == f"code {code_id} has no version 9; only the newest are kept"
     nothing = uuid4()
     unknown = refused(server.client.get(f"/code/{nothing}/{path}"), 404, "not_found")
     assert unknown == f"there is no code {nothing}"

@@ -37,6 +37,17 @@ def test_a_run_whose_secret_cannot_be_read_is_refused(two_keys: list[Server], pr
     assert two.client.get("/secret", params={"project_uuid": project}).json()["total"] == 1
 
 
+def test_a_server_without_the_key_says_so_at_its_start(
+    two_keys: list[Server], project: str, database_url: str, tmp_path: Path
+) -> None:
+    made(two_keys[0], "secret", project, "A")
+    with running_server(tmp_path / "c", database_url, languages="python", secret_key="c" * 16) as other:
+        told = f"warning: the server does not have the key of secret 'A' of project {project}"
+        assert told in "\n".join(other.output)
+    with running_server(tmp_path / "d", database_url, languages="python", secret_key="a" * 16) as other:
+        assert "warning" not in "\n".join(other.output)
+
+
 def test_another_server_hears_of_a_change(
     server: Server, database_of_server: str, tmp_path: Path, project: str
 ) -> None:

@@ -18,6 +18,7 @@ from codeactions.cli.logging import say
 from codeactions.cli.new_file import new_file, require_new
 from codeactions.domain.errors import Error, ErrorCode, invalid
 from codeactions.node.migrations import NIL_VERSION, DatabaseState, inspect, parse_address
+from codeactions.node.secret_keys import key_path
 from codeactions.node.settings import Settings
 from codeactions.postgres import backup as database
 from codeactions.postgres.embedded import access
@@ -68,6 +69,9 @@ def restore(settings: Settings, file: str, *, verbose: bool) -> None:
     if found.version == NIL_VERSION:
         raise invalid(f"{_input_name(file)} was restored, but it is no database of codeactions: it has no version")
     say(f"restored {_name_of(settings)} at version {found.version} ({_size(progress.done)})")
+    key = key_path(settings.data_dir)
+    if settings.secret_key is None and not key.exists():
+        say(f"secrets in it can be read with their old key alone: copy the old {key.name} to {key} before the start")
     match found.state:
         case DatabaseState.CURRENT:
             say("start the server with `codeactions serve`")

@@ -81,9 +81,10 @@ def delete_variable(name: _Name, project: _Project, data_dir: DataDir = None, da
 
 @secret.command("rotate-key")
 def rotate_key(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """Encrypt all stored secrets anew: with a new key, or with the first of CODEACTIONS_SECRET_KEY.
+    """Encrypt all stored secrets with a new key.
 
-    A server may be running. If the command is ended, run it again.
+    With CODEACTIONS_SECRET_KEY, the new key is the first one that it holds. A server may be running. If the command is
+    ended, run it again.
     """
     from codeactions.cli.values import rotate_key as rotate
 

@@ -86,9 +86,9 @@ def rotate_key(settings: Settings) -> None:
             f"{len(rotated.unreadable)} secrets cannot be read with any key, and stay as they are: {shown}",
         )
     if settings.secret_key is not None:
-        say("keep the old keys of CODEACTIONS_SECRET_KEY behind the new one as long as there are backups of before")
+        say("keep the old keys of CODEACTIONS_SECRET_KEY behind the new one as long as older backups need them")
     else:
-        say("the old keys stay in secret.key, since backups of before need them; back it up, too")
+        say("the old keys stay in secret.key, since older backups need them; keep a copy of the file as it is now")
 
 
 def _show(done: int, total: int) -> None:

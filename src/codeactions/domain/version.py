@@ -65,4 +65,4 @@ class RollbackDraft(Draft):
 
 def version_not_found(code_id: AnyId, number: int) -> Error:
     """Return the error for a version that a code has never had, or no longer has."""
-    return not_found(f"code {code_id} has no version {number}; old versions are kept up to a number")
+    return not_found(f"code {code_id} has no version {number}; only the newest are kept")

@@ -18,7 +18,7 @@ _MOST_CHUNKS, _SECONDS = 2000, 0.02
 
 
 class AnswerStream:
-    """Puts an answer together of its frames, in the order that the protocol has; anything else is malformed.
+    """Puts an answer together from its frames, in the order that the protocol has; anything else is malformed.
 
     read_on: called when the run that had to wait may be read again.
     """
@@ -57,7 +57,7 @@ class AnswerStream:
         return self._body
 
     def must_wait(self) -> bool:
-        """Return whether the run has to wait; if so, `read_on` is called when it has not to any more."""
+        """Return whether the run has to wait; if so, `read_on` is called when that is over."""
         self._is_waiting = self._is_flood or self._cost >= _MOST_HELD
         return self._is_waiting
 

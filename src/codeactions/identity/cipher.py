@@ -14,7 +14,7 @@ _FORMAT = b"\x01"
 _ID_BYTES, _NONCE_BYTES = 8, 12
 _HEAD = len(_FORMAT) + _ID_BYTES
 _FERNET = b"gAAAA"  # how the stored form of earlier versions begins
-_UNREADABLE = "a stored secret cannot be read: CODEACTIONS_SECRET_KEY is not the key it was encrypted with"
+_UNREADABLE = "a stored secret cannot be read: its key is not in CODEACTIONS_SECRET_KEY or, without that, in secret.key"
 
 Identity = tuple[str, ...]
 """The row that a secret belongs to: what is stored can be read in this row alone."""

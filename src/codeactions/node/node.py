@@ -33,8 +33,10 @@ from codeactions.postgres.pooling import require_sessions
 from codeactions.postgres.project_values import ProjectValueStore
 from codeactions.postgres.recording.reaper import Reaper
 from codeactions.postgres.recording.recorder import Recorder
+from codeactions.postgres.stored_secrets import StoredSecrets
 from codeactions.runtimes.registry import Registry, language_of_ending
 from codeactions.sandbox.server.pool import SandboxPool
+from codeactions.services.key_rotation import unreadable
 from codeactions.services.run_values import RunValuesCache
 
 _WATCH_INTERVAL = 0.5  # seconds between two checks of the embedded database
@@ -108,7 +110,7 @@ class Node:
         self._stack.push_async_callback(reaper.stop)
         await reaper.start()
         metrics = Metrics()
-        cipher = Cipher(self._secrets.keys)
+        cipher = await self._cipher(database)
         values = RunValuesCache(ProjectValueStore(database), cipher)
         recorded = RecordedRuns(
             executor,
@@ -138,6 +140,14 @@ class Node:
             await _deploy_examples(self._codes)
         languages.try_in(executor)
         return context
+
+    async def _cipher(self, database: Database) -> Cipher:
+        """Return the cipher, and say so if a secret has a key that it lacks: after a restore, for example."""
+        cipher = Cipher(self._secrets.keys)
+        lost, _ = await unreadable(StoredSecrets(database), cipher)
+        if lost:
+            self._say(f"warning: the server does not have the key of {lost[0]}: runs that need it are refused")
+        return cipher
 
     async def _start_languages(self, registry: Registry, artifacts: ArtifactStore) -> Languages:
         settings = self._settings

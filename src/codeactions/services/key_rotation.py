@@ -23,20 +23,26 @@ class Rotated:
     unreadable: list[str] = field(default_factory=list)
 
 
+async def unreadable(secrets: StoredSecrets, cipher: Cipher) -> tuple[list[str], int]:
+    """Try a secret of each key. Return those that cannot be read, in words, and the number of those that were tried."""
+    samples = await secrets.samples()
+    lost = []
+    for sample in samples:
+        try:
+            cipher.decrypt(sample.encrypted, sample.identity)
+        except Error:
+            lost.append(sample.noun)
+    return lost, len(samples)
+
+
 async def require_readable(secrets: StoredSecrets, cipher: Cipher, keys: str) -> None:
     """Check that the keys are those of the database. keys: where they are, for the message.
 
     Raises `Error` (conflict) if there are secrets, and none can be read: what is encrypted with these keys would be
     unreadable to the server.
     """
-    samples = await secrets.samples()
-    for sample in samples:
-        try:
-            cipher.decrypt(sample.encrypted, sample.identity)
-        except Error:
-            continue
-        return
-    if samples:
+    lost, tried = await unreadable(secrets, cipher)
+    if tried and len(lost) == tried:
         raise Error(
             ErrorCode.CONFLICT,
             f"the secrets of this database are not encrypted with {keys}: give the key that the server has",
