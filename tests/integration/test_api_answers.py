@@ -73,9 +73,11 @@ def answers(server: Server) -> Iterator[tuple[str, httpx.Response]]:
     yield "/token", made
     yield "/token", client.get("/token", params={"project_uuid": project})
     yield "/token/{token_id}", client.get(f"/token/{made.json()['id']}")
+    yield from answers_of_values(client, project)
     made = client.post("/code", json=fields)
     yield "/code", made
     code_id = made.json()["id"]
+    yield from answers_of_versions(client, code_id)
     made = client.post("/admin/code", json=fields)
     yield "/admin/code", made
     yield "/admin/code/{code_id}", client.patch(f"/admin/code/{made.json()['id']}", params={"timeout": 9})
@@ -102,6 +104,30 @@ def answers(server: Server) -> Iterator[tuple[str, httpx.Response]]:
     failing = client.post("/code", json={**fields, "source": "def Run(engine):\n    1 / 0\n"}).json()["id"]
     yield "/run/{code_id}", client.post(f"/run/{failing}")
     yield "/endpoint/{code_id}", client.get(f"/endpoint/{failing}")
+
+
+def answers_of_values(client: httpx.Client, project: str) -> Iterator[tuple[str, httpx.Response]]:
+    """Those of secrets and variables."""
+    for kind in ("secret", "variable"):
+        made = client.post(f"/{kind}", json={"project_uuid": project, "name": kind.upper(), "value": "a value of it"})
+        yield f"/{kind}", made
+        yield f"/{kind}", client.get(f"/{kind}", params={"project_uuid": project})
+        path, template = f"/{kind}/{made.json()['id']}", f"/{kind}/{{{kind}_id}}"
+        yield template, client.get(path)
+        yield template, client.patch(path, json={"value": "short"})
+
+
+def answers_of_versions(client: httpx.Client, code_id: str) -> Iterator[tuple[str, httpx.Response]]:
+    """Those of versions and trials."""
+    path, template = f"/code/{code_id}", "/code/{code_id}"
+    client.patch(path, json={"source": SOURCE.replace("1", "2"), "message": "two"})
+    yield f"{template}/versions", client.get(f"{path}/versions")
+    yield f"{template}/versions/{{number}}", client.get(f"{path}/versions/1")
+    yield f"{template}/versions/{{number}}/diff", client.get(f"{path}/versions/2/diff")
+    yield f"{template}/rollback", client.post(f"{path}/rollback", json={"version": 1})
+    yield f"{template}/rollback", client.post(f"{path}/rollback", json={"version": 9})
+    yield f"{template}/try", client.post(f"{path}/try", json={"source": SOURCE})
+    yield f"{template}/try", client.post(f"{path}/try", json={"source": "def Run(:"})
 
 
 @pytest.fixture(scope="module")
