@@ -135,11 +135,10 @@ class RecordedRuns:
         run_id = self._new_run_id()
         values = await self._values.of(code)
         masking = RunMasking(await masker_for(values), with_result=code.mask_result)
-        told = await masking.call(call)
         try:
             prepared = await self._builds.prepare(code.language or "", code.source or "")
         except SourceRefused as refused:
-            run = self._start(code, told, run_id, asked)
+            run = self._start(code, await masking.call(call), run_id, asked)
             return await self._record(code, run, self._recorder.begin(run), Outcome(error=refused.error), masking)
         job = Job(
             id=run_id,
@@ -155,7 +154,8 @@ class RecordedRuns:
         )
         execution = await self._executor.start(job)
         try:
-            run = self._start(code, told, run_id, asked, prepared.artifact)
+            # Only now: the sandbox is at work meanwhile.
+            run = self._start(code, await masking.call(call), run_id, asked, prepared.artifact)
             on_disk = code.id in self._early
             begun = self._recorder.begin(run, durable=on_disk)
         except BaseException:  # a run that cannot even be written down must not go on

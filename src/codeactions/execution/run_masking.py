@@ -93,14 +93,19 @@ def masked_error(error: RunError, masker: Masker) -> RunError:
 
 def _masked_call(call: Call, masker: Masker) -> Call:
     mask = masker.mask
-    line = f"{call.method}\0{call.path}\0{call.raw_path}"
-    if mask(line) != line:
-        call = replace(call, method=mask(call.method), path=mask(call.path), raw_path=mask(call.raw_path))
+    pairs = [part for pair in (*call.params, *call.headers) for part in pair]
+    together = "\0".join((call.method, call.path, call.raw_path, *pairs, call.text or ""))
+    body = masker.mask_bytes(call.body)
+    if body is call.body and mask(together) is together:  # nearly always: one search is quicker than one for each
+        return call
     return replace(
         call,
+        method=mask(call.method),
+        path=mask(call.path),
+        raw_path=mask(call.raw_path),
         params=_masked_pairs(call.params, masker),
         headers=_masked_pairs(call.headers, masker),
-        body=masker.mask_bytes(call.body),
+        body=body,
         text=None if call.text is None else mask(call.text),
     )
 

@@ -1,7 +1,7 @@
 """The environment variables of runs: the values of a project that have a fitting name."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from codeactions.runtimes.registry import LANGUAGES
 
@@ -20,6 +20,7 @@ def _reserved() -> re.Pattern[str]:
     return re.compile("|".join((_OF_THE_SYSTEM, *of_languages)), re.IGNORECASE)
 
 
+@lru_cache(4096)  # each call asks for the same few
 def is_environment_name(name: str) -> bool:
     """Return whether a value of this name becomes an environment variable; else it is known to the engine alone.
 

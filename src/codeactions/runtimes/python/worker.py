@@ -77,9 +77,13 @@ def _rehearse(times: int) -> None:
     job: dict[str, Any] = {"source": _REHEARSED, "method": "GET", "path": "/", "limits": limits}
     job |= {"raw_path": "/", "raw_query": "name=x"}
     job |= {"params": [["name", "x"]], "headers": [["x", "y"]]}
+    given = {f"REHEARSED_{number}": "x" * 40 for number in range(8)}
+    job |= {"secrets": given, "variables": {}, "environment": given}
     for _ in range(times):
         _output.send(_perform(*unpack_described(pack_described(Kind.JOB, job, b"")[HEADER.size :])))
     _output, (sys.stdout, sys.stderr) = real, streams
+    for name in given:
+        del os.environ[name]
     del sys.modules[source.MODULE]
     os.close(nowhere)
 
