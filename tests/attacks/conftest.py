@@ -1,6 +1,8 @@
 """After each attack the server is as well as before."""
 
+import secrets
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from attacks.attacker import nothing_left
@@ -32,6 +34,22 @@ def unharmed(request: pytest.FixtureRequest) -> Iterator[None]:
     assert _launcher_restarts(server) == launcher_restarts
     wait_until(lambda: nothing_left(server), 10, "the end of every process of every run")
     assert not [line for line in server.output[lines:] if "Traceback" in line or "Exception" in line]
+
+
+@pytest.fixture
+def canary() -> str:
+    """A secret's value that is found wherever it is."""
+    return "KANARI-" + secrets.token_hex(16)
+
+
+@pytest.fixture
+def project(server: Server, canary: str) -> Iterator[str]:
+    """A project with that secret, which is gone after the test."""
+    project = f"project-{uuid4()}"
+    given = {"project_uuid": project, "name": "CANARY", "value": canary}
+    secret_id = server.client.post("/secret", json=given).json()["id"]
+    yield project
+    server.client.delete(f"/secret/{secret_id}")
 
 
 def _launcher_restarts(server: Server) -> int:

@@ -1,9 +1,5 @@
 """Attacks in JavaScript and Go on the secrets that runs are given, and by work that goes on after the answer."""
 
-import secrets
-from collections.abc import Iterator
-from uuid import uuid4
-
 import httpx
 import pytest
 from attacks.attacker import nothing_left, success
@@ -52,22 +48,6 @@ func Run(engine *codeactions.Engine) (any, error) {
     return found, nil
 }
 """
-
-
-@pytest.fixture
-def canary() -> str:
-    """A secret's value that is found wherever it is."""
-    return "KANARI-" + secrets.token_hex(16)
-
-
-@pytest.fixture
-def project(server: Server, canary: str) -> Iterator[str]:
-    """A project with that secret, which is gone after the test."""
-    project = f"project-{uuid4()}"
-    given = {"project_uuid": project, "name": "CANARY", "value": canary}
-    secret_id = server.client.post("/secret", json=given).json()["id"]
-    yield project
-    server.client.delete(f"/secret/{secret_id}")
 
 
 def test_a_secret_is_not_in_the_memory_of_a_later_program_of_another_project(

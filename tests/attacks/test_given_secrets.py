@@ -1,32 +1,13 @@
 """Attacks on the secrets that runs are given: they are in no other run, no process of the server, and on no disk."""
 
 import secrets
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
 from attacks.attacker import ATTEMPTS, failure, processes_named, success
 from attacks.test_secrets import SEARCH
 from harness import Server, children_of, wait_until
-
-
-@pytest.fixture
-def canary() -> str:
-    """A secret's value that is found wherever it is."""
-    return "KANARI-" + secrets.token_hex(16)
-
-
-@pytest.fixture
-def project(server: Server, canary: str) -> Iterator[str]:
-    """A project with that secret, which is gone after the test."""
-    project = f"project-{uuid4()}"
-    given = {"project_uuid": project, "name": "CANARY", "value": canary}
-    secret_id = server.client.post("/secret", json=given).json()["id"]
-    yield project
-    server.client.delete(f"/secret/{secret_id}")
-
 
 USE = """
 import os

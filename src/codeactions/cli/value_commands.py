@@ -10,6 +10,7 @@ from codeactions.cli.options import AsJson, DatabaseUrl, DataDir
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from codeactions.domain.project_value import ValueKind
     from codeactions.node.settings import Settings
 
 secret = typer.Typer(no_args_is_help=True, help="Secrets of projects: set, list, delete, rotate-key.")
@@ -25,58 +26,69 @@ _EveryCode = Annotated[
 ]
 
 
-@secret.command("set")
-def set_secret(
-    name: _Name,
-    project: _Project,
-    code: _Codes = None,
-    every_code: _EveryCode = False,
-    data_dir: DataDir = None,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """Create or replace a secret. Its value comes from standard input; a terminal is asked for it without echo."""
-    _set("secret", name, project, code, data_dir, database_url, every_code=every_code)
+def _add_commands(app: typer.Typer, kind: str, *, set_help: str, list_help: str, delete_help: str) -> None:
+    """Give the group of a kind of value its commands, which are the same for both kinds."""
+
+    @app.command("set", help=set_help)
+    def set_value(
+        name: _Name,
+        project: _Project,
+        code: _Codes = None,
+        every_code: _EveryCode = False,
+        data_dir: DataDir = None,
+        database_url: DatabaseUrl = None,
+    ) -> None:
+        from codeactions.cli.values import set_value
+        from codeactions.domain.ids import parse_id
+
+        ids: tuple[UUID, ...] | None = tuple(parse_id(one, "--code") for one in code) if code else None
+        set_value(_settings(data_dir, database_url), _kind(kind), name, project, ids, every_code=every_code)
+
+    @app.command("list", help=list_help)
+    def list_values(
+        project: _Project, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False
+    ) -> None:
+        from codeactions.cli.manage import print_rows
+        from codeactions.cli.values import list_values
+
+        print_rows(list_values(_settings(data_dir, database_url), _kind(kind), project), as_json=as_json)
+
+    @app.command("delete", help=delete_help)
+    def delete_value(
+        name: _Name, project: _Project, data_dir: DataDir = None, database_url: DatabaseUrl = None
+    ) -> None:
+        from codeactions.cli.values import delete_value
+
+        delete_value(_settings(data_dir, database_url), _kind(kind), name, project)
 
 
-@variable.command("set")
-def set_variable(
-    name: _Name,
-    project: _Project,
-    code: _Codes = None,
-    every_code: _EveryCode = False,
-    data_dir: DataDir = None,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """Create or replace a variable. Its value comes from standard input."""
-    _set("variable", name, project, code, data_dir, database_url, every_code=every_code)
+# Imports are inside the functions: all commands load this module, and most of them need nothing of it.
+def _settings(data_dir: Path | None, database_url: str | None) -> "Settings":
+    from codeactions.cli.settings import command_settings
+
+    return command_settings(data_dir=data_dir, database_url=database_url)
 
 
-@secret.command("list")
-def list_secrets(
-    project: _Project, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False
-) -> None:
-    """List the secrets of a project, without their values."""
-    _list("secret", project, data_dir, database_url, as_json=as_json)
+def _kind(name: str) -> "ValueKind":
+    from codeactions.domain.project_value import ValueKind
+
+    return ValueKind(name)
 
 
-@variable.command("list")
-def list_variables(
-    project: _Project, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False
-) -> None:
-    """List the variables of a project with their values."""
-    _list("variable", project, data_dir, database_url, as_json=as_json)
-
-
-@secret.command("delete")
-def delete_secret(name: _Name, project: _Project, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """Delete a secret."""
-    _delete("secret", name, project, data_dir, database_url)
-
-
-@variable.command("delete")
-def delete_variable(name: _Name, project: _Project, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """Delete a variable."""
-    _delete("variable", name, project, data_dir, database_url)
+_add_commands(
+    secret,
+    "secret",
+    set_help="Create or replace a secret. Its value comes from standard input, or is asked for on a terminal, unseen.",
+    list_help="List the secrets of a project, without their values.",
+    delete_help="Delete a secret.",
+)
+_add_commands(
+    variable,
+    "variable",
+    set_help="Create or replace a variable. Its value comes from standard input.",
+    list_help="List the variables of a project with their values.",
+    delete_help="Delete a variable.",
+)
 
 
 @secret.command("rotate-key")
@@ -89,43 +101,3 @@ def rotate_key(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> No
     from codeactions.cli.values import rotate_key as rotate
 
     rotate(_settings(data_dir, database_url))
-
-
-# Imports are inside the functions: all commands load this module, and most of them need nothing of it.
-def _settings(data_dir: Path | None, database_url: str | None) -> "Settings":
-    from codeactions.cli.settings import command_settings
-
-    return command_settings(data_dir=data_dir, database_url=database_url)
-
-
-def _set(
-    kind: str,
-    name: str,
-    project: str,
-    codes: list[str] | None,
-    data_dir: Path | None,
-    database_url: str | None,
-    *,
-    every_code: bool,
-) -> None:
-    from codeactions.cli.values import set_value
-    from codeactions.domain.ids import parse_id
-    from codeactions.domain.project_value import ValueKind
-
-    ids: tuple[UUID, ...] | None = tuple(parse_id(one, "--code") for one in codes) if codes else None
-    set_value(_settings(data_dir, database_url), ValueKind(kind), name, project, ids, every_code=every_code)
-
-
-def _list(kind: str, project: str, data_dir: Path | None, database_url: str | None, *, as_json: bool) -> None:
-    from codeactions.cli.manage import print_rows
-    from codeactions.cli.values import list_values
-    from codeactions.domain.project_value import ValueKind
-
-    print_rows(list_values(_settings(data_dir, database_url), ValueKind(kind), project), as_json=as_json)
-
-
-def _delete(kind: str, name: str, project: str, data_dir: Path | None, database_url: str | None) -> None:
-    from codeactions.cli.values import delete_value
-    from codeactions.domain.project_value import ValueKind
-
-    delete_value(_settings(data_dir, database_url), ValueKind(kind), name, project)

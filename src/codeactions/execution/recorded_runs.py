@@ -166,7 +166,7 @@ class RecordedRuns:
         try:
             early = await execution.early_answer()
             outcome = await execution.outcome() if early is None else None
-        except BaseException:
+        except BaseException:  # cancelled, by a loop that ends: nothing waits for it any more
             del self._running[run_id]
             raise
         if early is not None:
@@ -221,7 +221,7 @@ class RecordedRuns:
             await begun
             if opened.is_in_pieces and not on_disk:
                 await self._recorder.answer(AnsweredRun(opened.run, opened.run, {}))
-        except BaseException:
+        except BaseException:  # whatever the reason, nothing may go out, so the run has no purpose
             opened.execution.cancel(_NOT_RECORDED)
             raise
         finally:
@@ -245,7 +245,7 @@ class RecordedRuns:
                 if answer is not None:
                     await self._write_answer(opened, await masking.answer_run(run, answer, self._now()))
                 outcome = await execution.outcome()
-            except BaseException:
+            except BaseException:  # whatever the reason, there is no end to write: the run is taken for lost
                 execution.cancel(_NOT_RECORDED)
                 self._recorder.abandon(run.id)
                 raise

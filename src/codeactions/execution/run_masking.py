@@ -55,7 +55,7 @@ class RunMasking:
         """Make the row of a run that goes on after its answer."""
         recorded = await self._answer(answer)
         answered = answer_run(run, answer, at, recorded)
-        return answered if recorded == answer else replace(answered, shown=answer_run(run, answer, at).run)
+        return answered if recorded is answer else replace(answered, shown=answer_run(run, answer, at).run)
 
     async def finish_run(self, run: Run, outcome: Outcome, at: datetime) -> FinishedRun:
         """Make the row of a run that has ended. Its `outcome` has the answer that the caller gets."""
@@ -66,7 +66,7 @@ class RunMasking:
             outcome = replace(outcome, error=await _done(lambda: masked_error(error, masker), masker.size))
         recorded = outcome.answer and await self._answer(outcome.answer, is_cut=error is not None)
         finished = finish_run(run, outcome, at, recorded)
-        return finished if recorded == outcome.answer else replace(finished, shown=finish_run(run, outcome, at).run)
+        return finished if recorded is outcome.answer else replace(finished, shown=finish_run(run, outcome, at).run)
 
     async def _answer(self, answer: Answer, *, is_cut: bool = False) -> Answer:
         masker = self._masker
@@ -116,6 +116,9 @@ def _masked_answer(answer: Answer, masker: Masker, with_body: bool, is_cut: bool
     if with_body:  # of an answer in pieces, the record may have the first bytes alone
         is_cut = answer.size is not None and (is_cut or answer.size > len(body))
         body = masker.mask_cut_bytes(body) if is_cut else masker.mask_bytes(body)
+    head = "\0".join((answer.content_type, *[part for pair in answer.headers for part in pair]))
+    if body is answer.body and masker.mask(head) is head:
+        return answer
     content_type, headers = masker.mask(answer.content_type), _masked_pairs(answer.headers, masker)
     return replace(answer, body=body, content_type=content_type, headers=headers)
 

@@ -92,7 +92,7 @@ class KeyFile:
                     file.flush()
                     os.fsync(file.fileno())
                     os.replace(file.name, path)
-                except BaseException:
+                except BaseException:  # Ctrl-C included: no key may lie around under another name
                     os.unlink(file.name)
                     raise
             _sync_folder(path.parent)
