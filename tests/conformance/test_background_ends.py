@@ -150,13 +150,12 @@ def test_a_run_that_fails_before_its_answer_does_no_work_after_it(language: Lang
 SLOW = run(
     python="""
         import time
-        engine.background(time.sleep, int(engine.params["ms"]) / 1000)
+        engine.background(time.sleep, 0.5)
         return "x"
         """,
-    javascript="engine.waitUntil(Bun.sleep(Number(engine.params.get('ms')))); return 'x';",
+    javascript="engine.waitUntil(Bun.sleep(500)); return 'x';",
     go="""
-        ms, _ := strconv.Atoi(engine.Params.Get("ms"))
-        engine.Background(func() { time.Sleep(time.Duration(ms) * time.Millisecond) })
+        engine.Background(func() { time.Sleep(500 * time.Millisecond) })
         return "x", nil
         """,
 )
@@ -164,11 +163,7 @@ SLOW = run(
 
 def test_a_client_that_leaves_does_not_end_the_work(language: Language) -> None:
     code_id = language.deploy(SLOW)
-    for milliseconds in (300, 3000, 20_000):  # on a busy machine short work may be done before the record is read
-        with httpx.Client(base_url=language.server.base) as client:
-            answer = client.get(f"/endpoint/{code_id}", params={"ms": milliseconds})
-        record = language.record(answer)
-        if record["status"] == "started":
-            break
-    assert record["status"] == "started"
+    with httpx.Client(base_url=language.server.base) as client:
+        answer = client.get(f"/endpoint/{code_id}")
+    assert language.record(answer)["status"] == "started"
     assert language.finished(answer)["status"] == "completed"
