@@ -8,15 +8,12 @@ import argparse
 import contextlib
 import http.client
 import itertools
-import json
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from bench.command import carry_out, say
-from bench.processes import BenchError
 from bench.server import Server
 from bench.stats import percentile
 
@@ -83,10 +80,10 @@ def _measure(
 def _change(server: Server, code_id: str, texts: dict[int, str], number: int) -> None:
     """Deploy a new source, or every third time return to the version before the last one."""
     if number % 3 == 2:
-        _ask(server, "POST", f"/code/{code_id}/rollback", {"version": max(texts) - 1})
+        server.post(f"/code/{code_id}/rollback", {"version": max(texts) - 1})
         return
     version = max(texts) + 1
-    found = _ask(server, "PATCH", f"/code/{code_id}", {"source": _source(version)})
+    found = server.patch(f"/code/{code_id}", {"source": _source(version)})
     texts[int(found["version"])] = f"answer {version}"
 
 
@@ -94,24 +91,11 @@ def _wrong(server: Server, code_id: str, texts: dict[int, str], answers: list[An
     """Count the answers that failed, or are not of the version that their run names."""
     versions: dict[str, int] = {}
     for page in itertools.count(1):
-        found = _ask(server, "GET", f"/coderun?code_id={code_id}&page={page}")
+        found = server.get(f"/coderun?code_id={code_id}&page={page}")
         versions |= {run["id"]: run["extra"]["version"] for run in found["data"]}
         if page >= found["last_page"]:
             break
     return sum(status != 200 or texts.get(versions.get(run_id, 0)) != text for status, text, run_id, _ in answers)
-
-
-def _ask(server: Server, method: str, path: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
-    connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
-    headers = {"Authorization": server.authorization, "Content-Type": "application/json"}
-    connection.request(method, path, None if fields is None else json.dumps(fields), headers)
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
-    if answer.status != 200:
-        raise BenchError(f"{method} {path} answered {answer.status}: {content[:200]!r}")
-    found: dict[str, Any] = json.loads(content)
-    return found
 
 
 def _source(number: int) -> str:

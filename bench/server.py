@@ -8,6 +8,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -86,11 +87,26 @@ class Server:
         """The Authorization header of the administrator."""
         return f"Token {self._token}"
 
+    def get(self, path: str) -> dict[str, Any]:
+        """Return what the API tells."""
+        return self._ask(path)
+
     def post(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Post JSON fields to the API. Returns its answer."""
-        return self._ask(path, json.dumps(fields).encode())
+        return self._send("POST", path, fields)
 
-    def _ask(self, path: str, body: bytes | None = None) -> dict[str, Any]:
-        request = urllib.request.Request(f"{self.base}{path}", body, {"Authorization": self.authorization})
+    def patch(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """Patch with JSON fields. Returns the API's answer."""
+        return self._send("PATCH", path, fields)
+
+    def _send(self, method: str, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+        # Without the type, what is sent to a code would be its source.
+        return self._ask(path, json.dumps(fields).encode(), method, {"Content-Type": "application/json"})
+
+    def _ask(
+        self, path: str, body: bytes | None = None, method: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        headers = {"Authorization": self.authorization, **(headers or {})}
+        request = urllib.request.Request(f"{self.base}{path}", body, headers, method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return dict(json.loads(answer.read()))

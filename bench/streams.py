@@ -10,7 +10,6 @@ import contextlib
 import json
 import sys
 import time
-import urllib.request
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -111,10 +110,7 @@ def _count(found: Streamed, line: bytes, at: int) -> None:
 
 def recorded(server: Server, found: Streamed) -> dict[str, Any]:
     """Return the record of an answer's run. Raises `BenchError` if it is another answer's."""
-    request = urllib.request.Request(f"{server.base}/coderun/{found.run_id}")
-    request.add_header("Authorization", server.authorization)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        run = dict(json.loads(answer.read()))
+    run = server.get(f"/coderun/{found.run_id}")
     if run["status"] != "completed" or run["extra"]["result_bytes"] != found.size:
         raise BenchError(f"run {found.run_id} is not on record as it was answered: {run['extra']}")
     return run

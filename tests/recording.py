@@ -1,20 +1,25 @@
-"""Plain fakes of what `RecordedRuns` works with, each as its protocol says."""
+"""Plain fakes of what `RecordedRuns` works with, each as its protocol says; and a bench with all of them."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
+
+from harness import turns
 
 from codeactions.domain.code import Code
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.domain.job import Job
+from codeactions.domain.job import Job, OutputLimits
 from codeactions.domain.log import LogLine
-from codeactions.domain.run import Answer, AnsweredRun, AnswerHead, FinishedRun, Outcome, Run, RunError
+from codeactions.domain.run import Answer, AnsweredRun, AnswerHead, Call, FinishedRun, Outcome, Run, RunError
 from codeactions.domain.run_values import NO_VALUES, RunValues
 from codeactions.execution.builds import Prepared, SourceRefused
 from codeactions.execution.executor import CANCELLED, AnswerCut, EarlyAnswer, Usage
+from codeactions.execution.recorded_runs import RecordedRuns
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
+RUN = UUID(int=7)
 CODE = Code(
     id=UUID(int=1), name="n", type="flow", source="grüße", language="python", url=None, project_uuid="p",
     timeout=60, created_at=NOW, updated_at=NOW,
@@ -179,3 +184,47 @@ class FakeValues:
         if self._refusal:
             raise self._refusal
         return self._values
+
+
+class Bench:
+    """A `RecordedRuns` among fakes, with a run under way."""
+
+    def __init__(self, answer: FakeAnswer) -> None:
+        self.answer = answer
+        self.executor = FakeExecutor()
+        self.recorder = FakeRecorder()
+        self.ended: list[Outcome] = []
+        self.runs = RecordedRuns(
+            self.executor,
+            self.recorder,
+            builds=FakeBuilds(),
+            values=FakeValues(),
+            node="n",
+            instance=3,
+            limits=OutputLimits(result_bytes=10),
+            now=lambda: NOW,
+            new_run_id=lambda: RUN,
+            on_end=lambda _, outcome: self.ended.append(outcome),
+        )
+
+    async def begin(self) -> Any:
+        """Run a code until it has begun to answer, and return what its caller gets."""
+        task = asyncio.create_task(self.runs.run(CODE, Call()))
+        await turns()
+        self.execution.begun.set_result(self.answer)
+        return await asyncio.wait_for(task, 10)
+
+    @property
+    def execution(self) -> FakeExecution:
+        return self.executor.started[-1]
+
+    def end(self, outcome: Outcome) -> None:
+        """Let the execution end; its answer with it, if it has not been whole before."""
+        if not self.execution.end.done():
+            self.execution.end.set_result(outcome)
+        if not self.answer.whole.done():
+            self.answer.whole.set_result(None)
+
+    async def over(self) -> None:
+        await self.runs.close(10)
+        assert self.runs.running == 0

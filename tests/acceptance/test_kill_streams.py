@@ -22,6 +22,8 @@ def Run(engine):
         yield "."
     time.sleep(2)
 """
+# More than all buffers on the way hold: it ends when its client reads on, and not before.
+LONG = "def Run(engine):\n    yield 'begun'\n    for _ in range(512): yield 'x' * 65536\n"
 WORK = "import time\ndef Run(engine):\n    engine.background(time.sleep, 30)\n    return 'answer'\n"
 
 
@@ -103,7 +105,7 @@ def test_after_a_killed_server_every_run_that_had_begun_to_answer_is_on_record(
 
 
 def test_a_killed_database_keeps_what_had_begun_to_answer(new_server: Callable[..., Server]) -> None:
-    server = new_server().start()
+    server = new_server(record_seconds=60).start()
     code_id = server.create(STREAM)
     with stream_in_flight(server, code_id, short="1") as (answer, pieces):
         postmaster = wait_for_parts(server).postmaster
@@ -117,10 +119,10 @@ def test_a_killed_database_keeps_what_had_begun_to_answer(new_server: Callable[.
 def test_a_stream_whose_end_cannot_be_recorded_is_cut(postgres: Any, database_url: str, tmp_path: Path) -> None:
     server = Server(tmp_path / "data", database_url, languages="python", record_seconds=1).start()
     name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
-    code_id = server.create(STREAM)
+    code_id = server.create(LONG)
     try:
         with psycopg.connect(postgres.url, autocommit=True) as administrator:
-            with stream_in_flight(server, code_id, short="1") as (answer, pieces):
+            with stream_in_flight(server, code_id) as (answer, pieces):
                 administrator.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
                 administrator.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]

@@ -225,7 +225,7 @@ def test_a_rotation_that_is_killed_is_finished_by_the_next_one(
         done = command.run("secret", "rotate-key")
         return None if b"another rotation" in done.stderr else done
 
-    done = wait_until(finished, what="the lock being free")
+    done = wait_until(finished, 60, "the lock being free")
     assert done.returncode == 0, done.stderr
     assert b"a rotation before this one had not come to its end, and is finished now" in done.stderr
     assert file.read_text().split() == keys

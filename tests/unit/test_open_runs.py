@@ -1,69 +1,20 @@
 """Runs that answer while they go on: what is on record before each part of their answers, and what happens without."""
 
 import asyncio
-from typing import Any
-from uuid import UUID
 
 import pytest
 from harness import turns
-from recording import CODE, NOW, FakeAnswer, FakeBuilds, FakeExecution, FakeExecutor, FakeRecorder, FakeValues
+from recording import CODE, RUN, Bench, FakeAnswer
 
 from codeactions.domain.errors import Error, ErrorCode
-from codeactions.domain.job import OutputLimits
-from codeactions.domain.run import Answer, AnsweredRun, Call, ErrorType, FinishedRun, Outcome, RunError, RunStatus
+from codeactions.domain.run import Answer, Call, ErrorType, FinishedRun, Outcome, RunError, RunStatus
 from codeactions.execution.executor import AnswerCut
 from codeactions.execution.open_run import CLIENT_LEFT, OpenRun
-from codeactions.execution.recorded_runs import RecordedRuns
 
-RUN = UUID(int=7)
 AWAY = Error(ErrorCode.BUSY, "the database is away")
 IN_PIECES = Answer(b"ab", 201, "text/plain", (), 2)
 WHOLE = Answer(b"whole", 201, "text/plain")
 FAILED = RunError(ErrorType.EXCEPTION, "no")
-
-
-class Bench:
-    """A `RecordedRuns` among fakes, with a run under way."""
-
-    def __init__(self, answer: FakeAnswer) -> None:
-        self.answer = answer
-        self.executor = FakeExecutor()
-        self.recorder = FakeRecorder()
-        self.ended: list[Outcome] = []
-        self.runs = RecordedRuns(
-            self.executor,
-            self.recorder,
-            builds=FakeBuilds(),
-            values=FakeValues(),
-            node="n",
-            instance=3,
-            limits=OutputLimits(result_bytes=10),
-            now=lambda: NOW,
-            new_run_id=lambda: RUN,
-            on_end=lambda _, outcome: self.ended.append(outcome),
-        )
-
-    async def begin(self) -> Any:
-        """Run a code until it has begun to answer, and return what its caller gets."""
-        task = asyncio.create_task(self.runs.run(CODE, Call()))
-        await turns()
-        self.execution.begun.set_result(self.answer)
-        return await asyncio.wait_for(task, 10)
-
-    @property
-    def execution(self) -> FakeExecution:
-        return self.executor.started[-1]
-
-    def end(self, outcome: Outcome) -> None:
-        """Let the execution end; its answer with it, if it has not been whole before."""
-        if not self.execution.end.done():
-            self.execution.end.set_result(outcome)
-        if not self.answer.whole.done():
-            self.answer.whole.set_result(None)
-
-    async def over(self) -> None:
-        await self.runs.close(10)
-        assert self.runs.running == 0
 
 
 async def read(opened: OpenRun) -> bytes:
@@ -245,38 +196,15 @@ async def test_a_client_that_leaves_ends_the_run_and_the_record_has_what_went_ou
     assert finished.added["error"]["type"] == "cancelled"
 
 
-async def test_a_collected_answer_has_the_limit_of_a_result() -> None:
+async def test_an_answer_that_is_not_collected_has_any_length() -> None:
     bench = Bench(FakeAnswer())
-    task = asyncio.create_task(bench.runs.run_to_answer(CODE, Call()))
-    await turns()
-    bench.execution.begun.set_result(bench.answer)
-    bench.answer.pieces.put_nowait(b"x" * 10)
-    await turns()
-    assert not bench.execution.end.done()
-    bench.answer.pieces.put_nowait(b"x")
-    bench.answer.pieces.put_nowait(AnswerCut)
-    await turns()
-    error = bench.execution.end.result().error
-    assert error is not None
-    assert (error.type, error.message) == (ErrorType.OUTPUT_LIMIT, "the result has more than 10 bytes")
-    bench.end(Outcome())
-    finished = await asyncio.wait_for(task, 10)
-    assert isinstance(finished, FinishedRun)
-    assert finished.outcome.error is error
-
-
-async def test_a_collected_answer_with_work_after_it_is_told_as_started() -> None:
-    bench = Bench(FakeAnswer())
-    task = asyncio.create_task(bench.runs.run_to_answer(CODE, Call()))
-    await turns()
-    bench.execution.begun.set_result(bench.answer)
+    opened = await bench.begin()
+    bench.answer.pieces.put_nowait(b"x" * 11)
     bench.answer.pieces.put_nowait(None)
-    bench.answer.whole.set_result(IN_PIECES)
-    told = await asyncio.wait_for(task, 10)
-    assert isinstance(told, AnsweredRun)
-    assert (told.run.status, told.run.result) == (RunStatus.STARTED, "ab")
-    bench.end(Outcome(answer=IN_PIECES))
-    await bench.over()
+    bench.end(Outcome(answer=Answer(b"x" * 10, 201, "text/plain", (), 11)))
+    assert await read(opened) == b"x" * 11
+    (finished,) = bench.recorder.finished
+    assert finished.run.status is RunStatus.COMPLETED
 
 
 async def test_a_server_that_stops_waits_for_work_and_then_ends_it() -> None:

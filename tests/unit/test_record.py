@@ -9,7 +9,8 @@ import pytest
 from recording import CODE, NOW
 
 from codeactions.domain.log import LogLine
-from codeactions.domain.record import MASK, answer_run, finish_run, pairs_to_object, start_run
+from codeactions.domain.masking import MASK
+from codeactions.domain.record import answer_run, finish_run, pairs_to_object, start_run
 from codeactions.domain.run import Answer, Call, ErrorType, FinishedRun, Outcome, Run, RunError, RunStatus
 
 LATER = NOW + timedelta(seconds=1)

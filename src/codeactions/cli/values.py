@@ -10,7 +10,8 @@ from codeactions.cli.logging import say
 from codeactions.cli.manage import all_pages, run_as_administrator
 from codeactions.domain.caller import Caller
 from codeactions.domain.errors import Error, ErrorCode, invalid
-from codeactions.domain.project_value import LEAST_MASKED, VALUE_LIMIT, ProjectValue, ValueDraft, ValueKind
+from codeactions.domain.project_value import VALUE_LIMIT, ProjectValue, ValueDraft, ValueKind
+from codeactions.domain.secret_forms import LEAST_BYTES
 from codeactions.node.secret_keys import KeyFile
 from codeactions.node.settings import Settings
 from codeactions.runtimes.environment import is_environment_name
@@ -41,7 +42,7 @@ def set_value(
     value, is_new = run_as_administrator(settings, put)
     print(f"{'created' if is_new else 'replaced'} {kind} {name} of project {project}")
     if kind is ValueKind.SECRET and not value.is_masked:
-        say(f"warning: it is under {LEAST_MASKED} bytes, so it is not masked in the record of runs")
+        say(f"warning: it is under {LEAST_BYTES} bytes, so it is not masked in the record of runs")
     if not is_environment_name(name):
         say("this name is no environment variable: codes find it in the engine alone")
 

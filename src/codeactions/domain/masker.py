@@ -10,10 +10,10 @@ from cachetools import LRUCache
 from codeactions.domain.folding import Unfolding, folded
 from codeactions.domain.form_search import FormSearch, Span, joined
 from codeactions.domain.line_blocks import LineBlocks
+from codeactions.domain.masking import MASK
 from codeactions.domain.run_values import RunValues
 from codeactions.domain.secret_forms import LEAST_BYTES, forms, roots
 
-MASK = "***"
 _MASK = MASK.encode()
 _MOST_ROOTS = 2000  # texts that are looked for in every form; any further line only as it is
 _LONE = re.compile(r"[\ud800-\udfff]+\Z")

@@ -11,6 +11,7 @@ from codeactions.domain.draft import UNSET, Draft, Unset
 from codeactions.domain.errors import Error, ErrorCode, invalid, not_found
 from codeactions.domain.ids import parse_id
 from codeactions.domain.rules import Text, TextRule
+from codeactions.domain.secret_forms import LEAST_BYTES
 from codeactions.domain.text import SHORT_TEXT, require_storable
 
 VALUE_LIMIT = 64 * 1024
@@ -19,8 +20,6 @@ MOST_VALUES = 200
 """Secrets and variables of a project."""
 TOTAL_LIMIT = 512 * 1024
 """Bytes of all values of a project."""
-LEAST_MASKED = 8
-"""Bytes of the shortest secret that is masked in the record of runs: shorter ones are found everywhere."""
 ENCRYPTION_BYTES = 37
 """Bytes by which an encrypted secret is longer than the secret: identity/cipher.py has its form."""
 _MOST_CODES = 100
@@ -101,7 +100,7 @@ class ProjectValue:
     @property
     def is_masked(self) -> bool:
         """Whether the record of runs shows *** in its place."""
-        return self.kind is ValueKind.SECRET and self.size >= LEAST_MASKED
+        return self.kind is ValueKind.SECRET and self.size >= LEAST_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from codeactions.domain.code import Code
+from codeactions.domain.masking import MASK
 from codeactions.domain.run import Answer, AnsweredRun, Call, FinishedRun, Outcome, Run, RunStatus
 from codeactions.domain.text import bytes_to_text, storable, whole_characters
 
-MASK = "***"
 MASKED_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization", "x-api-key"))
 
 

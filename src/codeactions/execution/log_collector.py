@@ -104,9 +104,8 @@ class LogCollector:
             return
         text = content.decode("utf-8", "backslashreplace")
         is_cut = len(text) > self._limits.log_characters
-        if self._masker is not None and (
-            is_cut or not is_clean
-        ):  # the engine has cut the line as well, right behind what is kept
+        # A clean line that is cut may still end with a piece: the engine has cut it as well, right behind what is kept.
+        if self._masker is not None and (is_cut or not is_clean):
             masked = self._masker.mask_cut_bytes(content) if is_cut else self._masker.mask_bytes(content)
             if masked is not content:
                 text = masked.decode("utf-8", "backslashreplace")

@@ -6,7 +6,6 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any, cast
 
-from codeactions.domain.job import OutputLimits
 from codeactions.domain.run import Answer, AnsweredRun, AnswerHead, ErrorType, FinishedRun, Outcome, Run, RunError
 from codeactions.execution.executor import AnswerCut, EarlyAnswer, Execution
 
@@ -17,13 +16,15 @@ class OpenRun:
     """A run that has begun to answer and goes on. Its row is on disk.
 
     run: its row as it is there. An answer that came as one is in that row already. Of an answer in pieces either
-    `chunks` or `collect` has to be called, or else `leave`.
+    `chunks` or `collect` has to be called, or else `leave`. most: bytes that an answer in pieces may have; None for
+    any number. A longer one fails the run, even if its last piece came before the limit was noticed.
     """
 
-    def __init__(self, run: Run, execution: Execution, early: EarlyAnswer) -> None:
+    def __init__(self, run: Run, execution: Execution, early: EarlyAnswer, most: int | None = None) -> None:
         self.run = run
         self.execution = execution
         self._early = early
+        self._most = most
         self._sent = 0
         self._is_whole = False
         self._left: RunError | None = None
@@ -64,20 +65,27 @@ class OpenRun:
         if isinstance(on_record, FinishedRun) and on_record.outcome.error is not None:
             raise AnswerCut
 
-    async def collect(self, limits: OutputLimits) -> AnsweredRun | FinishedRun:
-        """Wait for the whole answer, and return the run's record. One over the limit ends the run. Raises `Error`."""
+    async def collect(self) -> AnsweredRun | FinishedRun:
+        """Wait for the whole answer, and return the run's record. Raises `Error`."""
         if self.is_in_pieces:
             with suppress(AnswerCut):  # the record tells the reason
                 async for piece in self._early.chunks():
                     self._sent += len(piece)
-                    if self._sent > limits.result_bytes:
-                        message = f"the result has more than {limits.result_bytes} bytes"
-                        self.execution.cancel(RunError(ErrorType.OUTPUT_LIMIT, message))
+                    if (error := self._too_long(self._sent)) is not None:
+                        self.execution.cancel(error)
         return await self.on_record()
+
+    def _too_long(self, size: int | None) -> RunError | None:
+        if self._most is None or size is None or size <= self._most:
+            return None
+        return RunError(ErrorType.OUTPUT_LIMIT, f"the result has more than {self._most} bytes")
 
     async def answered(self) -> Answer | None:
         """Wait for the whole answer of a run that then goes on; None if it ends with its answer, or before."""
         answer = await self._early.answered()
+        if answer is not None and (error := self._too_long(answer.size)) is not None:
+            self.execution.cancel(error)
+            return None
         self._is_whole = answer is not None
         return answer
 
@@ -92,9 +100,13 @@ class OpenRun:
             self.execution.cancel(reason)
 
     def as_sent(self, outcome: Outcome) -> Outcome:
-        """Return the outcome, with no more of the answer than went out if its reader left."""
+        """Return the outcome: with no more of the answer than went out if its reader left, failed if it is too long."""
         answer = outcome.answer
-        if answer is not None and answer.size is not None and outcome.error is not None and outcome.error is self._left:
+        if answer is None or answer.size is None:
+            return outcome
+        if outcome.error is None:
+            outcome.error = self._too_long(answer.size)
+        elif outcome.error is self._left:
             outcome.answer = replace(answer, body=answer.body[: self._sent], size=self._sent)
         return outcome
 

@@ -100,23 +100,24 @@ class RecordedRuns:
         """The number of runs that have a slot right now."""
         return len(self._running)
 
-    async def run(self, code: Code, call: Call) -> FinishedRun | OpenRun:
+    async def run(self, code: Code, call: Call, *, most: int | None = None) -> FinishedRun | OpenRun:
         """Run a code once and record it. The run goes on should the caller be cancelled or hang up.
 
+        most: of the bytes of an answer in pieces, as `OpenRun` has it.
         Returns when the run is over, or has begun an answer that goes out while it goes on. Raises `Error`: busy (no
         runtime for the language, no slot in time, or the record cannot be written, in which case the run does not
         count), not_found (the code was deleted meanwhile).
         """
         if self._closing:
             raise Error(ErrorCode.BUSY, "the server is stopping")
-        task = asyncio.create_task(self._run(code, call))
+        task = asyncio.create_task(self._run(code, call, most))
         self._keep(task)
         return await asyncio.shield(task)
 
     async def run_to_answer(self, code: Code, call: Call) -> FinishedRun | AnsweredRun:
         """Run a code as `run` does, and wait for its whole answer; one over the limit ends the run."""
-        ran = await self.run(code, call)
-        return await ran.collect(self._limits) if isinstance(ran, OpenRun) else ran
+        ran = await self.run(code, call, most=self._limits.result_bytes)
+        return await ran.collect() if isinstance(ran, OpenRun) else ran
 
     async def close(self, grace: float) -> None:
         """Take no more runs, give those in flight `grace` seconds, then end them as `cancelled` and record it.
@@ -130,7 +131,7 @@ class RecordedRuns:
             execution.cancel(RunError(ErrorType.CANCELLED, "the server stopped"))
         await self._settle(_SETTLING_SECONDS)
 
-    async def _run(self, code: Code, call: Call) -> FinishedRun | OpenRun:
+    async def _run(self, code: Code, call: Call, most: int | None) -> FinishedRun | OpenRun:
         asked = time.perf_counter()
         run_id = self._new_run_id()
         values = await self._values.of(code)
@@ -170,7 +171,7 @@ class RecordedRuns:
             del self._running[run_id]
             raise
         if early is not None:
-            opened = OpenRun(run, execution, early)
+            opened = OpenRun(run, execution, early, most)
             return await self._open(code, opened, begun, masking, on_disk=on_disk)
         assert outcome is not None, "an execution without an early answer has ended"
         del self._running[run_id]

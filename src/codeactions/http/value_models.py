@@ -4,12 +4,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from codeactions.domain.project_value import LEAST_MASKED
+from codeactions.domain.secret_forms import LEAST_BYTES
 from codeactions.http.response_models import Time
 from codeactions.runtimes.environment import is_environment_name
 
 _NOT_MASKED = (
-    f"values under {LEAST_MASKED} bytes are not masked: logs, errors and results that hold this one are recorded as "
+    f"values under {LEAST_BYTES} bytes are not masked: logs, errors and results that hold this one are recorded as "
     "they are"
 )
 

@@ -146,7 +146,8 @@ class Node:
         cipher = Cipher(self._secrets.keys)
         lost, _ = await unreadable(StoredSecrets(database), cipher)
         if lost:
-            self._say(f"warning: the server does not have the key of {lost[0]}: runs that need it are refused")
+            told = f"warning: the server does not have the key of {lost[0]}: runs that need it are refused"
+            self._say(f"{told}; put the old key behind the others, in secret.key or CODEACTIONS_SECRET_KEY")
         return cipher
 
     async def _start_languages(self, registry: Registry, artifacts: ArtifactStore) -> Languages:
