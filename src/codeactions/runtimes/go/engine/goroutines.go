@@ -58,7 +58,7 @@ func atWork(stack string) (place string, isOurs bool) {
 		switch {
 		case number == 0:
 			isWaiting, isNew = strings.Contains(line, "[chan receive"), strings.Contains(line, "[runnable")
-		case number == 1 && isHere && isWaiting, isCreator && strings.HasPrefix(creator, "run/action.init"):
+		case number == 1 && isHere && isWaiting, isCreator && isBeforeRun(creator):
 			return "", false
 		case strings.HasPrefix(line, "\taction.go:"): // the last one is where it was begun, if the action has done that
 			place, _, _ = strings.Cut(strings.TrimSpace(line), " ")
@@ -68,4 +68,10 @@ func atWork(stack string) (place string, isOurs bool) {
 		number++
 	}
 	return place, isOurs
+}
+
+// isBeforeRun tells whether a goroutine was begun by the making of the package's variables, or by a function init: they are
+// run/action.init, run/action.init.0 and so on, or a function in one of these.
+func isBeforeRun(creator string) bool {
+	return strings.HasPrefix(creator, "run/action.init ") || strings.HasPrefix(creator, "run/action.init.")
 }
