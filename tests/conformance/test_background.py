@@ -3,6 +3,7 @@
 The work takes the milliseconds that the parameter ms says.
 """
 
+from collections.abc import Callable
 from textwrap import dedent
 from typing import Any
 
@@ -23,15 +24,19 @@ def working(**bodies: str) -> dict[str, str]:
 
 
 def answered_early(
-    language: Language, sources: dict[str, str], path: str = "/endpoint/{}"
+    language: Language,
+    sources: dict[str, str],
+    path: str = "/endpoint/{}",
+    post: Callable[..., httpx.Response] | None = None,
 ) -> tuple[httpx.Response, dict[str, Any], int]:
     """An answer, its record while the work goes on, and the milliseconds that this takes.
 
-    On a busy machine the work may be done before the record is read; then it gets longer.
+    On a busy machine the work may be done before the record is read; then it gets longer. post: in the client's place.
     """
+    post = post or language.server.client.post
     code_id = language.deploy(sources)
     for milliseconds in (100, 500, 2500, 10_000):
-        answer = language.server.client.post(path.format(code_id), params={"ms": milliseconds})
+        answer = post(path.format(code_id), params={"ms": milliseconds})
         record = language.record(answer)
         if record["status"] == "started":
             break
@@ -150,6 +155,16 @@ RETURNED = working(
 def test_a_value_that_is_returned_goes_out_before_the_work(language: Language) -> None:
     answer, record, _ = answered_early(language, RETURNED)
     assert (answer.text, record["status"]) == ("x", "started")
+    assert language.finished(answer)["status"] == "completed"
+
+
+def test_a_client_that_leaves_does_not_end_the_work(language: Language) -> None:
+    def post_and_leave(url: str, **request: Any) -> httpx.Response:
+        with httpx.Client(base_url=language.server.base) as client:
+            return client.post(url, **request)
+
+    answer, record, _ = answered_early(language, RETURNED, post=post_and_leave)
+    assert record["status"] == "started"
     assert language.finished(answer)["status"] == "completed"
 
 

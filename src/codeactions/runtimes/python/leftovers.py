@@ -66,7 +66,7 @@ def _threads_at_work() -> int:
         busy = [one for one in busy if one.is_alive() and not _is_idle(one)]
         if not busy or look == _LOOKS:
             break
-        busy[0].join(_BREATH)
+        threading.Thread.join(busy[0], _BREATH)  # a class of the code's own may have another `join`
     return len(busy)
 
 
