@@ -3,6 +3,7 @@
 import pytest
 from conformance.languages import Language, run
 
+POOL = "jobs := make(chan int); for range 3 { go func() { for range jobs { } }() }; jobs <- 1"
 LEFT = {
     "nothing": ("", "", ""),
     "a goroutine": ("go time.Sleep(time.Hour)", "", "1 goroutine, begun at action.go:{}"),
@@ -38,12 +39,17 @@ LEFT = {
         "",
         "",
     ),
-    "an idle pool": ("jobs := make(chan int); for range 3 { go func() { for range jobs { } }() }; jobs <- 1", "", ""),
-    "one from before Run": (
+    "an idle pool": (POOL, "", ""),
+    "those from before Run": (
+        POOL,
+        "func init() { go forever(); begin() }\nfunc begin() { go forever() }\n"
+        "func forever() { for { time.Sleep(time.Hour) } }\nvar _ = func() int { go forever(); return 1 }()",
         "",
-        "func init() { go forever(); func() { go forever() }() }\nfunc forever() { for { time.Sleep(time.Hour) } }\n"
-        "var _ = func() int { go forever(); return 1 }()",
-        "",
+    ),
+    "one beside those from before Run": (
+        "begin()",
+        "func init() { begin() }\nfunc begin() { go time.Sleep(time.Hour) }",
+        "1 goroutine",
     ),
     "one of a function that is called as if it were from before Run": (
         "initialise()",
