@@ -1,6 +1,5 @@
 """Work after the answer that fails, has no end, comes too late, or begins further work."""
 
-import httpx
 from conformance.languages import Language, run
 
 FAILING = run(
@@ -145,25 +144,3 @@ def test_a_run_that_fails_before_its_answer_does_no_work_after_it(language: Lang
     answer = language.call(FAILED_RUN)
     assert (answer.status_code, answer.json()["error_type"]) == (500, "exception")
     assert language.logs(answer) == []
-
-
-SLOW = run(
-    python="""
-        import time
-        engine.background(time.sleep, 0.5)
-        return "x"
-        """,
-    javascript="engine.waitUntil(Bun.sleep(500)); return 'x';",
-    go="""
-        engine.Background(func() { time.Sleep(500 * time.Millisecond) })
-        return "x", nil
-        """,
-)
-
-
-def test_a_client_that_leaves_does_not_end_the_work(language: Language) -> None:
-    code_id = language.deploy(SLOW)
-    with httpx.Client(base_url=language.server.base) as client:
-        answer = client.get(f"/endpoint/{code_id}")
-    assert language.record(answer)["status"] == "started"
-    assert language.finished(answer)["status"] == "completed"

@@ -3,6 +3,7 @@
 import pytest
 from conformance.languages import Language, run
 
+POOL = "jobs := make(chan int); for range 3 { go func() { for range jobs { } }() }; jobs <- 1"
 LEFT = {
     "nothing": ("", "", ""),
     "a goroutine": ("go time.Sleep(time.Hour)", "", "1 goroutine, begun at action.go:{}"),
@@ -38,8 +39,23 @@ LEFT = {
         "",
         "",
     ),
-    "an idle pool": ("jobs := make(chan int); for range 3 { go func() { for range jobs { } }() }; jobs <- 1", "", ""),
-    "one from before Run": ("", "func init() { go func() { for { time.Sleep(time.Hour) } }() }", ""),
+    "an idle pool": (POOL, "", ""),
+    "those from before Run": (
+        POOL,
+        "func init() { go forever(); begin() }\nfunc begin() { go forever() }\n"
+        "func forever() { for { time.Sleep(time.Hour) } }\nvar _ = func() int { go forever(); return 1 }()",
+        "",
+    ),
+    "one beside those from before Run": (
+        "begin()",
+        "func init() { begin() }\nfunc begin() { go time.Sleep(time.Hour) }",
+        "1 goroutine",
+    ),
+    "one of a function that is called as if it were from before Run": (
+        "initialise()",
+        "func initialise() { go time.Sleep(time.Hour) }",
+        "1 goroutine",
+    ),
     "a connection that is kept": (
         "server := httptest.NewServer(http.NotFoundHandler()); answer, _ := http.Get(server.URL); answer.Body.Close()",
         "",
@@ -97,7 +113,7 @@ def test_work_is_taken_until_the_run_is_over(go: Language) -> None:
         go="""
             started := make(chan bool)
             go func() { <-started; runtime.Gosched(); engine.Background(func() { engine.Log.Info("late") }) }()
-            engine.Background(func() { close(started); time.Sleep(50 * time.Millisecond) })
+            engine.Background(func() { close(started) })
             return "x", nil
         """
     )

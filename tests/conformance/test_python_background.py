@@ -14,6 +14,13 @@ LEFT = {
         "    for _ in range(2): threading.Thread(target=time.sleep, args=(50,)).start()\n    return 'x'\n",
         "2 threads",
     ),
+    "a thread whose class ends it by join": (
+        "import threading\nclass Worker(threading.Thread):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.stop = threading.Event()\n    def run(self): self.stop.wait()\n"
+        "    def join(self):\n        self.stop.set()\n        super().join()\n"
+        "def Run(engine):\n    Worker().start()\n    return 'x'\n",
+        "1 thread",
+    ),
     "a coroutine": (
         "async def save(): pass\ndef Run(engine):\n    save()\n    return 'x'\n",
         "1 coroutine never awaited (save)",

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import _thread
 import sys
-import time
 
 TYPE_CHECKING = False  # as in typing, which is too large to import here
 if TYPE_CHECKING:
     from threading import Thread
     from typing import Any
 
-_GRACE = 0.01  # seconds for a thread that has done its work and is about to end
+# A thread that has done its work and is about to end, or to wait for more, is looked at so often, so many seconds
+# apart. On a busy machine, where it has to wait for its turn, each look takes longer as well.
+_LOOKS = 10
+_BREATH = 0.001
 _MOST_NAMES = 5
 _never_awaited: list[str] = []
 
@@ -59,12 +61,13 @@ def _threads_at_work() -> int:
     threading = sys.modules.get("threading")
     if threading is None:
         return 0
-    deadline = time.monotonic() + _GRACE
-    threads = [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
-    busy = [one for one in threads if not _is_idle(one)]
-    for thread in busy:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    return sum(thread.is_alive() and not _is_idle(thread) for thread in busy)
+    busy = [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+    for look in range(_LOOKS + 1):
+        busy = [one for one in busy if one.is_alive() and not _is_idle(one)]
+        if not busy or look == _LOOKS:
+            break
+        threading.Thread.join(busy[0], _BREATH)  # a class of the code's own may have another `join`
+    return len(busy)
 
 
 def _is_idle(thread: Thread) -> bool:

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -120,7 +119,7 @@ func Serve[Run Action](run Run) {
 		}
 		out.fails(failed)
 	}()
-	before := runtime.NumGoroutine()
+	before := goroutinesBefore()
 	value, err := call(run, engine)
 	if err != nil {
 		out.fails(&failure{describe(err), ""})
@@ -133,8 +132,8 @@ func Serve[Run Action](run Run) {
 	engine.finish(out, before)
 }
 
-// finish has the answer go out, and what follows it done. goroutines: how many there were before Run.
-func (engine *Engine) finish(out *output, goroutines int) {
+// finish has the answer go out, and what follows it done. before: the goroutines that there were before Run.
+func (engine *Engine) finish(out *output, before goroutines) {
 	result, goesOn, left := engine.Result, false, ""
 	if err := result.close(); err != nil {
 		out.fails(&failure{describe(err), ""})
@@ -148,7 +147,7 @@ func (engine *Engine) finish(out *output, goroutines int) {
 		if failed := engine.background.finish(out); failed != nil {
 			out.fails(failed)
 		}
-		left = goroutinesLeft(goroutines)
+		left = before.left()
 	}
 	if left != "" {
 		out.line("warning", left)
