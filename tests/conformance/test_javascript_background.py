@@ -164,14 +164,29 @@ LATE = {
     "after work that is done": "engine.waitUntil(async () => { await 1; (async () => { await 1; engine.waitUntil(work()); })(); }); return 'x';",
     "within a stream": "return (function* () { yield 'x'; engine.waitUntil(work); })();",
     "after a stream": "(async () => { await 1; engine.waitUntil(work()); })(); return ['x'].values();",
+    "after a turn of the loop": "setImmediate(() => engine.waitUntil(work)); return 'x';",
     "at its exit": "process.once('beforeExit', () => engine.waitUntil(work())); await 1; return 'x';",
 }
+TAKES = {"no time": "", "a microtask": "await 1;", "a turn of the loop": "await Bun.sleep(0);", "time": "await Bun.sleep(20);"}
 
 
 @pytest.mark.parametrize("name", LATE)
-def test_work_is_taken_until_the_run_is_over(javascript: Language, name: str) -> None:
-    body = f"const work = async () => {{ await Bun.sleep(20); console.log('done'); }};\n{LATE[name]}"
+@pytest.mark.parametrize("takes", TAKES)
+def test_work_is_taken_until_the_run_is_over(javascript: Language, name: str, takes: str) -> None:
+    body = f"const work = async () => {{ {TAKES[takes]} console.log('done'); }};\n{LATE[name]}"
     answer = javascript.call(run(javascript=body))
     assert answer.text == "x"
     assert javascript.finished(answer)["status"] == "completed"
     assert javascript.logs(answer) == [("info", "done")]
+
+
+def test_work_that_is_given_at_the_exit_many_times_is_taken(javascript: Language) -> None:
+    body = """
+        let rounds = 0;
+        process.on("beforeExit", () => { if (++rounds <= 30) engine.waitUntil(() => console.log(rounds)); });
+        setImmediate(() => {});
+        return "x";
+    """
+    answer = javascript.call(run(javascript=body))
+    assert javascript.finished(answer)["status"] == "completed"
+    assert javascript.logs(answer) == [("info", str(number + 1)) for number in range(30)]

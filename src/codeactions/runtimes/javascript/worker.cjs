@@ -22,6 +22,7 @@ const LEFT =
   "the run ended and left work unfinished: a timer, a request, a process, a server or the like. Await such work, or give it to " +
   "engine.waitUntil; clear timers that are not needed";
 const { readSync } = fs;
+const { setImmediate } = globalThis; // taken now, because a code may replace it
 const output = new Output(FRAMES_DESCRIPTOR);
 // Bun would end the process when nothing is left to happen. A promise that never settles has to be a time-out.
 const keep = setInterval(() => {}, 2 ** 30);
@@ -145,7 +146,7 @@ async function finish(result, source) {
   lookForWork(keep, (isLeft) => {
     isDone = !background?.isOpen;
     if (!isDone) {
-      finish(result, source).catch(fail);
+      setImmediate(() => finish(result, source).catch(fail)); // Bun tells once a turn that nothing is left
       return;
     }
     if (isLeft) output.line("warning", LEFT);
