@@ -17,10 +17,10 @@ STREAM = """
 import os, time
 def Run(engine):
     yield "begun"
-    while not engine.params.get("short"):
+    while not engine.params.get("seconds"):
         time.sleep(0.05)
         yield "."
-    time.sleep(2)
+    time.sleep(float(engine.params["seconds"]))
 """
 WORK = "import time\ndef Run(engine):\n    engine.background(time.sleep, 30)\n    return 'answer'\n"
 
@@ -105,7 +105,7 @@ def test_after_a_killed_server_every_run_that_had_begun_to_answer_is_on_record(
 def test_a_killed_database_keeps_what_had_begun_to_answer(new_server: Callable[..., Server]) -> None:
     server = new_server().start()
     code_id = server.create(STREAM)
-    with stream_in_flight(server, code_id, short="1") as (answer, pieces):
+    with stream_in_flight(server, code_id, seconds="2") as (answer, pieces):
         postmaster = wait_for_parts(server).postmaster
         assert postmaster is not None
         os.kill(postmaster, signal.SIGKILL)
@@ -120,7 +120,7 @@ def test_a_stream_whose_end_cannot_be_recorded_is_cut(postgres: Any, database_ur
     code_id = server.create(STREAM)
     try:
         with psycopg.connect(postgres.url, autocommit=True) as administrator:
-            with stream_in_flight(server, code_id, short="1") as (answer, pieces):
+            with stream_in_flight(server, code_id, seconds="6") as (answer, pieces):
                 administrator.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
                 administrator.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]

@@ -22,7 +22,7 @@ def Run(engine):
 WORK = """
 import time
 def Run(engine):
-    engine.background(time.sleep, 1)
+    engine.background(time.sleep, float(engine.params["seconds"]))
     return "before " + engine.secrets["STREAMED"]
 """
 
@@ -60,10 +60,12 @@ def test_a_secret_in_which_the_answer_was_cut_leaves_no_beginning(server: Server
 
 
 def test_a_secret_in_an_answer_with_work_after_it_is_masked_from_the_start(server: Server) -> None:
-    code_id = server.create(WORK, project_uuid="streamed")
-    answer = server.client.get(f"/endpoint/{code_id}")
+    code_id = server.create(WORK, project_uuid="streamed", timeout=5)  # which ends the work of 60 s
+    answer = server.client.get(f"/endpoint/{code_id}?seconds=60")
     assert answer.text == f"before {SECRET}"
-    assert (server.record(answer)["status"], server.record(answer)["result"]) == ("started", "before ***")
-    assert ended(server, answer)["result"] == "before ***"
-    told = server.client.post(f"/run/{code_id}").json()["result"]
+    record = server.record(answer)
+    assert (record["status"], record["result"]) == ("started", "before ***")
+    told = server.client.post(f"/run/{code_id}?seconds=60").json()["result"]
     assert (told["status"], told["result"]) == ("started", answer.text)
+    record = ended(server, server.client.get(f"/endpoint/{code_id}?seconds=0"))
+    assert (record["status"], record["result"]) == ("completed", "before ***")
