@@ -45,7 +45,7 @@ def test_ordinary_values_are_looked_for_in_all_forms(name: str) -> None:
 def test_a_masker_of_the_largest_values_is_bounded_and_finds_what_is_usual(name: str) -> None:
     values = HOSTILE[name]
     masker = Masker(values)
-    assert masker.size < 96 * 1024 * 1024
+    assert masker.memory < 96 * 1024 * 1024
     for value in values:
         for form in (value.encode(), *usual_forms(value)):
             assert masker.mask_bytes(b"<" + form + b">") in (b"<***>", b"***")  # or as a whole, for too many matches

@@ -50,7 +50,8 @@ class Masker:
                 if form.startswith(b"\\"):
                     self._escaped.add(shape[:LEAST_BYTES])
         self._folded, self._odd = FormSearch(kept), FormSearch(odd)
-        self.size = 1024 + sum(search.size + _FORM_WORK * len(search) for search in (self._folded, self._odd))
+        self.size = 1024 + self._folded.size + self._odd.size
+        self.memory = self.size + _FORM_WORK * (len(self._folded) + len(self._odd))
         self._blocks = LineBlocks([block for value in values if (block := self._block(value, texts))], MASK)
 
     def __repr__(self) -> str:
@@ -170,7 +171,7 @@ def _without(data: bytes, spans: list[Span]) -> bytes:
 
 _CAPACITY = 128 * 1024 * 1024  # one that is larger is kept alone: it is far too slow to make for each run
 _CACHE: "LRUCache[tuple[tuple[str, str], ...], Masker]" = LRUCache(
-    _CAPACITY, getsizeof=lambda kept: min(kept.size, _CAPACITY)
+    _CAPACITY, getsizeof=lambda kept: min(kept.memory, _CAPACITY)
 )
 _CACHE_LOCK = Lock()  # large maskers are made in threads
 
