@@ -86,12 +86,6 @@ POST   /action/endpoint/{closed}/path          401    404      403    200       
 GET    /endpoint/{p}/{closed_name}             401    404      403    200         200       200
 GET    /action/endpoint/{p}/{closed_name}/path 401    404      403    200         200       200
 """
-BODIES = {
-    "{version: 1}": {"version": 1},
-    "{kind: token}": {"kind": "token"},
-    "{value: x}": {"value": "another value"},
-    "{name: x}": {"name": "x"},
-}
 P, OTHER = "project-p", "project-other"
 
 

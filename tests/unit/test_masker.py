@@ -262,7 +262,7 @@ class Huge(Masker):
 
     def __init__(self, values: Iterable[str]) -> None:
         super().__init__(values)
-        self.size = 1 << 40
+        self.memory = 1 << 40
 
 
 def test_a_masker_that_is_larger_than_all_that_is_kept_is_made_once_all_the_same(

@@ -19,7 +19,11 @@ variable = typer.Typer(no_args_is_help=True, help="Variables of projects: set, l
 _Name = Annotated[str, typer.Argument(help="The name under which codes find it.")]
 _Project = Annotated[str, typer.Option("--project", help="The project's uuid.")]
 _Codes = Annotated[
-    list[str] | None, typer.Option("--code", help="The id of a code that gets it; may be repeated. By default all do.")
+    list[str] | None,
+    typer.Option(
+        "--code",
+        help="The id of a code that gets it; may be repeated. By default all do, or those that had it before.",
+    ),
 ]
 _EveryCode = Annotated[
     bool, typer.Option("--every-code", help="Give it to every code again, after it was for some of them.")

@@ -1,7 +1,7 @@
 """Masking of secret values in what is kept of a run."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import zip_longest
 from threading import Lock
 
@@ -12,10 +12,13 @@ from codeactions.domain.form_search import FormSearch, Span, joined
 from codeactions.domain.line_blocks import LineBlocks
 from codeactions.domain.masking import MASK
 from codeactions.domain.run_values import RunValues
-from codeactions.domain.secret_forms import LEAST_BYTES, forms, roots
+from codeactions.domain.secret_forms import LEAST_BYTES, forms, roots, usual_forms
 
 _MASK = MASK.encode()
-_MOST_ROOTS = 2000  # texts that are looked for in every form; any further line only as it is
+# What making a masker may cost: bytes of forms, each form counted as so many more. It is about a second and 100 MB, and
+# enough for 20 private keys. Once it is spent, texts are looked for in fewer forms.
+_MOST_WORK = 48 * 1024 * 1024
+_FORM_WORK = 512
 _LONE = re.compile(r"[\ud800-\udfff]+\Z")
 
 
@@ -27,14 +30,17 @@ class Masker:
     """
 
     def __init__(self, values: Iterable[str]) -> None:
-        values = list(values)
+        values = sorted(values, key=len)  # so that large ones come too late, if any do
         # Each value's own text first, then the first line of each, and so on: one of very many lines harms no other.
         ranks = zip_longest(*map(roots, values))
         texts = dict.fromkeys(root for rank in ranks for root in rank if root is not None)
         kept, odd = set[bytes](), set[bytes]()
         self._escaped: set[bytes] = set()
-        for number, root in enumerate(texts):
-            for form in forms(root) if number < _MOST_ROOTS else (root.encode("utf-8", "surrogatepass"),):
+        own, room = set(values), _MOST_WORK - _FORM_WORK * len(texts)
+        for root in texts:
+            found = _forms(root, room, is_value=root in own)
+            room -= sum(map(len, found)) + _FORM_WORK * (len(found) - 1)
+            for form in found:
                 shape = folded(form)
                 if len(shape) < LEAST_BYTES:  # nearly all backslashes, so it is compared as it is
                     if len(form) >= LEAST_BYTES:
@@ -45,7 +51,8 @@ class Masker:
                     self._escaped.add(shape[:LEAST_BYTES])
         self._folded, self._odd = FormSearch(kept), FormSearch(odd)
         self.size = 1024 + self._folded.size + self._odd.size
-        self._blocks = LineBlocks([block for value in values if (block := self._block(value))], MASK)
+        self.memory = self.size + _FORM_WORK * (len(self._folded) + len(self._odd))
+        self._blocks = LineBlocks([block for value in values if (block := self._block(value, texts))], MASK)
 
     def __repr__(self) -> str:
         return f"<Masker of {len(self._folded) + len(self._odd)} forms>"
@@ -113,10 +120,15 @@ class Masker:
         """
         return self._blocks.masked([line.removesuffix("\r") for line in lines])
 
-    def _block(self, value: str) -> list[str] | None:
-        """Return the lines of a value, each masked for itself; None if that alone masks all of it."""
+    def _block(self, value: str, texts: Container[str]) -> list[str] | None:
+        """Return the lines of a value, each masked for itself; None if that alone masks all of it.
+
+        texts: are masked whole, unless there are backslashes in them.
+        """
         lines = value.strip("\r\n").split("\n") if len(value) >= LEAST_BYTES else []
-        masked = [self.mask(line.removesuffix("\r")) for line in lines]
+        lines = [line.removesuffix("\r") for line in lines]
+        each = {line: MASK if line in texts and "\\" not in line else self.mask(line) for line in set(lines)}
+        masked = [each[line] for line in lines]
         return masked if len(masked) > 1 and any(line != MASK for line in masked) else None
 
     def _unfolded(self, data: bytes, text: bytes, spans: list[Span]) -> list[Span]:
@@ -132,6 +144,13 @@ class Masker:
         if text[span[0] : span[0] + LEAST_BYTES] in self._escaped:
             start = unfolding.behind_backslashes(start)
         return start, end
+
+
+def _forms(root: str, room: int, *, is_value: bool) -> set[bytes]:
+    """Return the forms of a text for which there is room: all; the usual ones of a value; the text as it is."""
+    if room > 0:
+        return forms(root)
+    return usual_forms(root) if is_value else {root.encode("utf-8", "surrogatepass")}
 
 
 def _in_json(form: bytes) -> bytes:
@@ -150,9 +169,9 @@ def _without(data: bytes, spans: list[Span]) -> bytes:
     return b"".join((*parts, data[place:]))
 
 
-_CAPACITY = 64 * 1024 * 1024  # one that is larger is kept alone: it is far too slow to make for each run
+_CAPACITY = 128 * 1024 * 1024  # one that is larger is kept alone: it is far too slow to make for each run
 _CACHE: "LRUCache[tuple[tuple[str, str], ...], Masker]" = LRUCache(
-    _CAPACITY, getsizeof=lambda kept: min(kept.size, _CAPACITY)
+    _CAPACITY, getsizeof=lambda kept: min(kept.memory, _CAPACITY)
 )
 _CACHE_LOCK = Lock()  # large maskers are made in threads
 
