@@ -11,7 +11,7 @@ const MAY_BEGIN = [
 ];
 // Taken now, because a code may replace them.
 const { setTimeout } = globalThis;
-const { on, off } = process;
+const { on } = process;
 
 /** Tells whether the source may leave work behind. It was built: its last line is its map, which is no part of it. */
 function mayLeaveWork(source) {
@@ -25,18 +25,16 @@ function mayLeaveWork(source) {
  */
 function lookForWork(keep, tell) {
   let isTold = false;
-  const nothingIsLeft = () => tellOnce(false); // Bun comes to this when nothing is left to wait for
   const tellOnce = (isLeft) => {
     if (isTold) return;
     isTold = true;
-    off.call(process, "beforeExit", nothingIsLeft); // many of them would be warned of, in the run's log
     keep.ref();
     tell(isLeft);
   };
   const wait = (turns) => setTimeout(() => (turns > 1 ? wait(turns - 1) : tellOnce(true)), 1).unref();
   keep.unref();
   wait(TURNS);
-  on.call(process, "beforeExit", nothingIsLeft);
+  on.call(process, "beforeExit", () => tellOnce(false)); // Bun comes to this when nothing is left to wait for
 }
 
 module.exports = { lookForWork, mayLeaveWork };
