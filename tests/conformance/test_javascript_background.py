@@ -167,7 +167,12 @@ LATE = {
     "after a turn of the loop": "setImmediate(() => engine.waitUntil(work)); return 'x';",
     "at its exit": "process.once('beforeExit', () => engine.waitUntil(work())); await 1; return 'x';",
 }
-TAKES = {"no time": "", "a microtask": "await 1;", "a turn of the loop": "await Bun.sleep(0);", "time": "await Bun.sleep(20);"}
+TAKES = {
+    "no time": "",
+    "a microtask": "await 1;",
+    "a turn of the loop": "await Bun.sleep(0);",
+    "time": "await Bun.sleep(20);",
+}
 
 
 @pytest.mark.parametrize("name", LATE)
