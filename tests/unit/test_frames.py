@@ -79,6 +79,13 @@ def test_a_description_and_a_body_come_back_as_they_went(meta: dict[str, object]
     assert unpack_described(payload) == (meta, body)
 
 
+@given(json_values, json_values, some.binary(max_size=200))
+def test_fields_that_are_ready_are_part_of_the_description(first: object, second: object, body: bytes) -> None:
+    ready = json.dumps({"b": second, "ü": {}}).encode()
+    payload = pack_described(Kind.JOB, {"a": first}, body, ready=ready)[HEADER.size :]
+    assert unpack_described(payload) == ({"a": first, "b": second, "ü": {}}, body)
+
+
 @given(some.binary(max_size=200))
 def test_any_payload_is_described_or_malformed_and_nothing_else(payload: bytes) -> None:
     try:

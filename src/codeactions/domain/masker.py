@@ -70,6 +70,8 @@ class Masker:
 
     def mask_bytes(self, data: bytes) -> bytes:
         """Return bytes without the values, which are looked for as UTF-8; the same object if there are none."""
+        if len(data) < LEAST_BYTES:
+            return data
         text = folded(data)
         spans, odd = self._folded.spans(text), self._odd.spans(data)
         if not spans and not odd:
@@ -170,9 +172,7 @@ def _without(data: bytes, spans: list[Span]) -> bytes:
 
 
 _CAPACITY = 128 * 1024 * 1024  # one that is larger is kept alone: it is far too slow to make for each run
-_CACHE: "LRUCache[tuple[tuple[str, str], ...], Masker]" = LRUCache(
-    _CAPACITY, getsizeof=lambda kept: min(kept.memory, _CAPACITY)
-)
+_CACHE: "LRUCache[RunValues, Masker]" = LRUCache(_CAPACITY, getsizeof=lambda kept: min(kept.memory, _CAPACITY))
 _CACHE_LOCK = Lock()  # large maskers are made in threads
 
 
@@ -180,19 +180,17 @@ def masker_of(values: RunValues) -> Masker | None:
     """Return the masker of a run's secrets, made once; None if there is nothing to mask."""
     if not values.secrets:
         return None
-    masker = _kept(values)
+    with _CACHE_LOCK:
+        masker = _CACHE.get(values)
     if masker is None:
         masker = Masker([value for _, value in values.secrets])
         with _CACHE_LOCK:
-            _CACHE[values.secrets] = masker
+            _CACHE[values] = masker
     return masker if masker.has_values else None
 
 
-def is_at_hand(values: RunValues) -> bool:
-    """Return whether `masker_of` need not make the masker of these values."""
-    return not values.secrets or _kept(values) is not None
-
-
-def _kept(values: RunValues) -> Masker | None:
+def masker_at_hand(values: RunValues) -> Masker | None:
+    """Return what `masker_of` does, or None if the masker has to be made first."""
     with _CACHE_LOCK:
-        return _CACHE.get(values.secrets)  # never by an exception: that of a missing key would name the values
+        masker = _CACHE.get(values)
+    return masker if masker is not None and masker.has_values else None

@@ -1,11 +1,14 @@
 """The executor of this node: jobs run in the sandboxes of its own pool."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TypeVar
+
+from cachetools import LRUCache, cached
 
 from codeactions.domain.code import DEFAULT_TIMEZONE
 from codeactions.domain.errors import Error, ErrorCode
@@ -25,6 +28,7 @@ from codeactions.runtimes.runtime import Form
 from codeactions.sandbox.server.pool import SandboxPool
 
 BUILD_ZYGOTE = "build"
+_KEPT_VALUES = 16 * 1024 * 1024  # bytes of values that are described already
 _Found = TypeVar("_Found")
 _DROPPED = RunError(ErrorType.CANCELLED, "the run was dropped")
 
@@ -165,20 +169,21 @@ def _frame(job: Job, source: str) -> bytes:
     description |= {"run_id": str(job.id), "source": source, "method": call.method, "path": call.path}
     description |= {"raw_path": call.raw_path or call.path, "raw_query": call.raw_query}
     description |= {"params": call.params, "headers": call.headers}
-    if job.values:
-        description |= _described(job.values)
+    values = _described(job.values) if job.values else b""
     if call.text is None:
-        return pack_described(Kind.JOB, description, call.body)
+        return pack_described(Kind.JOB, description, call.body, ready=values)
     # What only the server can decode, for every language, follows the body.
     description["content_bytes"] = len(call.body)
-    return pack_described(Kind.JOB, description, call.body + call.text.encode())
+    return pack_described(Kind.JOB, description, call.body + call.text.encode(), ready=values)
 
 
-def _described(values: RunValues) -> dict[str, object]:
-    """Return what the job says of secrets and variables. `environment` has those that are environment variables."""
+@cached(LRUCache(_KEPT_VALUES, getsizeof=len), key=lambda values: values)  # made once: each call gives the same
+def _described(values: RunValues) -> bytes:
+    """Return what a job says of secrets and variables. `environment` has those that are environment variables."""
     given = [*values.secrets, *values.variables]
-    return {
+    described = {
         "secrets": dict(values.secrets),
         "variables": dict(values.variables),
         "environment": {name: value for name, value in given if is_environment_name(name)},
     }
+    return json.dumps(described).encode()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from codeactions.domain.masker import Masker, is_at_hand, masker_of
+from codeactions.domain.masker import Masker, masker_at_hand, masker_of
 from codeactions.domain.record import answer_run, finish_run
 from codeactions.domain.run import Answer, AnsweredRun, Call, FinishedRun, Outcome, Run, RunError
 from codeactions.domain.run_values import RunValues
@@ -21,12 +21,18 @@ _LARGE_VALUES = 4 * 1024
 _MAKER = ThreadPoolExecutor(1, "masker")
 # What engines put in the place of the middle of a long traceback.
 _LEFT_OUT = re.compile(r"\n… \d+ characters left out …\n")
+# Bytes of a body that is copied, to be searched together with what is beside it.
+_SMALL = 16 * 1024
 _Result = TypeVar("_Result")
+_Pairs = tuple[tuple[str, str], ...]
 
 
 async def masker_for(values: RunValues) -> Masker | None:
     """Return the masker of a run's values; None if there is nothing to mask. Large ones are prepared in a thread."""
-    if is_at_hand(values) or sum(len(value) for _, value in values.secrets) < _LARGE_VALUES:
+    masker = masker_at_hand(values)
+    if masker is not None:
+        return masker
+    if sum(len(value) for _, value in values.secrets) < _LARGE_VALUES:
         return masker_of(values)
     return await asyncio.get_running_loop().run_in_executor(_MAKER, masker_of, values)
 
@@ -93,40 +99,46 @@ def masked_error(error: RunError, masker: Masker) -> RunError:
 
 def _masked_call(call: Call, masker: Masker) -> Call:
     mask = masker.mask
-    pairs = [part for pair in (*call.params, *call.headers) for part in pair]
-    together = "\0".join((call.method, call.path, call.raw_path, *pairs, call.text or ""))
-    body = masker.mask_bytes(call.body)
-    if body is call.body and mask(together) is together:  # nearly always: one search is quicker than one for each
+    texts = (call.method, call.path, call.raw_path, call.text or "")
+    if not _may_hold(masker, (*call.params, *call.headers), *texts, body=call.body):
         return call
-    return replace(
+    masked = replace(
         call,
         method=mask(call.method),
         path=mask(call.path),
         raw_path=mask(call.raw_path),
         params=_masked_pairs(call.params, masker),
         headers=_masked_pairs(call.headers, masker),
-        body=body,
+        body=masker.mask_bytes(call.body),
         text=None if call.text is None else mask(call.text),
     )
+    return call if masked == call else masked
 
 
 def _masked_answer(answer: Answer, masker: Masker, with_body: bool, is_cut: bool) -> Answer:
     """Mask an answer. is_cut: whether one in pieces may have ended anywhere, since its run failed."""
-    body = answer.body
-    if with_body:  # of an answer in pieces, the record may have the first bytes alone
-        is_cut = answer.size is not None and (is_cut or answer.size > len(body))
-        body = masker.mask_cut_bytes(body) if is_cut else masker.mask_bytes(body)
-    head = "\0".join((answer.content_type, *[part for pair in answer.headers for part in pair]))
-    if body is answer.body and masker.mask(head) is head:
+    body, content_type = answer.body, answer.content_type
+    # Of an answer in pieces, the record may have the first bytes alone.
+    is_cut = with_body and answer.size is not None and (is_cut or answer.size > len(body))
+    if not is_cut and not _may_hold(masker, answer.headers, content_type, body=body if with_body else b""):
         return answer
-    content_type, headers = masker.mask(answer.content_type), _masked_pairs(answer.headers, masker)
-    return replace(answer, body=body, content_type=content_type, headers=headers)
+    if with_body:
+        body = masker.mask_cut_bytes(body) if is_cut else masker.mask_bytes(body)
+    content_type, headers = masker.mask(content_type), _masked_pairs(answer.headers, masker)
+    masked = replace(answer, body=body, content_type=content_type, headers=headers)
+    return answer if masked == answer else masked
 
 
-def _masked_pairs(pairs: tuple[tuple[str, str], ...], masker: Masker) -> tuple[tuple[str, str], ...]:
-    together = "\0".join([part for pair in pairs for part in pair])
-    if masker.mask(together) == together:  # nearly always: one search is quicker than one for each
-        return pairs
+def _may_hold(masker: Masker, pairs: _Pairs, *texts: str, body: bytes) -> bool:
+    """Return whether a value may be in any of these: hardly ever, and one search is quicker than one for each."""
+    if len(body) > _SMALL:
+        return True
+    together = "\0".join((*texts, *[part for pair in pairs for part in pair])).encode("utf-8", "surrogatepass")
+    together = b"\0".join((together, body))
+    return masker.mask_bytes(together) is not together
+
+
+def _masked_pairs(pairs: _Pairs, masker: Masker) -> _Pairs:
     return tuple((masker.mask(name), masker.mask(value)) for name, value in pairs)
 
 

@@ -183,9 +183,14 @@ def pack(kind: Kind, *parts: bytes) -> bytes:
     return b"".join((HEADER.pack(kind, sum(map(len, parts))), *parts))
 
 
-def pack_described(kind: Kind, meta: dict[str, Any], body: bytes) -> bytes:
-    """Return a frame of a JSON description and raw bytes (JOB, RESULT, STREAM, END and FAILURE)."""
+def pack_described(kind: Kind, meta: dict[str, Any], body: bytes, *, ready: bytes = b"") -> bytes:
+    """Return a frame of a JSON description and raw bytes (JOB, RESULT, STREAM, END and FAILURE).
+
+    ready: a JSON object whose fields are added to the description, which has some itself.
+    """
     description = json.dumps(meta).encode()
+    if ready:
+        description = description[:-1] + b", " + ready[1:]
     return pack(kind, _PART.pack(len(description)), description, body)
 
 

@@ -77,9 +77,10 @@ def _rehearse(times: int) -> None:
     job: dict[str, Any] = {"source": _REHEARSED, "method": "GET", "path": "/", "limits": limits}
     job |= {"raw_path": "/", "raw_query": "name=x"}
     job |= {"params": [["name", "x"]], "headers": [["x", "y"]]}
-    given = {f"REHEARSED_{number}": "x" * 40 for number in range(8)}
-    job |= {"secrets": given, "variables": {}, "environment": given}
-    for _ in range(times):
+    for turn in range(times):
+        # New texts each time: of those that the C library has kept, it makes no copy.
+        given = {f"REHEARSED_{number}": "x" * (60 - turn * 3 + number % 3) for number in range(12)}
+        job |= {"secrets": given, "variables": {}, "environment": given}
         _output.send(_perform(*unpack_described(pack_described(Kind.JOB, job, b"")[HEADER.size :])))
     _output, (sys.stdout, sys.stderr) = real, streams
     for name in given:
@@ -106,7 +107,8 @@ def _perform(job: dict[str, Any], body: bytes) -> bytes:
         time.tzset()
     _output.set_limits(lines=limits["log_lines"], characters=limits["log_characters"], size=limits["log_bytes"])
     if "environment" in job:
-        os.environ.update(job["environment"])
+        for name, value in job["environment"].items():  # `update` would look at what a mapping is first
+            os.environ[name] = value
     answering = Answering(_output, limits["result_bytes"])
     values = job.get("secrets"), job.get("variables")
     engine = Engine(Request(job, body), Log(_output.line), answering.result, answering.background, *values)
