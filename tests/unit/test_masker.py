@@ -237,7 +237,7 @@ def test_a_masker_is_made_once_for_the_same_values() -> None:
     values = RunValues((("A", TOKEN), ("B", "short")), (("C", "variable value"),))
     masker = masker_of(values)
     assert masker is not None
-    assert masker is masker_of(RunValues(values.secrets, values.variables))
+    assert masker is masker_of(RunValues((("A", TOKEN), ("B", "short"))))
     assert masker.mask("variable value") == "variable value"
     assert masker_of(RunValues()) is None
     assert masker_of(RunValues((("A", "short"),))) is None

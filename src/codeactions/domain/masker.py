@@ -172,7 +172,7 @@ def _without(data: bytes, spans: list[Span]) -> bytes:
 
 
 _CAPACITY = 128 * 1024 * 1024  # one that is larger is kept alone: it is far too slow to make for each run
-_CACHE: "LRUCache[RunValues, Masker]" = LRUCache(_CAPACITY, getsizeof=lambda kept: min(kept.memory, _CAPACITY))
+_CACHE: "LRUCache[bytes, Masker]" = LRUCache(_CAPACITY, getsizeof=lambda kept: min(kept.memory, _CAPACITY))
 _CACHE_LOCK = Lock()  # large maskers are made in threads
 
 
@@ -181,16 +181,16 @@ def masker_of(values: RunValues) -> Masker | None:
     if not values.secrets:
         return None
     with _CACHE_LOCK:
-        masker = _CACHE.get(values)
+        masker = _CACHE.get(values.secrets_digest)
     if masker is None:
         masker = Masker([value for _, value in values.secrets])
         with _CACHE_LOCK:
-            _CACHE[values] = masker
+            _CACHE[values.secrets_digest] = masker
     return masker if masker.has_values else None
 
 
 def masker_at_hand(values: RunValues) -> Masker | None:
     """Return what `masker_of` does, or None if the masker has to be made first."""
     with _CACHE_LOCK:
-        masker = _CACHE.get(values)
+        masker = _CACHE.get(values.secrets_digest)
     return masker if masker is not None and masker.has_values else None

@@ -4,21 +4,21 @@ import hashlib
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class RunValues:
     """The values of one run, as pairs of name and value. No name comes twice. Its text tells the numbers alone.
 
-    Two are equal if all their values are. A digest tells it: what is kept by them is found in each call without a look
-    at the values.
+    Digests stand for the values: what is kept by them is found in each call without a look at all of them.
     """
 
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     variables: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    _digest: bytes = field(init=False, repr=False)
+    secrets_digest: bytes = field(init=False, repr=False)
+    digest: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        content = repr((self.secrets, self.variables)).encode("utf-8", "surrogatepass")
-        object.__setattr__(self, "_digest", hashlib.sha256(content).digest())
+        object.__setattr__(self, "secrets_digest", _digest(self.secrets))
+        object.__setattr__(self, "digest", self.secrets_digest + _digest(self.variables))
 
     def __repr__(self) -> str:
         return f"<RunValues {len(self.secrets)} secrets, {len(self.variables)} variables>"
@@ -26,11 +26,9 @@ class RunValues:
     def __bool__(self) -> bool:
         return bool(self.secrets or self.variables)
 
-    def __eq__(self, other: object) -> bool:
-        return self._digest == other._digest if isinstance(other, RunValues) else NotImplemented
 
-    def __hash__(self) -> int:
-        return hash(self._digest)
+def _digest(pairs: tuple[tuple[str, str], ...]) -> bytes:
+    return hashlib.sha256(repr(pairs).encode("utf-8", "surrogatepass")).digest()
 
 
 NO_VALUES = RunValues()

@@ -177,7 +177,7 @@ def _frame(job: Job, source: str) -> bytes:
     return pack_described(Kind.JOB, description, call.body + call.text.encode(), ready=values)
 
 
-@cached(LRUCache(_KEPT_VALUES, getsizeof=len), key=lambda values: values)  # made once: each call gives the same
+@cached(LRUCache(_KEPT_VALUES, getsizeof=len), key=lambda values: values.digest)  # made once: each call gives the same
 def _described(values: RunValues) -> bytes:
     """Return what a job says of secrets and variables. `environment` has those that are environment variables."""
     given = [*values.secrets, *values.variables]
