@@ -42,28 +42,28 @@ def _add_commands(app: typer.Typer, kind: str, *, set_help: str, list_help: str,
         data_dir: DataDir = None,
         database_url: DatabaseUrl = None,
     ) -> None:
-        from codeactions.cli.values import set_value
+        from codeactions.cli import values
         from codeactions.domain.ids import parse_id
 
         ids: tuple[UUID, ...] | None = tuple(parse_id(one, "--code") for one in code) if code else None
-        set_value(_settings(data_dir, database_url), _kind(kind), name, project, ids, every_code=every_code)
+        values.set_value(_settings(data_dir, database_url), _kind(kind), name, project, ids, every_code=every_code)
 
     @app.command("list", help=list_help)
     def list_values(
         project: _Project, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False
     ) -> None:
+        from codeactions.cli import values
         from codeactions.cli.manage import print_rows
-        from codeactions.cli.values import list_values
 
-        print_rows(list_values(_settings(data_dir, database_url), _kind(kind), project), as_json=as_json)
+        print_rows(values.list_values(_settings(data_dir, database_url), _kind(kind), project), as_json=as_json)
 
     @app.command("delete", help=delete_help)
     def delete_value(
         name: _Name, project: _Project, data_dir: DataDir = None, database_url: DatabaseUrl = None
     ) -> None:
-        from codeactions.cli.values import delete_value
+        from codeactions.cli import values
 
-        delete_value(_settings(data_dir, database_url), _kind(kind), name, project)
+        values.delete_value(_settings(data_dir, database_url), _kind(kind), name, project)
 
 
 # Imports are inside the functions: all commands load this module, and most of them need nothing of it.
