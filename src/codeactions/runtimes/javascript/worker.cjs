@@ -146,7 +146,8 @@ async function finish(result, source) {
   lookForWork(keep, (isLeft) => {
     isDone = !background?.isOpen;
     if (!isDone) {
-      setImmediate(() => finish(result, source).catch(fail)); // Bun tells once a turn that nothing is left
+      // In a new turn of the loop: Bun tells once in each that nothing is left, and then ends the process.
+      setImmediate(() => finish(result, source).catch(fail));
       return;
     }
     if (isLeft) output.line("warning", LEFT);
